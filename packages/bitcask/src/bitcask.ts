@@ -1,0 +1,155 @@
+/**
+ * A key-value store after Bitcask (Sheehy, Smith 2010): every write is appended to a segment file, an ordered key
+ * directory in memory (off the V8 heap) says where each key's newest value lies. Values live on disk.
+ *
+ * Keys and values are bytes; order is bytewise. Writes are serialised in the order of the calls and become visible,
+ * all of a batch at once, when their promise resolves (or just before). Expiry is judged against a horizon that the
+ * caller passes (`horizonMs`, milliseconds since 1970): a key is gone when its `expiresAtMs` ≤ horizon. Where a call
+ * passes none, the store's `horizon` option is asked.
+ */
+export interface Bitcask extends AsyncDisposable {
+  /** The value, a copy of the caller's own, or `undefined`. Rejects with `CORRUPT` where the record is damaged. */
+  get(key: Uint8Array, options?: ReadOptions): Promise<Uint8Array | undefined>;
+  /** `get` blocking the thread: about a microsecond where the page is cached, a disk read where not. */
+  getSync(key: Uint8Array, options?: ReadOptions): Uint8Array | undefined;
+  /** Value and what the store knows of it. */
+  getEntry(key: Uint8Array, options?: ReadOptions): Promise<BitcaskEntry | undefined>;
+  getEntrySync(key: Uint8Array, options?: ReadOptions): BitcaskEntry | undefined;
+  /** One result per key, in order. */
+  getMany(keys: readonly Uint8Array[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]>;
+  /** Answers from the key directory where the key has no expiry. */
+  has(key: Uint8Array, options?: ReadOptions): boolean;
+
+  /** Resolves when as durable as the mode promises. Rejects with `CONDITION_FAILED` where `ifRevision` does not hold (details: current). */
+  put(key: Uint8Array, value: Uint8Array, options?: PutOptions): Promise<WriteResult>;
+  /** Resolves to whether there was a live key. */
+  delete(key: Uint8Array, options?: DeleteOptions): Promise<boolean>;
+  /** All or nothing, also after a crash. Not empty. A key may occur more than once; the last wins. */
+  batch(operations: readonly BatchOperation[], options?: BatchOptions): Promise<WriteResult>;
+
+  /**
+   * Live keys of a range in order, as they were when iteration began. Writes go on meanwhile; where too many
+   * positions were overwritten to keep (`snapshotMemoryBytes`) the iterator fails with `SNAPSHOT_TOO_OLD`.
+   */
+  range(options?: RangeOptions): AsyncIterable<BitcaskEntry>;
+  /** Number of live keys in the key directory; expired ones count until they are merged away. */
+  readonly size: number;
+
+  /** Syncs every segment and the directory; resolves to the last sequence number that is durable now. */
+  checkpoint(): Promise<{ readonly durableSequence: number }>;
+  /** Merges what is worth it (`force`: every sealed segment, sealing the active one first). Resolves to what was done. */
+  merge(options?: { readonly force?: boolean; readonly signal?: AbortSignal }): Promise<MergeResult>;
+  /** Stops background merging until `resumeMerge`; a running merge pauses between records. */
+  pauseMerge(): void;
+  resumeMerge(): void;
+  /** Reads every record of every segment and every hint file; reports, never changes. */
+  verify(options?: VerifyOptions): Promise<VerifyReport>;
+  stats(): BitcaskStats;
+  /** Waits for writes in flight, syncs, releases the lock. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface ReadOptions {
+  readonly horizonMs?: number;
+}
+
+export interface PutOptions extends ReadOptions {
+  /** Milliseconds since 1970, > 0. Default: never. */
+  readonly expiresAtMs?: number;
+  /** Only if the key's current sequence is this; 0 = only if there is no live key. */
+  readonly ifRevision?: number;
+}
+
+export type DeleteOptions = Omit<PutOptions, 'expiresAtMs'>;
+
+export interface BatchOptions extends ReadOptions {
+  /** Sync before resolving although the mode would not (never less than the mode promises). Default false. */
+  readonly sync?: boolean;
+}
+
+export type BatchOperation =
+  | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array; readonly expiresAtMs?: number }
+  | { readonly type: 'delete'; readonly key: Uint8Array };
+
+/** `sequence`: the write's place in the store's order, from 1; a batch reports its last one. */
+export interface WriteResult {
+  readonly sequence: number;
+}
+
+export interface BitcaskEntry {
+  readonly key: Uint8Array;
+  /** Empty with `keysOnly`. */
+  readonly value: Uint8Array;
+  readonly sequence: number;
+  /** 0 = never. */
+  readonly expiresAtMs: number;
+}
+
+export interface RangeOptions extends ReadOptions {
+  /** Inclusive. */
+  readonly start?: Uint8Array;
+  /** Exclusive. */
+  readonly end?: Uint8Array;
+  /** Only keys that begin so; narrows `start` and `end`. */
+  readonly prefix?: Uint8Array;
+  /** From the end to the start. Default false. */
+  readonly reverse?: boolean;
+  /** At most so many entries, ≥ 0. Default: all. */
+  readonly limit?: number;
+  readonly keysOnly?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface MergeResult {
+  readonly segmentsMerged: number;
+  readonly recordsCopied: number;
+  readonly tombstonesDropped: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  readonly durationMs: number;
+}
+
+export interface VerifyOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (bytesDone: number, bytesTotal: number) => void;
+}
+
+export interface VerifyReport {
+  readonly segments: number;
+  readonly records: number;
+  readonly bytes: number;
+  readonly problems: readonly VerifyProblem[];
+}
+
+export interface VerifyProblem {
+  readonly file: string;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly what: string;
+}
+
+export interface BitcaskStats {
+  readonly keys: number;
+  readonly segments: number;
+  readonly liveBytes: number;
+  readonly deadBytes: number;
+  readonly staleRatio: number;
+  readonly keydirBytes: number;
+  readonly lastSequence: number;
+  readonly durableSequence: number;
+  readonly durability: BitcaskDurability;
+  readonly lastCheckpointMs: number;
+  readonly cache: { readonly entries: number; readonly bytes: number; readonly hits: number; readonly misses: number };
+  readonly openFiles: number;
+  readonly merge: {
+    readonly state: 'idle' | 'running' | 'paused';
+    readonly runs: number;
+    readonly bytesReclaimed: number;
+    /** Why dead bytes are still there, in words: open snapshots, below threshold, paused, outside the window. */
+    readonly pinnedBy: readonly string[];
+  };
+  readonly compression: { readonly rawBytes: number; readonly storedBytes: number; readonly skipped: number };
+  readonly bytesWritten: number;
+}
+
+export type BitcaskDurability = 'always' | 'interval' | 'never';

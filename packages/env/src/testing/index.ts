@@ -1,0 +1,1 @@
+export type { CrashSurvival, DiskOperation, FaultDisk, FaultEffect, FaultRule } from './fault-disk.js';

@@ -1,0 +1,38 @@
+import type { Clock, Disk, Random } from '@shanghai/env';
+import type { WalListener } from './wal-events.js';
+import type { WalDurability } from './wal.js';
+
+/** What `openWal` takes. Only `directory` is needed. */
+export interface WalOptions {
+  /** The log's own directory; made if missing. */
+  readonly directory: string;
+  /** Default `'always'`. The others acknowledge before the sync and can lose the last acknowledged records in a power failure (never a middle one). */
+  readonly durability?: WalDurability;
+  /** Mode `interval` only. Default 100. Raising it loses more at a power failure, lowering it costs syncs. */
+  readonly syncIntervalMs?: number;
+  /** Size a segment grows to, in [64 KiB, 1 GiB]. Default 64 MiB. Larger ones hold more dead records, smaller ones cost files. */
+  readonly segmentBytes?: number;
+  /** Size of the first segment; each next one doubles up to `segmentBytes`. Default min(1 MiB, segmentBytes). */
+  readonly firstSegmentBytes?: number;
+  /** A segment that is not empty is sealed at this age. Default 3,600,000 (1 h). */
+  readonly segmentAgeMs?: number;
+  /** Segments made ahead (recycled, else zero-filled). Default 1. 0 = none: files grow, for logs that are not synced on the append path. */
+  readonly segmentsAhead?: number;
+  /** Largest payload of a record. Default 16 MiB + 64 KiB. */
+  readonly maxRecordBytes?: number;
+  /** Payload bytes that may wait for the writer; beyond it appends reject with `QUEUE_FULL`. Default 64 MiB. */
+  readonly maxQueuedBytes?: number;
+  /** How long a lone append waits for company. Default 0: not at all. */
+  readonly lingerMs?: number;
+  /** `'async'` (default) never blocks the caller's thread; `'blocking'` does, for scripts and simulators: never in a server. */
+  readonly writer?: 'async' | 'blocking';
+  /** Take the directory lock. Default true; false only where the caller holds a lock that covers this directory. */
+  readonly lock?: boolean;
+  /** Take over a `lock.json` that another host left. Default false. */
+  readonly breakLock?: boolean;
+  readonly listener?: WalListener;
+  /** Defaults: the Node forms. */
+  readonly disk?: Disk;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}

@@ -1,0 +1,118 @@
+/** A log sequence number: records are numbered from 1 without gaps; 0 means "before the first". A safe integer. */
+export type Lsn = number;
+
+/**
+ * An append-only log that survives crashes: segments of checksummed frames, one sync shared by all who wait
+ * (group commit by natural batching), many streams in one log.
+ *
+ * Open → closed; or open → poisoned (a write or sync failed: everything rejects with `WAL_POISONED`, cause kept, until
+ * the log is opened anew) → closed.
+ */
+export interface Wal extends AsyncDisposable {
+  /**
+   * Appends one record. Resolves to its LSN when it is as durable as the log's mode promises (`always`: a sync that
+   * covers it has completed). `payload` is copied before the call returns. LSNs follow the order of the calls.
+   * Rejects with `RECORD_TOO_LARGE`, `QUEUE_FULL`, `DISK_FULL` (nothing was written, the log goes on), `WAL_POISONED`, `WAL_CLOSED`.
+   */
+  append(payload: Uint8Array, options?: AppendOptions): Promise<Lsn>;
+  /** Appends records that a crash keeps or loses together. Not empty. Resolves to the first record's LSN; the others follow it. */
+  appendBatch(records: readonly WalRecord[]): Promise<Lsn>;
+  /** Resolves when everything appended before is synced, in every durability mode. */
+  flush(): Promise<void>;
+
+  /** The record with this LSN, or `undefined` beyond the readable end. Rejects with `LSN_TRIMMED` before the first kept one, `CORRUPT` where damaged. */
+  read(lsn: Lsn): Promise<WalEntry | undefined>;
+  /** Records in LSN order up to the readable end at the time of the call (mode `always`: the synced end). */
+  entries(range?: WalRange): AsyncIterable<WalEntry>;
+  /** As `entries`, and then on with what is appended, until the signal aborts (ends without error) or the log closes. Reads from the files at the reader's pace: a slow one costs no memory. */
+  tail(range?: TailRange): AsyncIterable<WalEntry>;
+  /** The first LSN whose frame was written at or after a wall time, or the next LSN to be given out where there is none. */
+  lsnAtTime(wallTimeMs: number): Promise<Lsn>;
+
+  /** Says that `stream` no longer needs records up to and including `lsn`. Whole segments nobody needs are recycled or removed. */
+  release(stream: number, lsn: Lsn): void;
+  /** What keeps the oldest segments: for every segment the streams that still need it, oldest first. */
+  pins(): readonly SegmentPin[];
+  info(): WalInfo;
+
+  /** Waits for appends in flight, syncs, writes the covering frame, releases the lock. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** One record to append. */
+export interface WalRecord {
+  readonly payload: Uint8Array;
+  /** Which stream it belongs to, in [0, 2^32). Default 0. */
+  readonly stream?: number;
+  /** The caller's own kind of record, in [0, 255]. Default 0. */
+  readonly kind?: number;
+}
+
+export type AppendOptions = Omit<WalRecord, 'payload'>;
+
+/** One record read. `payload` belongs to the reader. */
+export interface WalEntry {
+  readonly lsn: Lsn;
+  readonly stream: number;
+  readonly kind: number;
+  /** Wall time of its frame in milliseconds since 1970; never falls along the log. */
+  readonly wallTimeMs: number;
+  readonly payload: Uint8Array;
+}
+
+/** Which records. Bounds are LSNs, `from` inclusive (default: the first kept), `to` exclusive (default: the end). */
+export interface WalRange {
+  readonly from?: Lsn;
+  readonly to?: Lsn;
+  /** Only records of this stream. */
+  readonly stream?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface TailRange {
+  readonly from?: Lsn;
+  readonly stream?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Why a segment is still there. */
+export interface SegmentPin {
+  readonly segment: string;
+  readonly bytes: number;
+  readonly firstLsn: Lsn;
+  readonly lastLsn: Lsn;
+  /** Streams with records here above their released mark. */
+  readonly streams: readonly { readonly stream: number; readonly highestLsn: Lsn; readonly released: Lsn }[];
+}
+
+/** What the log is and holds now. */
+export interface WalInfo {
+  readonly directory: string;
+  readonly logId: string;
+  readonly durability: WalDurability;
+  readonly state: 'open' | 'poisoned' | 'closed';
+  /** First LSN still kept, or the next one where the log is empty. */
+  readonly firstLsn: Lsn;
+  /** Last LSN given to an append that was written; 0 where there is none. */
+  readonly lastLsn: Lsn;
+  /** Last LSN covered by a completed sync. */
+  readonly durableLsn: Lsn;
+  readonly segments: number;
+  readonly bytes: number;
+  readonly queuedBytes: number;
+  readonly syncs: number;
+  readonly lastSyncMs: number;
+  /** What opening repaired, or `undefined`. */
+  readonly tornTail: TornTail | undefined;
+}
+
+/** A torn tail that opening cut off: the bytes in [offset, offset + bytes) of `segment` were copied to `copy` first. */
+export interface TornTail {
+  readonly segment: string;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly copy: string;
+}
+
+/** `always`: acknowledged after the sync. `interval`: after the write, synced every `syncIntervalMs`. `never`: synced at rotation, flush and close. */
+export type WalDurability = 'always' | 'interval' | 'never';
