@@ -1,0 +1,12 @@
+export {
+  type ErrorCode,
+  type ErrorTableRow,
+  errorCodeOfGrpcStatus,
+  errorTable,
+  isErrorCode,
+  wireMetadata,
+} from './error-table.js';
+export * from './gen/shanghai/v1/admin.js';
+export * from './gen/shanghai/v1/cluster.js';
+export * from './gen/shanghai/v1/key_value.js';
+export * from './gen/shanghai/v1/log.js';
