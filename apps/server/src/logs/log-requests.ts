@@ -1,0 +1,111 @@
+import type { RequestContext } from '../requests/request-context.js';
+
+/** The log plane as the API calls it. Errors are `ServerError`s: `NOT_FOUND`, `ALREADY_EXISTS`, `OUT_OF_RANGE` (details: firstSequence, lastSequence), `CONFLICT`. */
+export interface LogRequests {
+  /** Succeeds where the log exists with the same settings. */
+  create(name: string, settings: LogSettings, context: RequestContext): Promise<LogDescription>;
+  list(prefix: string, context: RequestContext): Promise<readonly LogDescription[]>;
+  describe(name: string, context: RequestContext): Promise<LogDescription>;
+  delete(name: string, context: RequestContext): Promise<void>;
+  append(request: LogAppend, context: RequestContext): Promise<LogAppended>;
+  read(request: LogRead, context: RequestContext): Promise<LogPage>;
+  /** Pages as the consumer asks for them; ends when the context's signal aborts. */
+  tail(request: LogTail, context: RequestContext): AsyncIterable<LogPage>;
+}
+
+export interface LogSettings {
+  readonly mode: 'quorum' | 'multi-master';
+  readonly acknowledgement: Acknowledgement;
+  /** 0 = unlimited. */
+  readonly retentionMs: number;
+  /** 0 = unlimited. */
+  readonly retentionBytes: number;
+  readonly cleanupPolicy: 'delete' | 'compact';
+}
+
+export type Acknowledgement = 'local' | 'quorum' | 'all';
+
+export interface LogDescription {
+  readonly name: string;
+  readonly logId: number;
+  readonly settings: LogSettings;
+  readonly createdAtMs: number;
+  readonly origins: readonly OriginDescription[];
+}
+
+/** `lastSequence` 0 = empty. */
+export interface OriginDescription {
+  readonly origin: number;
+  readonly epoch: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly bytes: number;
+  readonly segments: number;
+}
+
+export interface LogRecord {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly headers: readonly { readonly name: string; readonly value: Uint8Array }[];
+}
+
+/** A producer's numbering; `sequence` is that of the first record. */
+export interface Producer {
+  readonly producerId: number;
+  readonly epoch: number;
+  readonly sequence: number;
+}
+
+export interface LogAppend {
+  readonly log: string;
+  readonly records: readonly LogRecord[];
+  /** Absent: the log's default. */
+  readonly acknowledgement?: Acknowledgement;
+  readonly producer?: Producer;
+  readonly expectedLastSequence?: number;
+}
+
+export interface LogAppended {
+  readonly origin: number;
+  readonly epoch: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly timeMs: number;
+  readonly duplicate: boolean;
+}
+
+export interface LogEntry extends LogRecord {
+  readonly origin: number;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly timeMs: number;
+  readonly producer?: Producer;
+}
+
+export type LogStart =
+  | { readonly from: 'sequence'; readonly sequence: number }
+  | { readonly from: 'time'; readonly timeMs: number }
+  | { readonly from: 'end' };
+
+export interface LogRead {
+  readonly log: string;
+  readonly origin: number;
+  readonly start: LogStart;
+  /** ≥ 1. */
+  readonly limit: number;
+  /** ≥ 1; at least one entry is returned all the same. */
+  readonly maxBytes: number;
+}
+
+export interface LogTail {
+  readonly log: string;
+  readonly origin: number;
+  readonly start: LogStart;
+}
+
+export interface LogPage {
+  readonly entries: readonly LogEntry[];
+  readonly nextSequence: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+}

@@ -1,0 +1,79 @@
+import type { LogRequests } from './logs/log-requests.js';
+import type { KeyValueRequests } from './requests/key-value-requests.js';
+
+/** A running node as the APIs see it. `openNode` (open-node.ts) makes one from its data directory. */
+export interface ShanghaiNode {
+  readonly keyValue: KeyValueRequests;
+  readonly logs: LogRequests;
+  status(): NodeStatus;
+  /** Named checks; the node is ready when all hold. Never waits. */
+  readiness(): readonly ReadinessCheck[];
+  /** Makes everything applied durable and cuts the log behind it. */
+  checkpoint(): Promise<readonly { readonly groupId: number; readonly durableAppliedIndex: number }[]>;
+  merge(
+    force: boolean,
+  ): Promise<{ segmentsMerged: number; recordsCopied: number; bytesBefore: number; bytesAfter: number }>;
+  /** Refuses new requests (`SERVICE_UNAVAILABLE`), waits for those in flight up to `drainMs`, flushes and closes. Idempotent. */
+  close(drainMs: number): Promise<void>;
+}
+
+export interface ReadinessCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  /** In words, where it does not hold. */
+  readonly reason?: string;
+}
+
+/** Everything `status` shows. Numbers as in `cluster.proto`. */
+export interface NodeStatus {
+  readonly clusterId: string;
+  readonly nodeId: number;
+  readonly nodeName: string;
+  readonly instanceId: string;
+  readonly startedAtMs: number;
+  readonly groups: readonly GroupStatus[];
+  readonly storage: StorageStatus;
+  readonly wal: WalStatus;
+}
+
+export interface GroupStatus {
+  readonly groupId: number;
+  readonly role: 'leader' | 'follower' | 'candidate' | 'learner';
+  readonly leaderNodeId: number;
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly durableAppliedIndex: number;
+  readonly firstIndex: number;
+  readonly lastIndex: number;
+  readonly revision: number;
+  readonly logTimeMs: number;
+  readonly sessions: number;
+  readonly slots: number;
+}
+
+export interface StorageStatus {
+  readonly keys: number;
+  readonly segments: number;
+  readonly liveBytes: number;
+  readonly deadBytes: number;
+  readonly staleRatio: number;
+  readonly keyDirectoryBytes: number;
+  readonly cacheEntries: number;
+  readonly cacheHits: number;
+  readonly cacheMisses: number;
+  readonly durability: string;
+  readonly mergeState: string;
+  readonly lastCheckpointMs: number;
+}
+
+export interface WalStatus {
+  readonly firstLsn: number;
+  readonly lastLsn: number;
+  readonly durableLsn: number;
+  readonly segments: number;
+  readonly bytes: number;
+  readonly durability: string;
+  readonly lastSyncMs: number;
+  readonly syncs: number;
+}
