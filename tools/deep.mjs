@@ -1,0 +1,25 @@
+#!/usr/bin/env node
+// `pnpm deep [part …]`: the long proofs, which neither `npm test` nor CI has time for. Without a part: all of them.
+import { spawnSync } from 'node:child_process';
+
+const parts = {
+  wal: ['packages/wal'],
+  bitcask: ['packages/bitcask'],
+  env: ['packages/env'],
+  server: ['apps/server'],
+};
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((part) => !Object.hasOwn(parts, part));
+if (unknown.length > 0) {
+  console.error(`unknown part ${unknown.join(', ')}; there are: ${Object.keys(parts).join(', ')}`);
+  process.exit(2);
+}
+const folders = (wanted.length > 0 ? wanted : Object.keys(parts)).flatMap((part) => parts[part]);
+const seed = process.env.SHANGHAI_SEED ?? String(Date.now() % 1_000_000_007);
+console.log(`SHANGHAI_SEED=${seed} pnpm deep ${wanted.join(' ')}`);
+const run = spawnSync('vitest', ['run', '--test-timeout=1800000', ...folders], {
+  stdio: 'inherit',
+  env: { ...process.env, SHANGHAI_DEEP: '1', SHANGHAI_SEED: seed },
+});
+process.exit(run.status ?? 1);
