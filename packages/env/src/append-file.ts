@@ -1,4 +1,6 @@
+import { isErrno } from './coded-error.js';
 import type { DiskFile } from './disk.js';
+import { invariant } from './invariant.js';
 
 /**
  * A file that only grows, with the two rules every log needs, kept once:
@@ -23,4 +25,139 @@ export interface AppendFile {
   syncSync(): void;
   /** Idempotent. Does not sync. */
   close(): Promise<void>;
+}
+
+/**
+ * An append file over an open file whose first `end` bytes stand; what lies behind is overwritten. `durableEnd` is how
+ * many of them the caller knows to be synced. The append file owns `file` from here on and closes it.
+ */
+export function createAppendFile(file: DiskFile, end: number, durableEnd = 0): AppendFile {
+  if (!Number.isSafeInteger(end) || end < 0) throw new RangeError(`end must be a position in the file, got ${end}`);
+  if (!(durableEnd >= 0 && durableEnd <= end)) {
+    throw new RangeError(`durableEnd must be in [0, end], got ${durableEnd} with end ${end}`);
+  }
+  return new PoisoningAppendFile(file, end, durableEnd);
+}
+
+class PoisoningAppendFile implements AppendFile {
+  readonly file: DiskFile;
+  #end: number;
+  #durableEnd: number;
+  #failure: Error | undefined;
+  #appending = false;
+  #syncing = false;
+
+  constructor(file: DiskFile, end: number, durableEnd: number) {
+    this.file = file;
+    this.#end = end;
+    this.#durableEnd = durableEnd;
+  }
+
+  get end(): number {
+    return this.#end;
+  }
+
+  get durableEnd(): number {
+    return this.#durableEnd;
+  }
+
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  async append(buffer: Uint8Array): Promise<number> {
+    this.#beginAppend();
+    let written = 0;
+    try {
+      while (written < buffer.length) {
+        const rest = written === 0 ? buffer : buffer.subarray(written);
+        const moved = await this.file.write(rest, this.#end + written);
+        written += checkMoved(moved, rest.length);
+      }
+    } catch (error) {
+      throw this.#appendFailed(error, written);
+    } finally {
+      this.#appending = false;
+    }
+    return this.#appended(written);
+  }
+
+  appendSync(buffer: Uint8Array): number {
+    this.#beginAppend();
+    let written = 0;
+    try {
+      while (written < buffer.length) {
+        const rest = written === 0 ? buffer : buffer.subarray(written);
+        const moved = this.file.writeSync(rest, this.#end + written);
+        written += checkMoved(moved, rest.length);
+      }
+    } catch (error) {
+      throw this.#appendFailed(error, written);
+    } finally {
+      this.#appending = false;
+    }
+    return this.#appended(written);
+  }
+
+  async sync(): Promise<void> {
+    const covered = this.#beginSync();
+    try {
+      await this.file.sync();
+    } catch (error) {
+      throw this.#poison(error);
+    } finally {
+      this.#syncing = false;
+    }
+    this.#durableEnd = covered;
+  }
+
+  syncSync(): void {
+    const covered = this.#beginSync();
+    try {
+      this.file.syncSync();
+    } catch (error) {
+      throw this.#poison(error);
+    } finally {
+      this.#syncing = false;
+    }
+    this.#durableEnd = covered;
+  }
+
+  close(): Promise<void> {
+    return this.file.close();
+  }
+
+  #beginAppend(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    invariant(!this.#appending, `two appends at once to '${this.file.path}'`);
+    this.#appending = true;
+  }
+
+  #appended(written: number): number {
+    const position = this.#end;
+    this.#end += written;
+    return position;
+  }
+
+  #appendFailed(error: unknown, written: number): unknown {
+    return written === 0 && isErrno(error, 'ENOSPC') ? error : this.#poison(error);
+  }
+
+  #beginSync(): number {
+    if (this.#failure !== undefined) throw this.#failure;
+    invariant(!this.#syncing, `two syncs at once of '${this.file.path}'`);
+    this.#syncing = true;
+    return this.#end;
+  }
+
+  /** Keeps the first failure: what came after follows from it. */
+  #poison(error: unknown): Error {
+    this.#failure ??= error instanceof Error ? error : new Error(String(error));
+    return this.#failure;
+  }
+}
+
+function checkMoved(moved: number, asked: number): number {
+  invariant(moved > 0 && moved <= asked, `write moved ${moved} of ${asked} bytes`);
+  return moved;
 }

@@ -1,3 +1,5 @@
+import type { DirectoryLock, DirectoryLockOptions } from './directory-lock.js';
+
 /**
  * The disk port: everything a store asks of a file system, and what it may rely on.
  *
@@ -24,12 +26,17 @@ export interface Disk {
   rename(from: string, to: string): Promise<void>;
   /** A second name for the same file (hard link). `EEXIST` where the name is taken. */
   link(existing: string, added: string): Promise<void>;
-  /** Removes a file's name. Open files stay readable. */
+  /** Removes a file's name; `ENOENT` where there is none. Open files stay readable. */
   remove(path: string): Promise<void>;
-  /** Removes an empty directory. */
+  /** Removes an empty directory; `ENOTEMPTY` where it is not. */
   removeDirectory(path: string): Promise<void>;
   /** Makes the names in a directory durable. */
   syncDirectory(directory: string): Promise<void>;
+  /**
+   * Holds a directory for one writer, until `release` or the death of the process. Rejects with `LockError`. Its files
+   * in the directory have names that begin with `lock`: list around them.
+   */
+  lockDirectory(directory: string, options?: DirectoryLockOptions): Promise<DirectoryLock>;
 }
 
 /** `'read'`: exists, read only. `'write'`: exists, read and write. `'create'`: must not exist, read and write. */
@@ -55,7 +62,7 @@ export interface DiskFile {
   /** Returns the bytes read into `buffer`, in [0, buffer.length]; 0 at the end of the file. */
   read(buffer: Uint8Array, position: number): Promise<number>;
   readSync(buffer: Uint8Array, position: number): number;
-  /** Returns the bytes written from `buffer`, in [1, buffer.length]. */
+  /** Returns the bytes written from `buffer`, in [1, buffer.length] (0 for an empty one). Past the end, the gap is zero. */
   write(buffer: Uint8Array, position: number): Promise<number>;
   writeSync(buffer: Uint8Array, position: number): number;
   /** Makes all bytes written before, and the file's length, durable (`fdatasync`). Never retry a failed one. */
@@ -66,7 +73,8 @@ export interface DiskFile {
   /** Current length. */
   size(): Promise<number>;
   sizeSync(): number;
-  /** Idempotent. Does not sync. */
+  /** Idempotent; waits for what is in flight. Does not sync. Later calls fail with `EBADF`. */
   close(): Promise<void>;
+  /** `close`, blocking; only while nothing is in flight. */
   closeSync(): void;
 }
