@@ -1,0 +1,150 @@
+/**
+ * Metrics in Prometheus' form, on a registry of their own. Names get the prefix `shanghai_`; they carry base units
+ * (`_seconds`, `_bytes`), counters end in `_total`: wrong names are refused when the metric is made, where a test sees
+ * it, not when an operator writes a query. Labels must be few-valued: a label's values are the caller's promise.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { latencyBucketsSeconds } from './latency-buckets.js';
+
+/** Label values of one series. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** What every metric has. */
+export interface MetricOptions {
+  /** Without the prefix; snake_case. */
+  readonly name: string;
+  /** One sentence for the reader of `/metrics`. */
+  readonly help: string;
+  /** Names of the labels, none by default. */
+  readonly labels?: readonly string[];
+}
+
+/** A gauge may be read when asked for, in place of being set. */
+export interface GaugeOptions extends MetricOptions {
+  readonly read?: () => number;
+}
+
+/** Buckets in the metric's unit; default `latencyBucketsSeconds`. */
+export interface HistogramOptions extends MetricOptions {
+  readonly buckets?: readonly number[];
+}
+
+/** Only rises. */
+export interface CounterMetric {
+  add(amount?: number, labels?: Labels): void;
+}
+
+/** Rises and falls. */
+export interface GaugeMetric {
+  set(value: number, labels?: Labels): void;
+}
+
+/** A distribution. */
+export interface HistogramMetric {
+  observe(value: number, labels?: Labels): void;
+}
+
+/** The metrics of one process. */
+export interface Metrics {
+  counter(options: MetricOptions): CounterMetric;
+  gauge(options: GaugeOptions): GaugeMetric;
+  histogram(options: HistogramOptions): HistogramMetric;
+  /** Calls `collect` before every exposition; for gauges that are set from one snapshot. */
+  beforeCollect(collect: () => void): void;
+  /** The text exposition. */
+  text(): Promise<string>;
+  readonly contentType: string;
+  /** The same as data: series by metric name. */
+  values(): Promise<readonly MetricValues[]>;
+  /** Stops what observes the process. Idempotent. */
+  close(): void;
+}
+
+/** One metric as data. */
+export interface MetricValues {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  readonly values: readonly { readonly labels: Labels; readonly value: number; readonly metricName?: string }[];
+}
+
+/** What `createMetrics` takes. */
+export interface MetricsOptions {
+  /** Also expose the process: `process_*` (CPU, memory, descriptors) and `nodejs_*` (event loop lag, heap, GC). Default false. */
+  readonly processMetrics?: boolean;
+}
+
+/** Every name of ours begins so. */
+export const metricPrefix = 'shanghai_';
+
+const unitlessSuffixes = /_(?:milliseconds|ms|millis|kb|mb|kib|mib)$/;
+
+/** Makes an empty set of metrics. */
+export function createMetrics(options: MetricsOptions = {}): Metrics {
+  const registry = new Registry();
+  if (options.processMetrics === true) collectDefaultMetrics({ register: registry });
+  const collectors: (() => void)[] = [];
+  const collect = () => {
+    for (const collector of collectors) collector();
+  };
+  return {
+    counter: (metric) => counterOf(registry, metric),
+    gauge: (metric) => gaugeOf(registry, metric),
+    histogram: (metric) => histogramOf(registry, metric),
+    beforeCollect: (collector) => void collectors.push(collector),
+    text: () => {
+      collect();
+      return registry.metrics();
+    },
+    contentType: registry.contentType,
+    values: async () => {
+      collect();
+      return (await registry.getMetricsAsJSON()) as unknown as MetricValues[];
+    },
+    close: () => registry.clear(),
+  };
+}
+
+function nameOf(options: MetricOptions, isCounter: boolean): string {
+  const { name } = options;
+  if (!/^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/.test(name)) throw new RangeError(`metric name '${name}' is not snake_case`);
+  if (name.startsWith(metricPrefix)) throw new RangeError(`metric name '${name}' already has the prefix; leave it out`);
+  if (isCounter !== name.endsWith('_total')) {
+    throw new RangeError(`metric name '${name}': counters end in _total, nothing else does`);
+  }
+  if (unitlessSuffixes.test(name)) throw new RangeError(`metric name '${name}': use base units, _seconds or _bytes`);
+  return metricPrefix + name;
+}
+
+function settingsOf(registry: Registry, options: MetricOptions, isCounter: boolean) {
+  const labelNames = [...(options.labels ?? [])];
+  return { name: nameOf(options, isCounter), help: options.help, labelNames, registers: [registry] };
+}
+
+function counterOf(registry: Registry, options: MetricOptions): CounterMetric {
+  const counter = new Counter(settingsOf(registry, options, true));
+  return { add: (amount = 1, labels) => (labels === undefined ? counter.inc(amount) : counter.inc(labels, amount)) };
+}
+
+function gaugeOf(registry: Registry, options: GaugeOptions): GaugeMetric {
+  const { read } = options;
+  const gauge = new Gauge({
+    ...settingsOf(registry, options, false),
+    ...(read === undefined
+      ? {}
+      : {
+          collect(this: Gauge) {
+            this.set(read());
+          },
+        }),
+  });
+  return { set: (value, labels) => (labels === undefined ? gauge.set(value) : gauge.set(labels, value)) };
+}
+
+function histogramOf(registry: Registry, options: HistogramOptions): HistogramMetric {
+  const buckets = [...(options.buckets ?? latencyBucketsSeconds)];
+  const histogram = new Histogram({ ...settingsOf(registry, options, false), buckets });
+  return {
+    observe: (value, labels) => (labels === undefined ? histogram.observe(value) : histogram.observe(labels, value)),
+  };
+}
