@@ -1,16 +1,22 @@
+import { OrderedKeydir } from './keydir/ordered-keydir.js';
+
 /**
  * The key directory: every live key, in bytewise order, with where its newest record lies. Off the V8 heap, in parts
  * that grow separately, so that 50 million keys load without stalls; at most 45 bytes + key each.
  *
- * Positions are written into `out` objects that the caller reuses; nothing is allocated per look-up.
+ * Positions are written into `out` objects that the caller reuses; nothing is allocated per look-up. Keys are bytes of
+ * any length, none included; those above 512 bytes are kept as objects of their own and cost some 150 bytes more.
  */
 export interface Keydir {
   readonly size: number;
-  /** Bytes held, keys included. */
+  /** Bytes held, keys included: pages in use, and what does not fit into them. */
   readonly bytes: number;
   /** Fills `out` and returns true where the key is there. */
   get(key: Uint8Array, out: KeydirPosition): boolean;
-  /** Inserts or overwrites; where there was one, fills `previous` and returns true. `key` is copied. */
+  /**
+   * Inserts or overwrites; where there was one, fills `previous` and returns true. `key` is copied. Fastest when keys
+   * come in ascending order, which also leaves pages full. Throws `RangeError` for a position out of its ranges.
+   */
   set(key: Uint8Array, position: KeydirPosition, previous?: KeydirPosition): boolean;
   /** Removes; where there was one, fills `previous` and returns true. */
   delete(key: Uint8Array, previous?: KeydirPosition): boolean;
@@ -28,15 +34,35 @@ export interface KeydirPosition {
   expires: boolean;
 }
 
-/** Moves through the keys in order. */
+/**
+ * Moves through the keys in order. It stands on no key until a seek succeeds; a `next` or `previous` that finds none
+ * leaves it on the key it has, so that keys added behind that one are found by a later call. Keys may come and go
+ * between calls, also the one it stands on.
+ */
 export interface KeydirCursor {
-  /** To the first key ≥ `key` (or the very first). Returns whether there is one. */
+  /** To the first key ≥ `key` (or the very first). Returns whether there is one; where not, it stands on no key. */
   seek(key?: Uint8Array): boolean;
-  /** To the last key < `key` (or the very last). Returns whether there is one. */
+  /** To the last key < `key` (or the very last). Returns whether there is one; where not, it stands on no key. */
   seekBefore(key?: Uint8Array): boolean;
+  /** To the first key above the one it stands on. Returns whether there is one. */
   next(): boolean;
+  /** To the last key below the one it stands on. Returns whether there is one. */
   previous(): boolean;
-  /** The key at the cursor, a copy. */
+  /** The key at the cursor, a copy. Throws `RangeError` where it stands on none. */
   key(): Uint8Array;
-  position(out: KeydirPosition): void;
+  /** Fills `out` with the key's position as of now; false where the key has been deleted since the cursor came to it. */
+  position(out: KeydirPosition): boolean;
+}
+
+/** How a keydir lays out its memory. The defaults are measured (ADR 0006); tests use small pages. */
+export interface KeydirOptions {
+  /** Bytes of a page: a power of two in [512, 32768]; 4096 by default. */
+  readonly pageBytes?: number;
+  /** Bytes allocated at a time: a power of two in [pageBytes, 2^30]; 1 MiB by default. */
+  readonly chunkBytes?: number;
+}
+
+/** An empty keydir. */
+export function createKeydir(options: KeydirOptions = {}): Keydir {
+  return new OrderedKeydir(options);
 }

@@ -1,0 +1,115 @@
+// Measures the keydir: `node --expose-gc packages/bitcask/bench/keydir.mjs [keys] [page bytes] [chunk bytes]`.
+// Prints bytes and resident bytes a key, nanoseconds an operation (key generation included) and the longest pause, that
+// is the longest time a block of 64 operations took. Build the packages first (`pnpm build`).
+import { performance } from 'node:perf_hooks';
+import { createKeydir } from '../dist/core/keydir.js';
+
+const keys = Number(process.argv[2] ?? 1_000_000);
+const options = {
+  ...(process.argv[3] ? { pageBytes: Number(process.argv[3]) } : {}),
+  ...(process.argv[4] ? { chunkBytes: Number(process.argv[4]) } : {}),
+};
+const KEY_BYTES = 16;
+const key = Buffer.alloc(KEY_BYTES);
+const view = new DataView(key.buffer, key.byteOffset, KEY_BYTES);
+const position = { fileId: 1, offset: 0, recordBytes: 136, sequence: 1, expires: false };
+const out = { ...position };
+
+function mix(n) {
+  let x = Math.imul(n ^ (n >>> 16), 0x85ebca6b);
+  x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
+  return (x ^ (x >>> 16)) >>> 0;
+}
+
+// `mix` is a bijection of 32 bits, so the keys are distinct.
+function randomKey(n) {
+  view.setUint32(0, mix(n));
+  view.setUint32(4, mix(n ^ 0x5bd1e995));
+  view.setUint32(8, mix(n + 77));
+  view.setUint32(12, n);
+}
+
+// sixteen decimal digits, ascending
+function sequentialKey(n) {
+  let rest = n;
+  for (let i = KEY_BYTES - 1; i >= 0; i -= 1) {
+    key[i] = 48 + (rest % 10);
+    rest = Math.floor(rest / 10);
+  }
+}
+
+function measure(name, count, operation) {
+  let longestMs = 0;
+  const startMs = performance.now();
+  let lastMs = startMs;
+  for (let i = 0; i < count; ) {
+    const end = Math.min(i + 64, count);
+    for (; i < end; i += 1) operation(i);
+    const nowMs = performance.now();
+    if (nowMs - lastMs > longestMs) longestMs = nowMs - lastMs;
+    lastMs = nowMs;
+  }
+  const ns = ((lastMs - startMs) * 1e6) / count;
+  console.log(
+    `${name.padEnd(28)} ${ns.toFixed(0).padStart(6)} ns/op   longest block of 64: ${longestMs.toFixed(2)} ms`,
+  );
+}
+
+function residentBytes() {
+  globalThis.gc?.();
+  return process.memoryUsage().rss;
+}
+
+function load(name, makeKey) {
+  const before = residentBytes();
+  const keydir = createKeydir(options);
+  measure(name, keys, (i) => {
+    makeKey(i);
+    position.offset = i & 0x7fffffff;
+    position.fileId = 1 + (i >>> 20);
+    position.sequence = i + 1;
+    keydir.set(key, position);
+  });
+  const accounted = keydir.bytes / keys;
+  const resident = (residentBytes() - before) / keys;
+  console.log(`  ${accounted.toFixed(1)} B/key accounted, ${resident.toFixed(1)} B/key resident (key ${KEY_BYTES} B)`);
+  return keydir;
+}
+
+function scan(keydir) {
+  const cursor = keydir.cursor();
+  let more = cursor.seek();
+  measure('scan (next, key, position)', keys, () => {
+    if (!more) throw new Error('the scan ended early');
+    cursor.key();
+    cursor.position(out);
+    more = cursor.next();
+  });
+}
+
+console.log(`${keys} keys, node ${process.version}, ${JSON.stringify(options)}`);
+{
+  const sequential = load('insert ascending', sequentialKey);
+  scan(sequential);
+}
+const keydir = load('insert random', randomKey);
+measure('get random', Math.min(keys, 2_000_000), (i) => {
+  randomKey(mix(i) % keys);
+  if (!keydir.get(key, out)) throw new Error('a key is missing');
+});
+measure('get missing', Math.min(keys, 2_000_000), (i) => {
+  randomKey(keys + i);
+  if (keydir.get(key, out)) throw new Error('a key is there');
+});
+measure('overwrite random', Math.min(keys, 2_000_000), (i) => {
+  randomKey(mix(i) % keys);
+  keydir.set(key, position, out);
+});
+scan(keydir);
+measure('delete 3/4 random', keys, (i) => {
+  if (i % 4 === 0) return;
+  randomKey(i);
+  keydir.delete(key);
+});
+console.log(`  ${(keydir.bytes / keydir.size).toFixed(1)} B/key accounted of the ${keydir.size} left`);
+measure('key generation alone', keys, randomKey);

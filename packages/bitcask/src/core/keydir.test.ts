@@ -1,0 +1,227 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { checkKeydir } from './keydir/check-keydir.js';
+import { createKeydir, type Keydir, type KeydirCursor, type KeydirPosition } from './keydir.js';
+
+const SEED = 20260721;
+const RUNS = process.env['SHANGHAI_DEEP'] === '1' ? 2000 : 150;
+const SMALL = { pageBytes: 512, chunkBytes: 2048 };
+
+function positionOf(n: number): KeydirPosition {
+  return { fileId: 1 + (n % 1000), offset: n, recordBytes: 1 + (n % 70000), sequence: n + 1, expires: n % 3 === 0 };
+}
+
+function empty(): KeydirPosition {
+  return { fileId: 0, offset: 0, recordBytes: 0, sequence: 0, expires: false };
+}
+
+/** The same thing as a sorted array. */
+class Model {
+  readonly entries: { key: Uint8Array; position: KeydirPosition }[] = [];
+
+  /** Index of the first key >= `key`. */
+  indexOf(key: Uint8Array): number {
+    const index = this.entries.findIndex((entry) => Buffer.compare(entry.key, key) >= 0);
+    return index < 0 ? this.entries.length : index;
+  }
+
+  has(key: Uint8Array, index: number): boolean {
+    const entry = this.entries[index];
+    return entry !== undefined && Buffer.compare(entry.key, key) === 0;
+  }
+}
+
+const keyBytes = fc.oneof(
+  { weight: 4, arbitrary: fc.uint8Array({ minLength: 0, maxLength: 3 }) },
+  {
+    weight: 4,
+    arbitrary: fc.array(fc.constantFrom(0, 1, 0xfe, 0xff), { maxLength: 8 }).map((a) => Uint8Array.from(a)),
+  },
+  { weight: 4, arbitrary: fc.uint8Array({ minLength: 4, maxLength: 20 }) },
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(fc.constantFrom(1, 10, 50, 200, 260), fc.constantFrom(0x61, 0xff), fc.uint8Array({ maxLength: 4 }))
+      .map(([length, fill, tail]) => Buffer.concat([new Uint8Array(length).fill(fill), tail])),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.constantFrom(600, 5000, 70000), fc.constantFrom(0, 0x61, 0xff), fc.uint8Array({ maxLength: 3 }))
+      .map(([length, fill, tail]) => Buffer.concat([new Uint8Array(length).fill(fill), tail])),
+  },
+);
+
+type Operation =
+  | { kind: 'set'; key: Uint8Array; n: number }
+  | { kind: 'delete'; key: Uint8Array }
+  | { kind: 'deleteAt'; at: number }
+  | { kind: 'deleteRange'; at: number; count: number }
+  | { kind: 'seek' | 'seekBefore'; key: Uint8Array | undefined }
+  | { kind: 'next' | 'previous' };
+
+const operation: fc.Arbitrary<Operation> = fc.oneof(
+  {
+    weight: 12,
+    arbitrary: fc.record({ kind: fc.constant('set' as const), key: keyBytes, n: fc.nat({ max: 2 ** 31 - 1 }) }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('delete' as const), key: keyBytes }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('deleteAt' as const), at: fc.nat() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('deleteRange' as const), at: fc.nat(), count: fc.nat({ max: 60 }) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('seek' as const, 'seekBefore' as const),
+      key: fc.option(keyBytes, { nil: undefined }),
+    }),
+  },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constantFrom('next' as const, 'previous' as const) }) },
+);
+
+class Comparison {
+  readonly model = new Model();
+  readonly keydir: Keydir;
+  readonly cursor: KeydirCursor;
+  cursorKey: Uint8Array | undefined;
+
+  constructor(keydir: Keydir) {
+    this.keydir = keydir;
+    this.cursor = keydir.cursor();
+  }
+
+  set(key: Uint8Array, n: number): void {
+    const { entries } = this.model;
+    const index = this.model.indexOf(key);
+    const was = this.model.has(key, index);
+    const previous = empty();
+    expect(this.keydir.set(key, positionOf(n), previous)).toBe(was);
+    expect(previous).toEqual(was ? entries[index]?.position : empty());
+    entries.splice(index, was ? 1 : 0, { key: new Uint8Array(key), position: positionOf(n) });
+  }
+
+  delete(key: Uint8Array): void {
+    const index = this.model.indexOf(key);
+    const was = this.model.has(key, index);
+    const previous = empty();
+    expect(this.keydir.delete(key, previous)).toBe(was);
+    if (was) expect(previous).toEqual(this.model.entries.splice(index, 1)[0]?.position);
+  }
+
+  /** Compares where the cursor went with entry `index` of the model. */
+  moved(found: boolean, index: number, keepsKey: boolean): void {
+    const entry = this.model.entries[index];
+    expect(found).toBe(entry !== undefined);
+    if (entry !== undefined) this.cursorKey = entry.key;
+    else if (!keepsKey) this.cursorKey = undefined;
+    this.checkCursor();
+  }
+
+  checkCursor(): void {
+    if (this.cursorKey === undefined) {
+      expect(() => this.cursor.key()).toThrow(RangeError);
+      return;
+    }
+    expect(Buffer.compare(this.cursor.key(), this.cursorKey)).toBe(0);
+    const index = this.model.indexOf(this.cursorKey);
+    const out = empty();
+    const there = this.model.has(this.cursorKey, index);
+    expect(this.cursor.position(out)).toBe(there);
+    if (there) expect(out).toEqual(this.model.entries[index]?.position);
+  }
+
+  step(kind: 'next' | 'previous'): void {
+    const found = this.cursor[kind]();
+    if (this.cursorKey === undefined) {
+      expect(found).toBe(false);
+      return;
+    }
+    const at = this.model.indexOf(this.cursorKey);
+    const behind = this.model.has(this.cursorKey, at) ? at + 1 : at;
+    this.moved(found, kind === 'next' ? behind : at - 1, true);
+  }
+
+  apply(operation: Operation): void {
+    const { entries } = this.model;
+    switch (operation.kind) {
+      case 'set':
+        this.set(operation.key, operation.n);
+        break;
+      case 'delete':
+        this.delete(operation.key);
+        break;
+      case 'deleteAt':
+        this.deleteFrom(operation.at, 1);
+        break;
+      case 'deleteRange':
+        this.deleteFrom(operation.at, operation.count);
+        break;
+      case 'seek': {
+        const index = operation.key === undefined ? 0 : this.model.indexOf(operation.key);
+        this.moved(this.cursor.seek(operation.key), index, false);
+        break;
+      }
+      case 'seekBefore': {
+        const index = operation.key === undefined ? entries.length : this.model.indexOf(operation.key);
+        this.moved(this.cursor.seekBefore(operation.key), index - 1, false);
+        break;
+      }
+      case 'next':
+      case 'previous':
+        this.step(operation.kind);
+        break;
+    }
+  }
+
+  deleteFrom(at: number, count: number): void {
+    const { entries } = this.model;
+    for (let i = 0; i < count && entries.length > 0; i += 1)
+      this.delete(entries[at % entries.length]?.key as Uint8Array);
+  }
+
+  checkAll(): void {
+    const { entries } = this.model;
+    const keydir = this.keydir;
+    checkKeydir(keydir);
+    expect(keydir.size).toBe(entries.length);
+    const cursor = keydir.cursor();
+    const out = empty();
+    let more = cursor.seek();
+    for (const { key, position } of entries) {
+      expect(more && Buffer.compare(cursor.key(), key) === 0 && cursor.position(out)).toBe(true);
+      expect(out).toEqual(position);
+      expect(keydir.get(key, out)).toBe(true);
+      expect(out).toEqual(position);
+      more = cursor.next();
+    }
+    expect(more).toBe(false);
+    more = cursor.seekBefore();
+    for (const { key } of entries.toReversed()) {
+      expect(more && Buffer.compare(cursor.key(), key) === 0).toBe(true);
+      more = cursor.previous();
+    }
+    expect(more).toBe(false);
+  }
+}
+
+describe('a keydir', () => {
+  test.each([SMALL, { pageBytes: 1024, chunkBytes: 1024 }])(
+    'agrees with a sorted array under any operations (%o)',
+    (options) => {
+      fc.assert(
+        fc.property(fc.array(operation, { minLength: 100, maxLength: 600, size: 'max' }), (operations) => {
+          const comparison = new Comparison(createKeydir(options));
+          for (const one of operations) comparison.apply(one);
+          comparison.checkAll();
+          const keys = comparison.model.entries.map((entry) => entry.key);
+          for (const key of keys) comparison.delete(key);
+          comparison.checkAll();
+          expect(comparison.keydir.bytes).toBe(options.pageBytes);
+        }),
+        { seed: SEED, numRuns: RUNS },
+      );
+    },
+  );
+});
