@@ -1,0 +1,1 @@
+export { defaultSlots, type HashedRange, hashedRange, maxSlots, slotOfKey, tagOfKey } from './slot-of-key.js';
