@@ -20,12 +20,13 @@ export {
   createMetrics,
   type GaugeMetric,
   type GaugeOptions,
+  type HistogramHandle,
   type HistogramMetric,
   type HistogramOptions,
-  type Labels,
   type MetricOptions,
   type Metrics,
   type MetricsOptions,
   type MetricValues,
   metricPrefix,
 } from './metrics.js';
+export type { ExposedValue, Labels } from './series.js';

@@ -3,11 +3,9 @@
  * (`_seconds`, `_bytes`), counters end in `_total`: wrong names are refused when the metric is made, where a test sees
  * it, not when an operator writes a query. Labels must be few-valued: a label's values are the caller's promise.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
 import { latencyBucketsSeconds } from './latency-buckets.js';
-
-/** Label values of one series. */
-export type Labels = Readonly<Record<string, string>>;
+import { CounterFamily, type ExposedValue, HistogramFamily, type Labels } from './series.js';
 
 /** What every metric has. */
 export interface MetricOptions {
@@ -31,7 +29,8 @@ export interface HistogramOptions extends MetricOptions {
 
 /** Only rises. */
 export interface CounterMetric {
-  add(amount?: number, labels?: Labels): void;
+  /** The series of these labels (all of the metric's); keep it, `add` on it costs an addition. */
+  series(labels?: Labels): { add(amount?: number): void };
 }
 
 /** Rises and falls. */
@@ -41,7 +40,18 @@ export interface GaugeMetric {
 
 /** A distribution. */
 export interface HistogramMetric {
-  observe(value: number, labels?: Labels): void;
+  /** The series of these labels (all of the metric's); keep it, `observe` on it costs some additions. */
+  series(labels?: Labels): HistogramHandle;
+}
+
+/** One series of a histogram: takes values and can be read. */
+export interface HistogramHandle {
+  observe(value: number): void;
+  readonly bounds: readonly number[];
+  /** Values in each bucket, not cumulative; the last one holds what lies above the last bound. */
+  readonly counts: Readonly<Float64Array>;
+  readonly sum: number;
+  readonly count: number;
 }
 
 /** The metrics of one process. */
@@ -65,7 +75,7 @@ export interface MetricValues {
   readonly name: string;
   readonly help: string;
   readonly type: string;
-  readonly values: readonly { readonly labels: Labels; readonly value: number; readonly metricName?: string }[];
+  readonly values: readonly ExposedValue[];
 }
 
 /** What `createMetrics` takes. */
@@ -116,35 +126,27 @@ function nameOf(options: MetricOptions, isCounter: boolean): string {
   return metricPrefix + name;
 }
 
-function settingsOf(registry: Registry, options: MetricOptions, isCounter: boolean) {
-  const labelNames = [...(options.labels ?? [])];
-  return { name: nameOf(options, isCounter), help: options.help, labelNames, registers: [registry] };
-}
-
 function counterOf(registry: Registry, options: MetricOptions): CounterMetric {
-  const counter = new Counter(settingsOf(registry, options, true));
-  return { add: (amount = 1, labels) => (labels === undefined ? counter.inc(amount) : counter.inc(labels, amount)) };
+  const family = new CounterFamily(nameOf(options, true), options.help, options.labels ?? []);
+  registry.registerMetric(family as unknown as Metric);
+  return family;
 }
 
 function gaugeOf(registry: Registry, options: GaugeOptions): GaugeMetric {
   const { read } = options;
-  const gauge = new Gauge({
-    ...settingsOf(registry, options, false),
-    ...(read === undefined
-      ? {}
-      : {
-          collect(this: Gauge) {
-            this.set(read());
-          },
-        }),
+  const gauge: Gauge = new Gauge({
+    name: nameOf(options, false),
+    help: options.help,
+    labelNames: [...(options.labels ?? [])],
+    registers: [registry],
+    ...(read === undefined ? {} : { collect: (): void => gauge.set(read()) }),
   });
   return { set: (value, labels) => (labels === undefined ? gauge.set(value) : gauge.set(labels, value)) };
 }
 
 function histogramOf(registry: Registry, options: HistogramOptions): HistogramMetric {
-  const buckets = [...(options.buckets ?? latencyBucketsSeconds)];
-  const histogram = new Histogram({ ...settingsOf(registry, options, false), buckets });
-  return {
-    observe: (value, labels) => (labels === undefined ? histogram.observe(value) : histogram.observe(labels, value)),
-  };
+  const bounds = options.buckets ?? latencyBucketsSeconds;
+  const family = new HistogramFamily(nameOf(options, false), options.help, options.labels ?? [], bounds);
+  registry.registerMetric(family as unknown as Metric);
+  return family;
 }
