@@ -35,6 +35,8 @@ export interface FaultDisk extends Disk {
    * number of restarts so far) names the draw: the same one gives the same disk.
    */
   restart(survival?: CrashSurvival, draw?: number): FaultDisk;
+  /** What `restart` would give if the power failed now; this disk runs on. */
+  afterCrash(survival?: CrashSurvival, draw?: number): FaultDisk;
   /** Adds a fault; returns a function that takes it away. */
   inject(rule: FaultRule): () => void;
   /** Flips the bits of `mask` in the byte at `offset`, on the platter and in the cache. */

@@ -62,8 +62,12 @@ export class SimulatedDisk implements FaultDisk {
     this.#engine.crash();
   }
 
-  restart(survival: CrashSurvival = 'random', draw: number = this.#restarts++): FaultDisk {
+  restart(survival?: CrashSurvival, draw?: number): FaultDisk {
     this.crash();
+    return this.afterCrash(survival, draw);
+  }
+
+  afterCrash(survival: CrashSurvival = 'random', draw: number = this.#restarts++): FaultDisk {
     const random = createSeededRandom(this.#parts.stream ^ Math.imul(draw + 1, 0x9e37_79b1));
     const volume = this.#volume.survivor(survival, random);
     return new SimulatedDisk({ ...this.#parts, volume, stream: random.uint32() });
