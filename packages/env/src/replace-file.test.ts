@@ -52,7 +52,9 @@ test('a rename before the sync of the bytes would be caught by the enumeration',
       assert.ok(found === undefined || found === 'whole', `found '${found}'`);
     },
   });
-  await expect(careless).rejects.toThrow(/seed=1 step=\d survival=\w+ draw=0\): found ''/);
+  await expect(careless).rejects.toThrow(
+    /seed=1 step=3 survival=\w+ draw=\d\): found '.*'\nlast steps before it:\n {2}1 open/s,
+  );
 });
 
 test('a failed write leaves the old file and takes the temporary one away', async () => {

@@ -10,8 +10,9 @@ import { randomFromUint32 } from './random-from-uint32.js';
  */
 export function createSeededRandom(seed: number): Random {
   if (!Number.isSafeInteger(seed)) throw new RangeError(`seed must be a safe integer, got ${seed}`);
-  const nextSeedWord = splitMix32((seed >>> 0) ^ Math.imul(Math.floor(seed / 0x1_0000_0000), 0x85eb_ca6b));
-  const state = Uint32Array.of(nextSeedWord(), nextSeedWord(), nextSeedWord(), nextSeedWord() | 1);
+  const lowWords = splitMix32(seed >>> 0);
+  const highWords = splitMix32(Math.floor(seed / 0x1_0000_0000) ^ lowWords());
+  const state = Uint32Array.of(lowWords(), highWords(), lowWords(), highWords() | 1);
   return randomFromUint32(() => xoshiro128(state));
 }
 

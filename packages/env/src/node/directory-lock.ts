@@ -47,8 +47,12 @@ interface Claim {
   readonly server: net.Server;
 }
 
-/** Locks a directory against every other holder of this host: `Disk.lockDirectory` of the node disk. */
-export async function lockDirectory(directory: string, options: DirectoryLockOptions = {}): Promise<DirectoryLock> {
+/** Locks a directory against every other holder of this host. `limitMs` bounds the wait for undecided contenders. */
+export async function lockDirectory(
+  directory: string,
+  options: DirectoryLockOptions = {},
+  limitMs: number = contentionLimitMs,
+): Promise<DirectoryLock> {
   let sockets: SocketDirectory;
   try {
     sockets = new SocketDirectory(directory);
@@ -56,7 +60,7 @@ export async function lockDirectory(directory: string, options: DirectoryLockOpt
     throw refused(directory, error);
   }
   try {
-    const claim = await contend(sockets);
+    const claim = await contend(sockets, performance.now() + limitMs);
     await takeRecord(sockets, claim, options);
     return heldLock(sockets, claim);
   } catch (error) {
@@ -66,8 +70,7 @@ export async function lockDirectory(directory: string, options: DirectoryLockOpt
 }
 
 /** Steps 1 and 2, until we have won or somebody holds the lock. */
-async function contend(sockets: SocketDirectory): Promise<Claim> {
-  const deadlineMs = performance.now() + contentionLimitMs;
+async function contend(sockets: SocketDirectory, deadlineMs: number): Promise<Claim> {
   let claim: Claim | undefined;
   try {
     for (;;) {

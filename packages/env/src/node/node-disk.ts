@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { isErrno } from '../coded-error.js';
+import type { DirectoryLock, DirectoryLockOptions } from '../directory-lock.js';
 import type { Disk, DiskFile, DiskOpenMode, DiskStat } from '../disk.js';
 import { lockDirectory } from './directory-lock.js';
 import { NodeFile } from './node-file.js';
@@ -25,7 +26,7 @@ export function nodeDisk(): Disk {
     remove,
     removeDirectory,
     syncDirectory,
-    lockDirectory,
+    lockDirectory: lock,
   };
 }
 
@@ -35,6 +36,10 @@ function promised<T = void>(start: (done: Done<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     start((error, value) => (error ? reject(error) : resolve(value as T)));
   });
+}
+
+function lock(directory: string, options?: DirectoryLockOptions): Promise<DirectoryLock> {
+  return lockDirectory(directory, options);
 }
 
 async function open(path: string, mode: DiskOpenMode): Promise<DiskFile> {
