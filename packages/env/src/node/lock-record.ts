@@ -16,6 +16,7 @@ export interface LockRecord {
   readonly description: string;
 }
 
+/** Its name in the locked directory. */
 export const lockRecordName = 'lock.json';
 
 /** The record this process would leave. */

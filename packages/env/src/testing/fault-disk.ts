@@ -49,6 +49,7 @@ export interface FaultDisk extends Disk {
   files(): string[];
 }
 
+/** What becomes of un-synced changes at a crash; see `FaultDisk.restart`. */
 export type CrashSurvival = 'none' | 'all' | 'random';
 
 /** The operations a rule can meet. */

@@ -46,6 +46,7 @@ export class FileImage {
   }
 
   resize(length: number): void {
+    if (length === this.#length) return;
     this.#own(length);
     if (length < this.#length) this.#buffer.fill(0, length, this.#length);
     this.#length = length;

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../clock.js';
 import { invariant } from '../invariant.js';
+import { drainMicrotasks } from '../node/drain-microtasks.js';
 
 /** A clock that stands until it is told to go on. */
 export interface ManualClock extends Clock {
@@ -76,18 +77,13 @@ class SteppedClock implements ManualClock {
   }
 
   async #advanceTo(targetMs: number): Promise<void> {
-    await settle();
+    await drainMicrotasks();
     for (let next = this.#timers[0]; next !== undefined && next.dueMs <= targetMs; next = this.#timers[0]) {
       this.#timers.shift();
       this.#monotonicMs = Math.max(this.#monotonicMs, next.dueMs);
       next.callback();
-      await settle();
+      await drainMicrotasks();
     }
     this.#monotonicMs = targetMs;
   }
-}
-
-/** Resolves when the microtasks that wait now, and those they make, have run. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -16,6 +16,7 @@ export interface SimulatedDirectory {
   readonly platter: Map<string, SimulatedNode>;
 }
 
+/** What a name of a simulated volume stands for. */
 export type SimulatedNode = SimulatedFile | SimulatedDirectory;
 
 /** One create, link, rename or remove: entries that change together. A rename has two slots, everything else one. */
