@@ -93,15 +93,19 @@ async function contend(sockets: SocketDirectory, deadlineMs: number): Promise<Cl
   }
 }
 
-/** Listens, and only then lets itself be seen. `undefined` where a cleaner took the socket before it had its name. */
+/**
+ * Listens, and only then lets itself be seen. `undefined` where another contender took the socket for a dead one and
+ * removed it before it listened or had its name: come again.
+ */
 async function raise(sockets: SocketDirectory): Promise<Claim | undefined> {
   const id = randomBytes(8).toString('hex');
-  const server = await listenAt(sockets.address(unfinishedName(id)));
+  let server: net.Server | undefined;
   try {
+    server = await listenAt(sockets.address(unfinishedName(id)));
     await rename(join(sockets.path, unfinishedName(id)), join(sockets.path, socketName(id)));
     return { id, server };
   } catch (error) {
-    await closeServer(server);
+    if (server !== undefined) await closeServer(server);
     if (isErrno(error, 'ENOENT')) return undefined;
     throw error;
   }
