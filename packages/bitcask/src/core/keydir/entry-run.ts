@@ -5,6 +5,8 @@
  * The pages are copied aside first, so that they may be written over at once. Where source and target have the same
  * prefix a record is copied as it is; else its key is put together and encoded again.
  */
+
+import { keyBytesAt, readKey, readKeyInto } from './page-keys.js';
 import type { Chunk } from './page-pool.js';
 import { createChunk } from './page-pool.js';
 import { POSITION_BYTES } from './position-codec.js';
@@ -16,14 +18,11 @@ import {
   entryCount,
   formatPage,
   insertEntry,
-  keyBytesAt,
   type LongKeys,
   MIN_ENTRY_BYTES,
   pageLevel,
   payloadAt,
   prefixBytes,
-  readKey,
-  readKeyInto,
   releaseLongKey,
   setChildAt,
 } from './slotted-page.js';

@@ -7,19 +7,11 @@
  * around a page, its *fences*, bound every key that may come into it; what they have in common is the page's prefix.
  */
 import { EntryRun } from './entry-run.js';
+import { readKey, searchPage } from './page-keys.js';
 import { createChunk, PagePool } from './page-pool.js';
 import { POSITION_BYTES } from './position-codec.js';
 import { SideTable } from './side-table.js';
-import {
-  childAt,
-  entryCount,
-  formatPage,
-  type LongKeys,
-  MAX_PREFIX_BYTES,
-  pageLevel,
-  readKey,
-  searchPage,
-} from './slotted-page.js';
+import { childAt, entryCount, formatPage, type LongKeys, MAX_PREFIX_BYTES, pageLevel } from './slotted-page.js';
 import type { TreePath } from './tree-path.js';
 
 /** What an object and its table entry cost beside their contents, about. */
@@ -37,6 +29,8 @@ export class KeyTree {
   size = 0;
   /** Changes whenever a key comes or goes, so that cursors know that their way is void. */
   version = 0;
+  /** Changes whenever a page is split, joined, evened out or moved, so that ways through the tree are void. */
+  shape = 0;
 
   constructor(pageBytes: number, chunkBytes: number) {
     this.pool = new PagePool(pageBytes, chunkBytes);
@@ -57,6 +51,7 @@ export class KeyTree {
     for (let depth = 0; ; depth += 1) {
       const chunk = pool.chunkOf(page);
       const base = pool.baseOf(page);
+      pool.touch(chunk, base);
       const found = searchPage(chunk, base, key, longKeys);
       path.pages[depth] = page;
       if (pageLevel(chunk, base) === 0) {
@@ -101,6 +96,13 @@ export function commonPrefixBytes(lower: Uint8Array | undefined, upper: Uint8Arr
 /** The shortest key above `left` that is not above `right`, where left < right. */
 export function shortestSeparator(left: Uint8Array, right: Uint8Array): Uint8Array {
   return new Uint8Array(right.subarray(0, matchingBytes(left, right) + 1));
+}
+
+/** Bytewise order of two keys: negative, 0 or positive. */
+export function orderOf(a: Uint8Array, b: Uint8Array): number {
+  const at = matchingBytes(a, b);
+  if (at === a.length || at === b.length) return a.length - b.length;
+  return (a[at] as number) - (b[at] as number);
 }
 
 function matchingBytes(a: Uint8Array, b: Uint8Array): number {

@@ -1,5 +1,6 @@
 import type { Keydir, KeydirCursor, KeydirOptions, KeydirPosition } from '../keydir.js';
 import { KeyTree } from './key-tree.js';
+import { NearLeaf } from './near-leaf.js';
 import { checkPosition, readPosition, releasePosition, type WidePositions, writePosition } from './position-codec.js';
 import { SideTable } from './side-table.js';
 import { payloadAt } from './slotted-page.js';
@@ -20,9 +21,11 @@ export class OrderedKeydir implements Keydir {
   /** For the checker: positions that do not fit into a leaf. */
   readonly wide: WidePositions = new SideTable(() => WIDE_POSITION_BYTES);
   readonly #path = new TreePath();
+  readonly #nearLeaf: NearLeaf;
 
   constructor(options: KeydirOptions) {
     this.tree = new KeyTree(options.pageBytes ?? DEFAULT_PAGE_BYTES, options.chunkBytes ?? DEFAULT_CHUNK_BYTES);
+    this.#nearLeaf = new NearLeaf(this.tree);
   }
 
   get size(): number {
@@ -47,8 +50,8 @@ export class OrderedKeydir implements Keydir {
   set(key: Uint8Array, position: KeydirPosition, previous?: KeydirPosition): boolean {
     checkPosition(position);
     const { tree, wide } = this;
-    const path = this.#path;
-    const found = tree.descend(key, path);
+    const { path } = this.#nearLeaf;
+    const found = this.#nearLeaf.descend(key);
     if (found >= 0) {
       const leaf = path.page(path.depth);
       const { view, at } = this.#place(leaf, found);

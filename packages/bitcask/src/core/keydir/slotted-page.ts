@@ -10,9 +10,10 @@
  *
  * All keys that may ever come into a page share the page's prefix (it follows from the separators around the page, so
  * an insert never changes it). What remains of a key is its *suffix*; the first four bytes of it, padded with zeros, are
- * the *head*, read as a big-endian number. A search touches the directory alone unless heads are equal, so it costs
- * few cache lines, and head and prefix bytes are not stored again in the record. (Prefix truncation and heads:
- * Graefe, "Modern B-Tree Techniques", 2011; Leis et al., LeanStore.)
+ * the *head*, read as a big-endian number and moved down by 2^31, because
+ * the engine compares signed words fastest. A search reads the directory alone unless heads are equal, so it costs few
+ * cache lines, and head and prefix bytes are not stored again in the record. (Prefix truncation and heads: Graefe,
+ * "Modern B-Tree Techniques", 2011; Leis et al., LeanStore.)
  *
  * Key length is that of the suffix: one byte to 253, 254 = two bytes follow, 255 = a *long* key, four bytes follow with
  * its id in a side table that holds the whole key. Words are little-endian.
@@ -31,10 +32,15 @@ export const MAX_PREFIX_BYTES = 255;
 /** Least bytes an entry takes. */
 export const MIN_ENTRY_BYTES = 6 + 4 + 1;
 
-const HEAD_BYTES = 4;
+/** Bytes of a suffix that lie in the directory. */
+export const HEAD_BYTES = 4;
+/** Added to a head, so that the order of signed words is that of the bytes. */
+export const HEAD_BIAS = 0x80000000 | 0;
 const CHILD_BYTES = 4;
-const TWO_BYTE_LENGTH = 254;
-const LONG_KEY = 255;
+/** Key length byte: two bytes of length follow. */
+export const TWO_BYTE_LENGTH = 254;
+/** Key length byte: the id of a long key follows. */
+export const LONG_KEY = 255;
 
 /** Keys longer than this are long keys; every page has room for seven entries at least. */
 export function longKeyThreshold(pageBytes: number): number {
@@ -59,7 +65,8 @@ export function prefixOf(chunk: Chunk, base: number): Uint8Array {
   return chunk.bytes.slice(from, from + prefixBytes(chunk, base));
 }
 
-function payloadBytes(chunk: Chunk, base: number): number {
+/** Bytes of a payload in this page. */
+export function payloadBytes(chunk: Chunk, base: number): number {
   return pageLevel(chunk, base) === 0 ? POSITION_BYTES : CHILD_BYTES;
 }
 
@@ -75,7 +82,8 @@ function directoryAt(chunk: Chunk, base: number): number {
   return base + HEADER_BYTES + prefixBytes(chunk, base);
 }
 
-function directoryEntryAt(chunk: Chunk, base: number, index: number): number {
+/** Where directory entry `index` begins in the chunk. */
+export function directoryEntryAt(chunk: Chunk, base: number, index: number): number {
   return directoryAt(chunk, base) + index * DIRECTORY_ENTRY_BYTES;
 }
 
@@ -129,110 +137,18 @@ export function formatPage(
   for (let i = 0; i < prefixLength; i += 1) bytes[base + HEADER_BYTES + i] = key[i] as number;
 }
 
-function headOf(key: Uint8Array, keyBytes: number, from: number): number {
-  if (from + HEAD_BYTES <= keyBytes) {
-    return (
-      (((key[from] as number) << 24) |
-        ((key[from + 1] as number) << 16) |
-        ((key[from + 2] as number) << 8) |
-        (key[from + 3] as number)) >>>
-      0
-    );
-  }
+/** The head of `key` (its first `keyBytes` bytes) behind a prefix of `from` bytes. */
+export function headOf(key: Uint8Array, keyBytes: number, from: number): number {
   let head = 0;
-  for (let i = from; i < from + HEAD_BYTES; i += 1) head = (head << 8) | (i < keyBytes ? (key[i] as number) : 0);
-  return head >>> 0;
-}
-
-/** Index of the entry whose key is `key`, else -1 - the index it would get. `key` must belong to the page's range. */
-export function searchPage(chunk: Chunk, base: number, key: Uint8Array, longKeys: LongKeys): number {
-  const view = chunk.view;
-  const prefix = view.getUint8(base + 7);
-  const directory = base + HEADER_BYTES + prefix;
-  const head = headOf(key, key.length, prefix);
-  let low = 0;
-  let high = view.getUint16(base, true);
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const at = directory + middle * DIRECTORY_ENTRY_BYTES;
-    const other = view.getUint32(at, true);
-    if (other < head) low = middle + 1;
-    else if (other > head) high = middle;
-    else {
-      const order = compareRest(chunk, base, base + view.getUint16(at + HEAD_BYTES, true), key, prefix, longKeys);
-      if (order === 0) return middle;
-      if (order < 0) low = middle + 1;
-      else high = middle;
-    }
+  if (from + HEAD_BYTES <= keyBytes) {
+    head = (key[from] as number) << 24;
+    head |= (key[from + 1] as number) << 16;
+    head |= (key[from + 2] as number) << 8;
+    head |= key[from + 3] as number;
+  } else {
+    for (let i = from; i < from + HEAD_BYTES; i += 1) head = (head << 8) | (i < keyBytes ? (key[i] as number) : 0);
   }
-  return -1 - low;
-}
-
-/** Order of a record's key to `key`, given that their heads are equal. */
-function compareRest(
-  chunk: Chunk,
-  base: number,
-  record: number,
-  key: Uint8Array,
-  prefix: number,
-  longKeys: LongKeys,
-): number {
-  const { bytes, view } = chunk;
-  let at = record + payloadBytes(chunk, base);
-  let suffixBytes = view.getUint8(at);
-  at += 1;
-  if (suffixBytes >= TWO_BYTE_LENGTH) {
-    if (suffixBytes === LONG_KEY) return Buffer.compare(longKeys.get(view.getUint32(at, true)), key);
-    suffixBytes = view.getUint16(at, true);
-    at += 2;
-  }
-  const from = prefix + HEAD_BYTES;
-  const rest = Math.min(prefix + suffixBytes, key.length) - from;
-  for (let i = 0; i < rest; i += 1) {
-    const difference = (bytes[at + i] as number) - (key[from + i] as number);
-    if (difference !== 0) return difference;
-  }
-  return prefix + suffixBytes - key.length;
-}
-
-/** Bytes of the key of entry `index`, the page's prefix included. */
-export function keyBytesAt(chunk: Chunk, base: number, index: number, longKeys: LongKeys): number {
-  const at = payloadAt(chunk, base, index) + payloadBytes(chunk, base);
-  const suffixBytes = chunk.view.getUint8(at);
-  if (suffixBytes === LONG_KEY) return longKeys.get(chunk.view.getUint32(at + 1, true)).length;
-  const prefix = prefixBytes(chunk, base);
-  return prefix + (suffixBytes < TWO_BYTE_LENGTH ? suffixBytes : chunk.view.getUint16(at + 1, true));
-}
-
-/** Copies the key of entry `index` to the beginning of `out`, which must be long enough, and returns its length. */
-export function readKeyInto(chunk: Chunk, base: number, index: number, longKeys: LongKeys, out: Uint8Array): number {
-  const { bytes, view } = chunk;
-  const entry = directoryEntryAt(chunk, base, index);
-  let at = base + view.getUint16(entry + HEAD_BYTES, true) + payloadBytes(chunk, base);
-  let suffixBytes = view.getUint8(at);
-  at += 1;
-  if (suffixBytes >= TWO_BYTE_LENGTH) {
-    if (suffixBytes === LONG_KEY) {
-      const key = longKeys.get(view.getUint32(at, true));
-      out.set(key);
-      return key.length;
-    }
-    suffixBytes = view.getUint16(at, true);
-    at += 2;
-  }
-  const prefix = prefixBytes(chunk, base);
-  const head = view.getUint32(entry, true);
-  for (let i = 0; i < prefix; i += 1) out[i] = bytes[base + HEADER_BYTES + i] as number;
-  for (let i = 0; i < suffixBytes && i < HEAD_BYTES; i += 1) out[prefix + i] = head >>> (24 - 8 * i);
-  for (let i = HEAD_BYTES; i < suffixBytes; i += 1) out[prefix + i] = bytes[at + i - HEAD_BYTES] as number;
-  return prefix + suffixBytes;
-}
-
-/** The key of entry `index`, a copy. */
-export function readKey(chunk: Chunk, base: number, index: number, longKeys: LongKeys): Uint8Array {
-  const key = new Uint8Array(keyBytesAt(chunk, base, index, longKeys));
-  readKeyInto(chunk, base, index, longKeys, key);
-  return key;
+  return head ^ HEAD_BIAS;
 }
 
 /** Bytes of the record of entry `index`. */
@@ -267,7 +183,7 @@ function openEntry(chunk: Chunk, base: number, index: number, recordBytes: numbe
   const directoryEnd = directoryEntryAt(chunk, base, count);
   invariant(base + record >= directoryEnd + DIRECTORY_ENTRY_BYTES, 'page has no room for the entry');
   if (index < count) bytes.copyWithin(entry + DIRECTORY_ENTRY_BYTES, entry, directoryEnd);
-  view.setUint32(entry, head, true);
+  view.setInt32(entry, head, true);
   view.setUint16(entry + HEAD_BYTES, record, true);
   view.setUint16(base, count + 1, true);
   view.setUint16(base + 2, record, true);
@@ -320,7 +236,7 @@ export function appendSameEntry(chunk: Chunk, base: number, from: Chunk, fromBas
   const recordBytes = recordBytesAt(from, fromBase, index);
   const entry = directoryEntryAt(from, fromBase, index);
   const record = fromBase + from.view.getUint16(entry + HEAD_BYTES, true);
-  const head = from.view.getUint32(entry, true);
+  const head = from.view.getInt32(entry, true);
   const at = openEntry(chunk, base, entryCount(chunk, base), recordBytes, head);
   for (let i = 0; i < recordBytes; i += 1) chunk.bytes[at + i] = from.bytes[record + i] as number;
 }

@@ -1,7 +1,8 @@
 import type { KeydirCursor, KeydirPosition } from '../keydir.js';
 import type { KeyTree } from './key-tree.js';
+import { keyBytesAt, readKeyInto } from './page-keys.js';
 import { readPosition, type WidePositions } from './position-codec.js';
-import { childAt, entryCount, keyBytesAt, pageLevel, payloadAt, readKeyInto } from './slotted-page.js';
+import { childAt, entryCount, pageLevel, payloadAt } from './slotted-page.js';
 import { TreePath } from './tree-path.js';
 
 const NO_KEY = new Uint8Array(0);
@@ -57,14 +58,15 @@ export class TreeCursor implements KeydirCursor {
   }
 
   key(): Uint8Array {
-    return this.#currentKey().slice();
+    this.#checkPlaced();
+    return this.#keyBuffer.slice(0, this.#keyBytes);
   }
 
   position(out: KeydirPosition): boolean {
-    const key = this.#currentKey();
+    this.#checkPlaced();
     const tree = this.#tree;
     if (this.#version !== tree.version) {
-      const found = tree.descend(key, this.#path);
+      const found = tree.descend(this.#currentKey(), this.#path);
       if (found < 0) return false;
       this.#index = found;
       this.#version = tree.version;
@@ -75,8 +77,11 @@ export class TreeCursor implements KeydirCursor {
     return true;
   }
 
-  #currentKey(): Uint8Array {
+  #checkPlaced(): void {
     if (!this.#placed) throw new RangeError('the cursor stands on no key: seek one first');
+  }
+
+  #currentKey(): Uint8Array {
     return this.#keyBuffer.subarray(0, this.#keyBytes);
   }
 

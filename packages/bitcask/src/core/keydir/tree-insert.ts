@@ -59,6 +59,7 @@ function compact(tree: KeyTree, chunk: Chunk, base: number): void {
 
 function split(tree: KeyTree, path: TreePath, depth: number, index: number, key: Uint8Array): void {
   const { pool, run } = tree;
+  tree.shape += 1;
   const page = path.page(depth);
   const chunk = pool.chunkOf(page);
   const base = pool.baseOf(page);

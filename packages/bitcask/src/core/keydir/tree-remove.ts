@@ -11,16 +11,8 @@
  */
 import { invariant } from '@shanghai/env';
 import { commonPrefixBytes, type KeyTree } from './key-tree.js';
-import {
-  childAt,
-  entryCount,
-  HEADER_BYTES,
-  pageLevel,
-  removeEntry,
-  searchPage,
-  setChildAt,
-  usedBytes,
-} from './slotted-page.js';
+import { searchPage } from './page-keys.js';
+import { childAt, entryCount, HEADER_BYTES, pageLevel, removeEntry, setChildAt, usedBytes } from './slotted-page.js';
 import { insertIntoPage, separatorAt } from './tree-insert.js';
 import type { TreePath } from './tree-path.js';
 
@@ -43,6 +35,7 @@ function rebalance(tree: KeyTree, path: TreePath, depth: number, released: numbe
   if (depth === 0) {
     if (entryCount(chunk, base) > 0 || pageLevel(chunk, base) === 0) return;
     tree.root = childAt(chunk, base, -1);
+    tree.shape += 1;
     released.push(page);
     return;
   }
@@ -75,6 +68,7 @@ function join(tree: KeyTree, path: TreePath, depth: number, index: number, relea
   const prefix = commonPrefixBytes(lower, tree.upperFence(path, depth, index + 1));
   if (HEADER_BYTES + prefix + run.bytesWith(prefix, 0, run.count) > limit) return false;
   const leftmost = childAt(chunk, base, -1);
+  tree.shape += 1;
   run.write(0, run.count, { chunk, base, prefixKey: lower ?? new Uint8Array(0), prefix, leftmost });
   removeEntry(parentChunk, parentBase, index + 1, tree.longKeys);
   released.push(right);
@@ -112,6 +106,7 @@ function evenOut(tree: KeyTree, path: TreePath, depth: number, index: number): v
   const lower = tree.lowerFence(path, depth, index);
   const upper = tree.upperFence(path, depth, index + 1);
   takePair(tree, parent, index);
+  tree.shape += 1;
 
   const last = level === 0 ? run.count - 1 : run.count - 2;
   let at = run.count >>> 1;
