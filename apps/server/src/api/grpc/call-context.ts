@@ -1,0 +1,69 @@
+import { type Deadline, Metadata, type MetadataValue } from '@grpc/grpc-js';
+import { wireMetadata } from '@shanghai/proto';
+import type { RequestContext } from '../../requests/request-context.js';
+import { ServerError } from '../../requests/server-error.js';
+import type { ApiServices } from '../api-services.js';
+import { acceptedCorrelationId, continuedTraceparent, traceIdOf, traceparentKey } from '../correlation.js';
+
+/** What every kind of call has. */
+export interface AnyCall {
+  readonly cancelled: boolean;
+  readonly metadata: Metadata;
+  getDeadline(): Deadline;
+  sendMetadata(metadata: Metadata): void;
+  once(event: 'cancelled', listener: () => void): unknown;
+}
+
+/**
+ * A gRPC call as the requests behind it see it. The signal is made when it is first asked for: most unary calls end
+ * without anybody asking. It aborts with `DEADLINE_EXCEEDED` where the caller's time ran out, else with `CANCELLED`.
+ */
+export class CallContext implements RequestContext {
+  readonly correlationId: string;
+  readonly #call: AnyCall;
+  #controller: AbortController | undefined;
+  #isFinished = false;
+
+  constructor(call: AnyCall, services: ApiServices) {
+    this.#call = call;
+    const given = acceptedCorrelationId(asText(call.metadata.get(wireMetadata.correlationId)[0]));
+    const traceparent = asText(call.metadata.get(traceparentKey)[0]);
+    this.correlationId = given ?? traceIdOf(traceparent) ?? services.newCorrelationId();
+    if (given !== undefined || traceparent !== undefined) this.#echo(given, traceparent);
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      const controller = new AbortController();
+      this.#controller = controller;
+      if (this.#call.cancelled) controller.abort(this.#reason());
+      else this.#call.once('cancelled', () => this.#isFinished || controller.abort(this.#reason()));
+    }
+    return this.#controller.signal;
+  }
+
+  /** The call was answered: what happens to its connection from here on concerns nobody. */
+  finish(): void {
+    this.#isFinished = true;
+  }
+
+  #reason(): ServerError {
+    const deadline = this.#call.getDeadline();
+    const isLate = Number.isFinite(Number(deadline)) && Number(deadline) <= Date.now();
+    return isLate
+      ? new ServerError('DEADLINE_EXCEEDED', 'the deadline of the call passed')
+      : new ServerError('CANCELLED', 'the caller gave up');
+  }
+
+  #echo(given: string | undefined, traceparent: string | undefined): void {
+    const metadata = new Metadata();
+    if (given !== undefined) metadata.set(wireMetadata.correlationId, given);
+    const continued = continuedTraceparent(traceparent);
+    if (continued !== undefined) metadata.set(traceparentKey, continued);
+    this.#call.sendMetadata(metadata);
+  }
+}
+
+function asText(value: MetadataValue | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}

@@ -1,0 +1,59 @@
+import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc-js';
+import type { ApiServices } from '../api-services.js';
+import { CallContext } from './call-context.js';
+import { grpcFailure } from './grpc-failure.js';
+import { StreamWriter } from './stream-writer.js';
+import { requireDecoded } from './tolerant-service.js';
+
+/** What a streaming procedure is made of. */
+export interface StreamHandler<Request, Message> {
+  /** Messages, made one at a time as the reader takes them; ends when the context's signal aborts. */
+  open(request: Request, context: CallContext): AsyncIterable<Message>;
+  encode(message: Message): Buffer;
+}
+
+/** Wraps a source of messages: context, back-pressure by bytes, errors by the table, metrics. */
+export function serverStream<Request, Message>(
+  services: ApiServices,
+  method: string,
+  handler: StreamHandler<Request, Message>,
+): handleServerStreamingCall<Request, Message> {
+  const recorder = services.requests.recorder('grpc', method);
+  return (call) => {
+    const startedMs = services.monotonicMs();
+    const context = new CallContext(call, services);
+    const closed = services.requests.streamOpened(method);
+    pump(call, context, handler, services.limits.streamBufferBytes).then(
+      () => {
+        closed();
+        context.finish();
+        recorder.finished(startedMs, 'OK');
+        call.end();
+      },
+      (error: unknown) => {
+        closed();
+        context.finish();
+        const { failure, code } = grpcFailure(error, context.correlationId, method, services.logger);
+        recorder.finished(startedMs, code);
+        call.emit('error', failure);
+      },
+    );
+  };
+}
+
+async function pump<Request, Message>(
+  call: ServerWritableStream<Request, Message>,
+  context: CallContext,
+  handler: StreamHandler<Request, Message>,
+  limitBytes: number,
+): Promise<void> {
+  requireDecoded(call.request);
+  const writer = new StreamWriter(call, limitBytes);
+  // Asked for now, so that a source that only waits hears when the caller goes.
+  const { signal } = context;
+  for await (const message of handler.open(call.request, context)) {
+    writer.write(handler.encode(message));
+    if (writer.isFull) await writer.room();
+    if (writer.isClosed || signal.aborted) return;
+  }
+}

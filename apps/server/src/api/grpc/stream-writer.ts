@@ -1,0 +1,74 @@
+/**
+ * Writes encoded messages to a stream no faster than its reader takes them. grpc-js counts waiting messages, not their
+ * bytes; this counts bytes: those handed to the stream whose write has not completed. HTTP/2 flow control completes no
+ * write towards a reader that stopped, so at most `limitBytes` and one message wait for it.
+ */
+import type { Writable } from 'node:stream';
+
+/** What may be written to: a server stream or the answering side of a bidirectional one. */
+export type WritableCall = Pick<Writable, 'write' | 'once'>;
+
+/** Bytes on their way to one reader. */
+export class StreamWriter {
+  readonly #call: WritableCall;
+  readonly #limitBytes: number;
+  readonly #onRoom: (() => void) | undefined;
+  #pendingBytes = 0;
+  #isClosed = false;
+  #waiting: (() => void)[] = [];
+
+  /** `onRoom` is called whenever a full writer has room again. */
+  constructor(call: WritableCall, limitBytes: number, onRoom?: () => void) {
+    this.#call = call;
+    this.#limitBytes = limitBytes;
+    this.#onRoom = onRoom;
+    call.once('cancelled', () => this.#close());
+    call.once('close', () => this.#close());
+  }
+
+  /** Whether nothing more should be produced for now. */
+  get isFull(): boolean {
+    return this.#pendingBytes >= this.#limitBytes;
+  }
+
+  /** The reader is gone; writing has no effect. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  /** Hands a message over. Callers ask `isFull` or await `room` before they produce the next one. */
+  write(bytes: Buffer): void {
+    if (this.#isClosed) return;
+    const length = bytes.length + 5;
+    this.#pendingBytes += length;
+    this.#call.write(bytes, () => this.#written(length));
+  }
+
+  /** Resolves when there is room or the reader is gone. */
+  room(): Promise<void> {
+    if (!this.isFull || this.#isClosed) return Promise.resolve();
+    return new Promise((resolve) => void this.#waiting.push(resolve));
+  }
+
+  #written(length: number): void {
+    const wasFull = this.isFull;
+    this.#pendingBytes -= length;
+    if (wasFull && !this.isFull) this.#wake();
+  }
+
+  #close(): void {
+    this.#isClosed = true;
+    this.#wake();
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+    this.#onRoom?.();
+  }
+}

@@ -1,0 +1,38 @@
+import type { handleUnaryCall } from '@grpc/grpc-js';
+import type { ApiServices } from '../api-services.js';
+import { CallContext } from './call-context.js';
+import { grpcFailure } from './grpc-failure.js';
+import { requireDecoded } from './tolerant-service.js';
+
+/** What answers one procedure. */
+export type UnaryHandler<Request, Response> = (request: Request, context: CallContext) => Promise<Response>;
+
+/** Wraps a handler: context, errors by the table, metrics. Every unary call passes here, so it does little. */
+export function unaryCall<Request, Response>(
+  services: ApiServices,
+  method: string,
+  handle: UnaryHandler<Request, Response>,
+): handleUnaryCall<Request, Response> {
+  const recorder = services.requests.recorder('grpc', method);
+  const answer = async (request: Request, context: CallContext) => {
+    requireDecoded(request);
+    return await handle(request, context);
+  };
+  return (call, callback) => {
+    const startedMs = services.monotonicMs();
+    const context = new CallContext(call, services);
+    answer(call.request, context).then(
+      (response) => {
+        context.finish();
+        recorder.finished(startedMs, 'OK');
+        callback(null, response);
+      },
+      (error: unknown) => {
+        context.finish();
+        const { failure, code } = grpcFailure(error, context.correlationId, method, services.logger);
+        recorder.finished(startedMs, code);
+        callback(failure);
+      },
+    );
+  };
+}
