@@ -1,6 +1,6 @@
-import type { Clock, Disk } from '@shanghai/env';
-import type { BitcaskListener } from './bitcask-events.js';
+import type { Clock, Disk, Random } from '@shanghai/env';
 import type { BitcaskDurability } from './bitcask.js';
+import type { BitcaskListener } from './bitcask-events.js';
 
 /** What `openBitcask` takes. Only `directory` is needed. */
 export interface BitcaskOptions {
@@ -9,13 +9,13 @@ export interface BitcaskOptions {
   readonly durability?: BitcaskDurability;
   /** Mode `interval` only. Default 1,000. */
   readonly syncIntervalMs?: number;
-  /** Segments are sealed at this size, in [4 KiB, 2 GiB). Default 100 MiB. */
+  /** Segments are sealed at this size, in [4 KiB, 1 GiB]; a larger batch gets a segment of its own. Default 100 MiB. */
   readonly segmentBytes?: number;
   /** Largest key, in [1, 1 MiB]. Default 65,536. */
   readonly maxKeyBytes?: number;
-  /** Largest value. Default 16 MiB. */
+  /** Largest value, in [1, 1 GiB]. Default 16 MiB. */
   readonly maxValueBytes?: number;
-  /** Bytes that may wait for the writer; beyond it writes reject with `QUEUE_FULL`. Default 64 MiB. */
+  /** Bytes that may wait for the writer; beyond it writes reject with `QUEUE_FULL`. In [64 KiB, 1 GiB]. Default 64 MiB. */
   readonly maxQueuedBytes?: number;
   /** What expiry is judged against where a call passes no horizon. Default: the clock's wall time. */
   readonly horizon?: () => number;
@@ -37,6 +37,8 @@ export interface BitcaskOptions {
   readonly listener?: BitcaskListener;
   readonly disk?: Disk;
   readonly clock?: Clock;
+  /** Where ids of stores and segments come from. */
+  readonly random?: Random;
 }
 
 /** Values of at least `minBytes` are stored compressed where that saves at least a tenth. */

@@ -1,0 +1,39 @@
+/** The names of files in a store's directory; see docs/formats/bitcask.md, section 1. */
+
+export const manifestName = 'MANIFEST';
+
+/** What a name in the directory stands for. */
+export type NamedFile =
+  | { readonly kind: 'manifest' | 'temporary' | 'foreign' }
+  | { readonly kind: 'data' | 'hint'; readonly fileId: number };
+
+const segmentName = /^(\d{10})\.(data|hint)$/;
+
+export function dataName(fileId: number): string {
+  return `${fileId.toString().padStart(10, '0')}.data`;
+}
+
+export function hintName(fileId: number): string {
+  return `${fileId.toString().padStart(10, '0')}.hint`;
+}
+
+/** Where recovery copies what it cuts off a segment. */
+export function tornName(fileId: number, offset: number): string {
+  return `${dataName(fileId)}.torn-${offset}`;
+}
+
+/** Names that are not the store's own (locks, torn copies, a user's files) are `foreign` and left alone. */
+export function parseName(name: string): NamedFile {
+  if (name === manifestName) return { kind: 'manifest' };
+  const stem = name.endsWith('.tmp') ? name.slice(0, -4) : name;
+  const match = segmentName.exec(stem);
+  if (stem !== name) return { kind: match !== null || stem === manifestName || isTorn(stem) ? 'temporary' : 'foreign' };
+  if (match === null) return { kind: 'foreign' };
+  const fileId = Number(match[1]);
+  if (fileId < 1 || fileId >= 2 ** 32) return { kind: 'foreign' };
+  return { kind: match[2] === 'data' ? 'data' : 'hint', fileId };
+}
+
+function isTorn(name: string): boolean {
+  return /^\d{10}\.data\.torn-\d+$/.test(name);
+}

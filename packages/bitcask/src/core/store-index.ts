@@ -1,0 +1,70 @@
+import { InvariantError } from '@shanghai/env';
+import { createKeydir, type KeydirPosition } from './keydir.js';
+import type { Segment } from './segment.js';
+import { emptyPosition } from './snapshot-cursor.js';
+import type { Snapshots } from './snapshots.js';
+
+/**
+ * What the store knows in memory: the key directory, the live segments, the open snapshots. Every change of the
+ * directory goes through here, so that the segments' live bytes stay true and snapshots keep what they need.
+ */
+export class StoreIndex {
+  readonly keydir = createKeydir();
+  readonly segments = new Map<number, Segment>();
+  /** Segments that a merge replaced and whose files are still there for open snapshots. */
+  readonly retired = new Map<number, Segment>();
+  readonly snapshots: Snapshots;
+  /** The last sequence visible to readers. */
+  visibleSequence = 0;
+  readonly #previous = emptyPosition();
+  readonly #onReplaced: ((sequence: number) => void) | undefined;
+
+  /** `onReplaced` hears the sequence of every record that is not the newest of its key any more. */
+  constructor(snapshots: Snapshots, onReplaced?: (sequence: number) => void) {
+    this.snapshots = snapshots;
+    this.#onReplaced = onReplaced;
+  }
+
+  /** The segment a position lies in. */
+  segment(fileId: number): Segment {
+    const segment = this.segments.get(fileId);
+    if (segment === undefined) throw new InvariantError(`position in segment ${fileId}, which is not live`);
+    return segment;
+  }
+
+  /** The checksum seed of a segment's records, also of one that a merge has replaced but an iterator still reads. */
+  seedOf(fileId: number): number {
+    return (this.segments.get(fileId) ?? this.retired.get(fileId) ?? this.segment(fileId)).seed;
+  }
+
+  /** Makes `position` the newest record of `key`. */
+  put(key: Uint8Array, position: KeydirPosition): void {
+    if (this.keydir.set(key, position, this.#previous)) this.#replaced(key);
+    this.segment(position.fileId).liveBytes += position.recordBytes;
+  }
+
+  /** Forgets `key`, if it is there. */
+  delete(key: Uint8Array): void {
+    if (this.keydir.delete(key, this.#previous)) this.#replaced(key);
+  }
+
+  /** Points `key` to where a merge moved its record, unless a newer one has come. Returns whether it did. */
+  relocate(key: Uint8Array, position: KeydirPosition): boolean {
+    const current = this.#previous;
+    if (!this.keydir.get(key, current) || current.sequence !== position.sequence) return false;
+    this.segment(current.fileId).liveBytes -= current.recordBytes;
+    this.keydir.set(key, position);
+    this.segment(position.fileId).liveBytes += position.recordBytes;
+    return true;
+  }
+
+  #replaced(key: Uint8Array): void {
+    const previous = this.#previous;
+    const segment = this.segment(previous.fileId);
+    segment.liveBytes -= previous.recordBytes;
+    if (segment.liveBytes < 0)
+      throw new InvariantError(`segment ${segment.fileId} has ${segment.liveBytes} live bytes`);
+    if (this.snapshots.count > 0) this.snapshots.keep(key, previous);
+    this.#onReplaced?.(previous.sequence);
+  }
+}

@@ -1,0 +1,150 @@
+import { type DiskFile, isErrno, readFully, readFullySync } from '@shanghai/env';
+import type { BitcaskEntry } from './bitcask.js';
+import { BitcaskError } from './bitcask-error.js';
+import { unpack, unpackSync } from './compression.js';
+import type { KeydirPosition } from './core/keydir.js';
+import { crcHolds, crcSeed, createRecordFields, type RecordFields, readRecord, recordFlags } from './core/record.js';
+import type { StoreIndex } from './core/store-index.js';
+import type { FilePool } from './file-pool.js';
+
+/** A record read and checked, in a buffer of its own. */
+export interface ReadRecord {
+  readonly bytes: Uint8Array;
+  readonly fields: RecordFields;
+}
+
+/** The file was removed by a merge between look-up and read: look the key up again. Never leaves this package. */
+export class RecordMoved extends Error {}
+
+/**
+ * Reads records at positions of the key directory. Every read checks the CRC and that the record is the one meant
+ * (sequences are unique); a record that fails is `CORRUPT`, with file, offset and bytes.
+ */
+export class RecordReader {
+  readonly #pool: FilePool;
+  readonly #index: StoreIndex;
+
+  constructor(pool: FilePool, index: StoreIndex) {
+    this.#pool = pool;
+    this.#index = index;
+  }
+
+  readSync(position: KeydirPosition): ReadRecord {
+    const bytes = new Uint8Array(position.recordBytes);
+    let read: number;
+    try {
+      read = readFullySync(this.#pool.getSync(position.fileId), bytes, position.offset);
+    } catch (error) {
+      throw this.#failure(error, position);
+    }
+    return this.check(bytes, 0, read, position);
+  }
+
+  async read(position: KeydirPosition): Promise<ReadRecord> {
+    const bytes = new Uint8Array(position.recordBytes);
+    return this.check(bytes, 0, await this.readBytes(position, bytes), position);
+  }
+
+  /** Fills `bytes` from where `position` lies; returns how many there were. */
+  async readBytes(position: KeydirPosition, bytes: Uint8Array): Promise<number> {
+    try {
+      const file = this.#pool.peek(position.fileId) ?? (await this.#pool.get(position.fileId));
+      return await this.#readFrom(file, position, bytes);
+    } catch (error) {
+      throw this.#failure(error, position);
+    }
+  }
+
+  /** The record in `bytes` at `start`, of which `available` bytes were read. */
+  check(bytes: Uint8Array, start: number, available: number, position: KeydirPosition): ReadRecord {
+    const { recordBytes, offset } = position;
+    if (available < recordBytes)
+      throw this.corrupt(position, `the file ends after ${available} of ${recordBytes} bytes`);
+    const view = new DataView(bytes.buffer, bytes.byteOffset + start, recordBytes);
+    const record = start === 0 && bytes.length === recordBytes ? bytes : bytes.subarray(start, start + recordBytes);
+    const fields = createRecordFields();
+    if (!crcHolds(record, view, 0, recordBytes, crcSeed(this.#index.seedOf(position.fileId), offset)))
+      throw this.corrupt(position, 'its checksum does not hold');
+    readRecord(view, 0, fields);
+    if (fields.sequence !== position.sequence || fields.recordBytes !== recordBytes)
+      throw this.corrupt(position, 'it is not the record that was written there');
+    return { bytes: record, fields };
+  }
+
+  corrupt(position: KeydirPosition, what: string, cause?: unknown): BitcaskError {
+    const file = this.#pool.pathOf(position.fileId);
+    const { offset, recordBytes: bytes } = position;
+    return new BitcaskError(
+      'CORRUPT',
+      `the record at ${offset} of '${file}' (${bytes} bytes) cannot be read: ${what}; restore it from a replica or a backup`,
+      {
+        details: { file, offset, bytes },
+        ...(cause === undefined ? {} : { cause }),
+      },
+    );
+  }
+
+  async #readFrom(file: DiskFile, position: KeydirPosition, bytes: Uint8Array): Promise<number> {
+    try {
+      return await readFully(file, bytes, position.offset);
+    } catch (error) {
+      // The pool closed it for another between two short reads.
+      if (!isErrno(error, 'EBADF')) throw error;
+      return readFully(await this.#pool.get(position.fileId), bytes, position.offset);
+    }
+  }
+
+  #failure(error: unknown, position: KeydirPosition): Error {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'EBADF')) return new RecordMoved();
+    const file = this.#pool.pathOf(position.fileId);
+    const { offset, recordBytes: bytes } = position;
+    return new BitcaskError('IO_ERROR', `reading '${file}' at ${offset} failed: ${String(error)}`, {
+      cause: error,
+      details: { file, offset, bytes },
+    });
+  }
+}
+
+/** The value of a checked record; a view of its buffer where it was stored raw. */
+export function readValueSync(reader: RecordReader, record: ReadRecord, position: KeydirPosition): Uint8Array {
+  const { codec, stored } = storedValue(record);
+  if (codec === 0) return stored;
+  try {
+    return unpackSync({ stored, codec, rawBytes: record.fields.rawBytes });
+  } catch (error) {
+    throw reader.corrupt(position, 'its value does not decompress', error);
+  }
+}
+
+/** `readValueSync`, large values on another thread. */
+export async function readValue(
+  reader: RecordReader,
+  record: ReadRecord,
+  position: KeydirPosition,
+): Promise<Uint8Array> {
+  const { codec, stored } = storedValue(record);
+  if (codec === 0) return stored;
+  try {
+    return await unpack({ stored, codec, rawBytes: record.fields.rawBytes });
+  } catch (error) {
+    throw reader.corrupt(position, 'its value does not decompress', error);
+  }
+}
+
+export function entryOf(record: ReadRecord, value: Uint8Array): BitcaskEntry {
+  const { fields, bytes } = record;
+  return {
+    key: bytes.slice(fields.keyStart, fields.valueStart),
+    value,
+    sequence: fields.sequence,
+    expiresAtMs: fields.expiresAtMs,
+  };
+}
+
+function storedValue(record: ReadRecord): { codec: number; stored: Uint8Array } {
+  const { fields, bytes } = record;
+  return {
+    codec: (fields.flags & recordFlags.codecMask) >> recordFlags.codecShift,
+    stored: bytes.subarray(fields.valueStart),
+  };
+}

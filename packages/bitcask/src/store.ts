@@ -1,0 +1,251 @@
+import type { DirectoryLock } from '@shanghai/env';
+import type {
+  BatchOperation,
+  BatchOptions,
+  Bitcask,
+  BitcaskEntry,
+  BitcaskStats,
+  DeleteOptions,
+  MergeResult,
+  PutOptions,
+  RangeOptions,
+  ReadOptions,
+  VerifyOptions,
+  VerifyReport,
+  WriteResult,
+} from './bitcask.js';
+import { BitcaskError } from './bitcask-error.js';
+import type { Checkpoints } from './checkpoints.js';
+import type { ValueCompressor } from './compression.js';
+import type { Guard, Outcome } from './core/staging-chunk.js';
+import type { HintJobs } from './hint-jobs.js';
+import { ManifestUnchanged } from './manifest-file.js';
+import type { MergeCall, Merger } from './merger.js';
+import type { PointReader } from './point-reader.js';
+import { checkRangeOptions, iterateRange } from './range.js';
+import type { RecordReader } from './record-reader.js';
+import type { SegmentLog } from './segment-log.js';
+import type { StoreContext } from './store-context.js';
+import { storeStats } from './store-stats.js';
+import type { Upkeep } from './upkeep.js';
+import type { ValueCache } from './value-cache.js';
+import { verifySegments } from './verify-segments.js';
+import type { WriteCalls } from './write-calls.js';
+import type { Writer } from './writer.js';
+
+/** Everything an open store is made of; `openBitcask` puts it together. */
+export interface StoreParts {
+  readonly context: StoreContext;
+  readonly reader: RecordReader;
+  readonly points: PointReader;
+  readonly cache: ValueCache;
+  readonly calls: WriteCalls;
+  readonly compressor: ValueCompressor;
+  readonly log: SegmentLog;
+  readonly hints: HintJobs;
+  readonly writer: Writer;
+  readonly checkpoints: Checkpoints;
+  readonly upkeep: Upkeep;
+  readonly merger: Merger;
+  readonly lock: DirectoryLock | undefined;
+}
+
+/** The store as its users see it: open, then closing, then closed. The work is done by its parts. */
+export class Store implements Bitcask {
+  readonly #parts: StoreParts;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
+  }
+
+  async get(key: Uint8Array, options?: ReadOptions): Promise<Uint8Array | undefined> {
+    return (await this.getEntry(key, options))?.value;
+  }
+
+  getSync(key: Uint8Array, options?: ReadOptions): Uint8Array | undefined {
+    this.#assertOpen();
+    return this.#parts.points.valueSync(key, this.#horizon(options));
+  }
+
+  async getEntry(key: Uint8Array, options?: ReadOptions): Promise<BitcaskEntry | undefined> {
+    this.#assertOpen();
+    return this.#parts.points.entry(key, this.#horizon(options));
+  }
+
+  getEntrySync(key: Uint8Array, options?: ReadOptions): BitcaskEntry | undefined {
+    this.#assertOpen();
+    return this.#parts.points.entrySync(key, this.#horizon(options));
+  }
+
+  async getMany(keys: readonly Uint8Array[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]> {
+    this.#assertOpen();
+    return this.#parts.points.values(keys, this.#horizon(options));
+  }
+
+  has(key: Uint8Array, options?: ReadOptions): boolean {
+    this.#assertOpen();
+    return this.#parts.points.has(key, this.#horizon(options));
+  }
+
+  async put(key: Uint8Array, value: Uint8Array, options: PutOptions = {}): Promise<WriteResult> {
+    const { expiresAtMs, ifRevision } = options;
+    const operation: BatchOperation =
+      expiresAtMs === undefined ? { type: 'put', key, value } : { type: 'put', key, value, expiresAtMs };
+    const guard: Guard | undefined =
+      ifRevision === undefined
+        ? undefined
+        : { kind: 'put', revision: checkRevision(ifRevision), horizonMs: this.#horizon(options) };
+    return { sequence: (await this.#write([operation], false, guard)).sequence };
+  }
+
+  async delete(key: Uint8Array, options: DeleteOptions = {}): Promise<boolean> {
+    const { ifRevision } = options;
+    const revision = ifRevision === undefined ? undefined : checkRevision(ifRevision);
+    return (
+      await this.#write([{ type: 'delete', key }], false, {
+        kind: 'delete',
+        revision,
+        horizonMs: this.#horizon(options),
+      })
+    ).wasLive;
+  }
+
+  async batch(operations: readonly BatchOperation[], options: BatchOptions = {}): Promise<WriteResult> {
+    if (operations.length === 0) throw new RangeError('a batch must hold at least one operation');
+    return { sequence: (await this.#write(operations, options.sync === true, undefined)).sequence };
+  }
+
+  range(options: RangeOptions = {}): AsyncIterable<BitcaskEntry> {
+    checkRangeOptions(options);
+    this.#assertOpen();
+    const { context, reader } = this.#parts;
+    return {
+      [Symbol.asyncIterator]: () =>
+        iterateRange(
+          { index: context.index, reader, horizonMs: this.#horizon(options), assertOpen: () => this.#assertOpen() },
+          options,
+        ),
+    };
+  }
+
+  get size(): number {
+    return this.#parts.context.index.keydir.size;
+  }
+
+  async checkpoint(): Promise<{ readonly durableSequence: number }> {
+    this.#assertWritable();
+    const done = await this.#parts.checkpoints.run();
+    this.#parts.upkeep.afterWrites();
+    return done;
+  }
+
+  async merge(options: MergeCall = {}): Promise<MergeResult> {
+    this.#assertWritable();
+    return this.#parts.merger.merge(options);
+  }
+
+  pauseMerge(): void {
+    this.#parts.merger.pause();
+  }
+
+  resumeMerge(): void {
+    this.#parts.merger.resume();
+  }
+
+  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    this.#assertOpen();
+    const { index, options: own } = this.#parts.context;
+    await this.#parts.hints.idle();
+    const segments = [...index.segments.values()].map((segment) => ({ ...segment }));
+    return verifySegments({ options: own, segments, isLive: (segment) => index.segments.has(segment.fileId) }, options);
+  }
+
+  stats(): BitcaskStats {
+    return storeStats(this.#parts);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #write(
+    operations: readonly BatchOperation[],
+    sync: boolean,
+    guard: Guard | undefined,
+  ): Promise<{ sequence: number; wasLive: boolean }> {
+    this.#assertWritable();
+    return new Promise((resolve, reject) => {
+      const settle = (outcome: Outcome) => {
+        if (outcome.kind === 'failed') reject(outcome.error);
+        else resolve(outcome);
+      };
+      this.#parts.calls.enqueue(operations, { sync, guard, settle });
+      this.#parts.writer.wake();
+    });
+  }
+
+  #horizon(options: ReadOptions | undefined): number {
+    return options?.horizonMs ?? this.#parts.context.options.horizon();
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined)
+      throw new BitcaskError('CLOSED', `the store in '${this.#parts.context.options.directory}' is closed`);
+  }
+
+  #assertWritable(): void {
+    this.#assertOpen();
+    const { options, health } = this.#parts.context;
+    if (options.readOnly)
+      throw new BitcaskError(
+        'READ_ONLY',
+        `the store in '${options.directory}' was opened read-only; open it without readOnly to write`,
+      );
+    if (health.failure !== undefined) throw health.failure;
+  }
+
+  async #close(): Promise<void> {
+    const { writer, checkpoints, upkeep, merger, hints, context, cache, lock } = this.#parts;
+    upkeep.stop();
+    checkpoints.stop();
+    try {
+      await merger.close();
+      await writer.drain();
+      await checkpoints.idle();
+      await this.#sealLast();
+      await hints.idle();
+    } finally {
+      cache.clear();
+      await context.pool.close();
+      await lock?.release();
+    }
+  }
+
+  /** Seals what was being written, so that the next open reads its hint. Without space the next open does it. */
+  async #sealLast(): Promise<void> {
+    const { context, writer, log } = this.#parts;
+    if (context.health.failure !== undefined) {
+      await log.abandon();
+      return;
+    }
+    try {
+      await writer.exclusively(() => writer.seal());
+      await log.listSeals(writer.writtenSequence);
+    } catch (error) {
+      await log.abandon();
+      if (!(error instanceof ManifestUnchanged)) throw error;
+    }
+  }
+}
+
+function checkRevision(ifRevision: number): number {
+  if (!Number.isSafeInteger(ifRevision) || ifRevision < 0)
+    throw new RangeError(`ifRevision must be an integer of at least 0, not ${ifRevision}`);
+  return ifRevision;
+}

@@ -1,0 +1,63 @@
+import { type DiskFile, readFully, writeFully } from '@shanghai/env';
+import { BitcaskError } from './bitcask-error.js';
+import type { Segment } from './core/segment.js';
+import { tornName } from './core/segment-names.js';
+import type { ResolvedBitcaskOptions } from './resolve-bitcask-options.js';
+import { findDurableEnd } from './segment-scan.js';
+
+const copyBytes = 1_048_576;
+
+/**
+ * Decides what the bytes from `validEnd` on are, in the segment that was being written: a torn tail, which is copied
+ * aside, synced, and cut off; or damage, which is refused. The rule stands in docs/formats/bitcask.md, section 3.3.
+ */
+export async function settleTail(
+  options: ResolvedBitcaskOptions,
+  file: DiskFile,
+  segment: Segment,
+  validEnd: number,
+  problem: string,
+): Promise<void> {
+  const end = segment.bytes;
+  const durableEnd = await findDurableEnd(file, segment.seed, validEnd, end);
+  if (durableEnd > validEnd) {
+    throw new BitcaskError(
+      'CORRUPT',
+      `'${file.path}' is damaged at ${validEnd}: ${problem}; a later record tells that ${durableEnd} bytes were durable, restore the file from a replica or a backup`,
+      {
+        details: { file: file.path, offset: validEnd, bytes: durableEnd - validEnd },
+      },
+    );
+  }
+  segment.bytes = validEnd;
+  if (options.readOnly) return;
+  const copy = `${options.directory}/${tornName(segment.fileId, validEnd)}`;
+  await copyRange(options, file, validEnd, end, copy);
+  await file.truncate(validEnd);
+  await file.sync();
+  options.listener.tornTail?.({ file: file.path, offset: validEnd, bytes: end - validEnd, copy });
+}
+
+/** Copies `[from, end)` of a file into a new one, durably. A leftover of an earlier attempt is written anew. */
+async function copyRange(
+  options: ResolvedBitcaskOptions,
+  file: DiskFile,
+  from: number,
+  end: number,
+  copy: string,
+): Promise<void> {
+  const { disk, directory } = options;
+  if ((await disk.stat(copy)) !== undefined) await disk.remove(copy);
+  const target = await disk.open(copy, 'create');
+  try {
+    const bytes = new Uint8Array(Math.min(copyBytes, end - from));
+    for (let at = from; at < end; at += bytes.length) {
+      const read = await readFully(file, bytes.subarray(0, Math.min(bytes.length, end - at)), at);
+      await writeFully(target, bytes.subarray(0, read), at - from);
+    }
+    await target.sync();
+  } finally {
+    await target.close();
+  }
+  await disk.syncDirectory(directory);
+}

@@ -1,0 +1,68 @@
+import type { Timer } from '@shanghai/env';
+import type { Checkpoints } from './checkpoints.js';
+import { NoSpace } from './no-space.js';
+import type { SegmentLog } from './segment-log.js';
+import type { StoreContext } from './store-context.js';
+import type { Writer } from './writer.js';
+
+/** How long the writer is idle before a mark is written for the last sync. */
+const idleMarkMs = 100;
+
+/** What follows writes a little later: the sync of mode `interval`, the mark of an idle writer, checkpoints by operations. */
+export class Upkeep {
+  readonly #store: StoreContext;
+  readonly #log: SegmentLog;
+  readonly #writer: Writer;
+  readonly #checkpoints: Checkpoints;
+  #syncTimer: Timer | undefined;
+  #markTimer: Timer | undefined;
+  #stopped = false;
+
+  constructor(store: StoreContext, log: SegmentLog, writer: Writer, checkpoints: Checkpoints) {
+    this.#store = store;
+    this.#log = log;
+    this.#writer = writer;
+    this.#checkpoints = checkpoints;
+  }
+
+  /** To be called when the writer has run out of work, and after a sync beside it. */
+  afterWrites(): void {
+    if (this.#stopped) return;
+    this.#checkpoints.afterWrites();
+    const { clock, durability, syncIntervalMs } = this.#store.options;
+    if (durability === 'interval' && this.#writer.durableSequence < this.#writer.writtenSequence) {
+      this.#syncTimer ??= clock.setTimer(syncIntervalMs, () => this.#sync());
+    }
+    if (this.#log.active?.wantsMark === true) this.#markTimer ??= clock.setTimer(idleMarkMs, () => this.#mark());
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#syncTimer?.cancel();
+    this.#markTimer?.cancel();
+  }
+
+  #sync(): void {
+    this.#syncTimer = undefined;
+    if (this.#stopped || this.#store.health.failure !== undefined) return;
+    // A failure has poisoned the store: the next write tells.
+    this.#writer.sync().then(
+      () => this.afterWrites(),
+      () => undefined,
+    );
+  }
+
+  #mark(): void {
+    this.#markTimer = undefined;
+    if (this.#stopped || this.#store.health.failure !== undefined) return;
+    void this.#writer.exclusively(async () => {
+      const { active } = this.#log;
+      if (active === undefined || !active.wantsMark) return;
+      try {
+        await active.appendMark(this.#writer.writtenSequence);
+      } catch (error) {
+        if (!(error instanceof NoSpace)) this.#store.health.poison(error as Error);
+      }
+    });
+  }
+}

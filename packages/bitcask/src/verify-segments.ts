@@ -1,0 +1,147 @@
+import { type DiskFile, isErrno, readFully } from '@shanghai/env';
+import type { VerifyOptions, VerifyProblem, VerifyReport } from './bitcask.js';
+import { createKeydir, type Keydir } from './core/keydir.js';
+import { recordFlags } from './core/record.js';
+import type { Segment } from './core/segment.js';
+import { decodeSegmentHeader, segmentHeaderBytes } from './core/segment-header.js';
+import { dataName, hintName } from './core/segment-names.js';
+import { emptyPosition } from './core/snapshot-cursor.js';
+import { HintInvalid, openHint } from './hint-reader.js';
+import type { ResolvedBitcaskOptions } from './resolve-bitcask-options.js';
+import { scanSegment } from './segment-scan.js';
+
+/** What to verify: segments as they were when it began; `isLive` tells whether one has been merged away meanwhile. */
+export interface VerifySubject {
+  readonly options: Pick<ResolvedBitcaskOptions, 'disk' | 'directory'>;
+  readonly segments: readonly Segment[];
+  readonly isLive: (segment: Segment) => boolean;
+}
+
+/** Reads every record of every segment, and compares every hint with its segment. Changes nothing. */
+export async function verifySegments(subject: VerifySubject, verify: VerifyOptions): Promise<VerifyReport> {
+  const bytesTotal = subject.segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  const problems: VerifyProblem[] = [];
+  let records = 0;
+  let bytes = 0;
+  for (const segment of subject.segments) {
+    const before = bytes;
+    const onProgress = (offset: number) => verify.onProgress?.(before + offset, bytesTotal);
+    try {
+      records += await verifySegment(subject, segment, verify.signal, onProgress, problems);
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+      if (subject.isLive(segment))
+        problems.push({ file: pathOf(subject, segment), offset: 0, bytes: segment.bytes, what: 'the file is missing' });
+    }
+    bytes += segment.bytes;
+    verify.onProgress?.(bytes, bytesTotal);
+  }
+  return { segments: subject.segments.length, records, bytes, problems };
+}
+
+async function verifySegment(
+  subject: VerifySubject,
+  segment: Segment,
+  signal: AbortSignal | undefined,
+  onProgress: (offset: number) => void,
+  problems: VerifyProblem[],
+): Promise<number> {
+  const file = await subject.options.disk.open(pathOf(subject, segment), 'read');
+  try {
+    const baseSequence = await verifyHeader(file, segment, problems);
+    const newest = createKeydir({ chunkBytes: 65_536 });
+    const position = emptyPosition();
+    const scan = await scanSegment(
+      file,
+      segment,
+      { baseSequence, endOffset: segment.bytes, signal, onProgress },
+      (bytes, fields, offset) => {
+        position.fileId = (fields.flags & recordFlags.tombstone) !== 0 ? 2 : 1;
+        position.offset = offset;
+        position.recordBytes = fields.recordBytes;
+        position.sequence = fields.sequence;
+        newest.set(bytes.subarray(fields.keyStart, fields.valueStart), position);
+      },
+    );
+    if (scan.problem !== undefined) {
+      problems.push({
+        file: file.path,
+        offset: scan.validEnd,
+        bytes: segment.bytes - scan.validEnd,
+        what: scan.problem,
+      });
+    } else if (segment.sealed) {
+      await verifyHint(subject, segment, newest, problems);
+    }
+    return scan.records;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Returns the base sequence. */
+async function verifyHeader(file: DiskFile, segment: Segment, problems: VerifyProblem[]): Promise<number> {
+  const bytes = new Uint8Array(segmentHeaderBytes);
+  const decoded = decodeSegmentHeader(bytes.subarray(0, await readFully(file, bytes, 0)));
+  if (decoded.kind === 'ok' && decoded.value.segmentId === segment.segmentId) return decoded.value.baseSequence;
+  problems.push({
+    file: file.path,
+    offset: 0,
+    bytes: segmentHeaderBytes,
+    what: decoded.kind === 'ok' ? 'the header of another segment' : decoded.what,
+  });
+  return segment.maxSequence === 0 ? 0 : segment.minSequence - 1;
+}
+
+/** A hint that is missing is no problem; one that says something else than the segment is. */
+async function verifyHint(
+  subject: VerifySubject,
+  segment: Segment,
+  newest: Keydir,
+  problems: VerifyProblem[],
+): Promise<void> {
+  const { disk, directory } = subject.options;
+  const path = `${directory}/${hintName(segment.fileId)}`;
+  const hint = await openHint(disk, directory, segment);
+  if (hint === undefined) {
+    if (segment.hinted)
+      problems.push({ file: path, offset: 0, bytes: 0, what: 'the hint is missing or belongs to another segment' });
+    return;
+  }
+  const position = emptyPosition();
+  const { entry } = hint;
+  let entries = 0;
+  try {
+    while (await hint.load()) {
+      while (hint.advance()) {
+        entries++;
+        const there = newest.get(hint.key(), position);
+        if (
+          there &&
+          position.offset === entry.offset &&
+          position.sequence === entry.sequence &&
+          (position.fileId === 2) === entry.tombstone
+        )
+          continue;
+        problems.push({
+          file: path,
+          offset: 0,
+          bytes: 0,
+          what: `an entry points to ${entry.offset}, where the segment has something else`,
+        });
+        return;
+      }
+    }
+    if (entries !== newest.size)
+      problems.push({ file: path, offset: 0, bytes: 0, what: `it has ${entries} keys, the segment ${newest.size}` });
+  } catch (error) {
+    if (!(error instanceof HintInvalid)) throw error;
+    problems.push({ file: path, offset: 0, bytes: 0, what: error.message });
+  } finally {
+    await hint.close();
+  }
+}
+
+function pathOf(subject: VerifySubject, segment: Segment): string {
+  return `${subject.options.directory}/${dataName(segment.fileId)}`;
+}
