@@ -1,6 +1,6 @@
 import type { Clock, Disk, Random } from '@shanghai/env';
-import type { WalListener } from './wal-events.js';
 import type { WalDurability } from './wal.js';
+import type { WalListener } from './wal-events.js';
 
 /** What `openWal` takes. Only `directory` is needed. */
 export interface WalOptions {

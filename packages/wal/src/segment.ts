@@ -1,0 +1,105 @@
+import {
+  footerFlag,
+  frameCount,
+  frameDurableEnd,
+  frameFirstLsn,
+  frameFlags,
+  frameHeaderBytes,
+  frameLength,
+  frameWallTimeMs,
+  lostFlag,
+} from './core/frame.js';
+import { FrameIndex } from './core/frame-index.js';
+import { recordHeaderBytes, recordPayloadBytes, recordStream } from './core/record.js';
+import type { SegmentSummary } from './core/segment-footer.js';
+import { type SegmentHeader, segmentHeaderBytes, segmentSeed } from './core/segment-header.js';
+import { segmentName } from './core/segment-names.js';
+import { StreamMarks } from './core/stream-marks.js';
+
+/** What the log knows of one of its files. The writer and the opening scan change it, everybody reads it. */
+export class Segment {
+  readonly name: string;
+  readonly path: string;
+  readonly header: SegmentHeader;
+  /** Seeds the checksums of its frames. */
+  readonly seed: number;
+  /** Where the frames end and the next one, or the footer, begins. */
+  endOffset = segmentHeaderBytes;
+  /** Where frames that readers may see end. */
+  readableEnd = segmentHeaderBytes;
+  /** Where the last frame with records ends. */
+  recordsEnd = segmentHeaderBytes;
+  /** The highest durable end that a frame states. */
+  statedEnd = segmentHeaderBytes;
+  /** Length of the file. */
+  fileBytes: number;
+  sealed = false;
+  records = 0;
+  lastLsn: number;
+  minTimeMs = 0;
+  maxTimeMs = 0;
+  marks = new StreamMarks();
+  index = new FrameIndex();
+  /** Reads under way: while there are any the file is not recycled. */
+  reads = 0;
+  /** No longer part of the log: its file may hold something else. */
+  released = false;
+
+  constructor(directory: string, header: SegmentHeader, fileBytes: number) {
+    this.name = segmentName(header.baseLsn);
+    this.path = `${directory}/${this.name}`;
+    this.header = header;
+    this.seed = segmentSeed(header.segmentId);
+    this.lastLsn = header.baseLsn - 1;
+    this.fileBytes = fileBytes;
+  }
+
+  /** LSN of the next record. */
+  get nextLsn(): number {
+    return this.lastLsn + 1;
+  }
+
+  get summary(): SegmentSummary {
+    const { records, lastLsn, minTimeMs, maxTimeMs, marks, index } = this;
+    return { records, lastLsn, minTimeMs, maxTimeMs, marks, index };
+  }
+
+  /** Takes in the sound frame at `at` of a buffer, which lies or will lie at `endOffset`. */
+  noteFrame(view: DataView, at: number): void {
+    const count = frameCount(view, at);
+    const length = frameLength(view, at);
+    const flags = frameFlags(view, at);
+    const wallTimeMs = frameWallTimeMs(view, at);
+    this.statedEnd = Math.max(this.statedEnd, frameDurableEnd(view, at));
+    if ((flags & footerFlag) !== 0) return;
+    if (count > 0) {
+      const firstLsn = frameFirstLsn(view, at);
+      this.index.offer(firstLsn, this.endOffset);
+      if ((flags & lostFlag) === 0) this.#noteRecords(view, at, firstLsn, count);
+      if (this.records === 0) this.minTimeMs = wallTimeMs;
+      this.records += count;
+      this.lastLsn += count;
+    }
+    this.maxTimeMs = wallTimeMs;
+    this.endOffset += length;
+    if (count > 0) this.recordsEnd = this.endOffset;
+  }
+
+  /** Takes over what a footer states. */
+  noteFooter(summary: SegmentSummary, offset: number, fileBytes: number): void {
+    Object.assign(this, summary);
+    this.endOffset = offset;
+    this.recordsEnd = offset;
+    this.readableEnd = offset;
+    this.fileBytes = fileBytes;
+    this.sealed = true;
+  }
+
+  #noteRecords(view: DataView, at: number, firstLsn: number, count: number): void {
+    let position = at + frameHeaderBytes;
+    for (let i = 0; i < count; i++) {
+      this.marks.note(recordStream(view, position), firstLsn + i);
+      position += recordHeaderBytes + recordPayloadBytes(view, position);
+    }
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * Writes frames into the active segment and moves on to the next one when it is full.
+ *
+ * Failures come in two kinds. `DISK_FULL` means that nothing of the step was written: the log stays as it is and the
+ * step may be tried again. Anything else leaves bytes in an unknown state, and the caller poisons the log.
+ */
+import { type DiskFile, invariant } from '@shanghai/env';
+import { frameHeaderBytes, sealFrame } from '../core/frame.js';
+import { type FrameBatch, terminatorBytes } from '../core/frame-batch.js';
+import { encodeFooter } from '../core/segment-footer.js';
+import { capacityForFrame, fitsSegment, nextCapacityBytes } from '../core/segment-plan.js';
+import type { LogState } from '../log-state.js';
+import type { ResolvedWalOptions } from '../resolve-wal-options.js';
+import type { Segment } from '../segment.js';
+import { activateSegment } from './activate-segment.js';
+import type { SegmentMaker } from './segment-maker.js';
+import { writeAt } from './write-at.js';
+
+/** The one writer of a log's segments. One call at a time. */
+export class SegmentWriter {
+  readonly #state: LogState;
+  readonly #options: ResolvedWalOptions;
+  readonly #maker: SegmentMaker;
+  readonly #onSealed: () => void;
+  /** The active segment's file; `undefined` while the last segment is sealed. */
+  #file: DiskFile | undefined;
+  /** Bytes of the active segment before this were covered by a sync. */
+  #syncedEnd: number;
+  #wallTimeMs: number;
+
+  /** `onSealed` hears when a segment was sealed and has a successor. */
+  constructor(
+    state: LogState,
+    options: ResolvedWalOptions,
+    maker: SegmentMaker,
+    file: DiskFile | undefined,
+    onSealed: () => void,
+  ) {
+    this.#onSealed = onSealed;
+    this.#state = state;
+    this.#options = options;
+    this.#maker = maker;
+    this.#file = file;
+    this.#syncedEnd = state.last.endOffset;
+    this.#wallTimeMs = state.segments.reduce((latest, segment) => Math.max(latest, segment.maxTimeMs), 0);
+  }
+
+  /** Whether a sync would make anything durable. */
+  get hasUnsynced(): boolean {
+    return this.#file !== undefined && this.#syncedEnd < this.#state.last.recordsEnd;
+  }
+
+  /** Whether the last synced frame with records is not yet covered by a stated durable end. */
+  get needsCover(): boolean {
+    const { last } = this.#state;
+    return this.#file !== undefined && last.statedEnd < last.recordsEnd && this.#syncedEnd >= last.recordsEnd;
+  }
+
+  /** Whether the active segment holds records and is older than `segmentAgeMs`. */
+  get isAged(): boolean {
+    const { last } = this.#state;
+    if (this.#file === undefined || last.records === 0) return false;
+    return this.#options.clock.nowMs() - last.header.createdMs >= this.#options.segmentAgeMs;
+  }
+
+  /** Writes a finished batch. `onWritten` hears how many of its records are written, also where it then fails. */
+  async write(batch: FrameBatch, onWritten: (records: number) => void): Promise<void> {
+    this.#wallTimeMs = Math.max(this.#wallTimeMs, this.#options.clock.nowMs());
+    for (let frame = 0; frame < batch.frames; ) {
+      const bytes = batch.frameBytes(frame);
+      if (this.#file === undefined || !this.#fits(this.#state.last.endOffset, bytes)) await this.rotate(bytes);
+      frame = await this.#writeRun(batch, frame);
+      onWritten(batch.recordsBefore(frame));
+    }
+  }
+
+  /** Makes everything written durable. */
+  async sync(): Promise<void> {
+    invariant(this.#file !== undefined, 'there is no active segment to sync');
+    const { last, writtenLsn } = this.#state;
+    const end = last.endOffset;
+    if (this.#options.writer === 'async') await this.#file.sync();
+    else this.#file.syncSync();
+    this.#syncedEnd = end;
+    last.readableEnd = end;
+    this.#state.durableLsn = writtenLsn;
+  }
+
+  /** Writes an empty frame that states what is synced, and syncs it. */
+  async cover(): Promise<void> {
+    const { last } = this.#state;
+    const bytes = new Uint8Array(frameHeaderBytes + terminatorBytes);
+    const view = new DataView(bytes.buffer);
+    const fields = { firstLsn: last.nextLsn, count: 0, flags: 0, ...this.#stamp() };
+    sealFrame(bytes, view, 0, frameHeaderBytes, { segmentSeed: last.seed, offset: last.endOffset }, fields);
+    await this.#put(bytes, frameHeaderBytes);
+    last.noteFrame(view, 0);
+    await this.sync();
+  }
+
+  /** Seals the active segment and begins the next one, which takes a frame of `frameBytes`. */
+  async rotate(frameBytes = 0): Promise<void> {
+    const { last } = this.#state;
+    invariant(last.records > 0, `segment '${last.name}' has no record: its successor would have the same name`);
+    const capacity = nextCapacityBytes(this.#options, last.header.capacityBytes);
+    const prepared = await this.#maker.take();
+    try {
+      if (this.#file !== undefined) await this.#seal(this.#file, last);
+    } catch (error) {
+      this.#maker.giveBack(prepared);
+      throw error;
+    }
+    const { segment, file } = await activateSegment(this.#options, this.#maker, prepared, {
+      logId: this.#state.logId,
+      baseLsn: last.nextLsn,
+      capacityBytes: capacityForFrame(capacity, frameBytes),
+    });
+    this.#file = file;
+    this.#syncedEnd = segment.endOffset;
+    this.#state.segments.push(segment);
+    this.#onSealed();
+  }
+
+  /** Closes the active file. Does not sync. */
+  async close(): Promise<void> {
+    await this.#file?.close();
+    this.#file = undefined;
+  }
+
+  /** Writes frames from `first` on, as many as fit the active segment. Returns the first that was not written. */
+  async #writeRun(batch: FrameBatch, first: number): Promise<number> {
+    const { last } = this.#state;
+    const stamp = this.#stamp();
+    const start = batch.frameStart(first);
+    let end = first;
+    while (end < batch.frames && this.#fits(last.endOffset + batch.frameStart(end) - start, batch.frameBytes(end))) {
+      const place = { segmentSeed: last.seed, offset: last.endOffset + batch.frameStart(end) - start };
+      const firstLsn = last.nextLsn + batch.recordsBefore(end) - batch.recordsBefore(first);
+      batch.seal(end, place, { firstLsn, ...stamp });
+      end++;
+    }
+    const stop = batch.frameStart(end);
+    // Behind the last frame of the batch lie zeros; behind another one lies the next frame, which is not written here.
+    const tail = end === batch.frames ? terminatorBytes : 0;
+    await this.#put(batch.bytes.subarray(start, stop + tail), stop - start);
+    for (let frame = first; frame < end; frame++) last.noteFrame(batch.view, batch.frameStart(frame));
+    this.#state.writtenLsn = last.lastLsn;
+    if (this.#options.durability !== 'always') last.readableEnd = last.endOffset;
+    if (last.endOffset > last.header.capacityBytes / 2) {
+      this.#maker.keepAhead(nextCapacityBytes(this.#options, last.header.capacityBytes));
+    }
+    return end;
+  }
+
+  /** Writes `frameBytes` of frames at the active segment's end, and what of the zeros behind them the file has room for. */
+  async #put(bytes: Uint8Array, frameBytes: number): Promise<void> {
+    const { last } = this.#state;
+    const file = this.#file;
+    invariant(file !== undefined, 'there is no active segment to write to');
+    const room = Math.max(frameBytes, last.fileBytes - last.endOffset);
+    const whole = room >= bytes.length ? bytes : bytes.subarray(0, room);
+    await writeAt(file, whole, last.endOffset, this.#options.writer);
+    last.fileBytes = Math.max(last.fileBytes, last.endOffset + whole.length);
+  }
+
+  async #seal(file: DiskFile, segment: Segment): Promise<void> {
+    const offset = segment.endOffset;
+    const footer = encodeFooter(segment.summary, { segmentSeed: segment.seed, offset }, this.#stamp());
+    await writeAt(file, footer, offset, this.#options.writer);
+    await this.sync();
+    const bytes = offset + footer.length;
+    // The cut saves space and is never needed: a crash may undo it, and the footer is found all the same.
+    if (segment.fileBytes > bytes) await file.truncate(bytes).catch(() => undefined);
+    await this.close();
+    segment.fileBytes = bytes;
+    segment.sealed = true;
+    this.#options.listener.segmentSealed?.({ segment: segment.name, bytes, lastLsn: segment.lastLsn });
+  }
+
+  #fits(endOffset: number, frameBytes: number): boolean {
+    return fitsSegment(this.#state.last.header.capacityBytes, endOffset, frameBytes);
+  }
+
+  #stamp(): { readonly wallTimeMs: number; readonly durableEnd: number } {
+    return { wallTimeMs: this.#wallTimeMs, durableEnd: this.#syncedEnd };
+  }
+}
