@@ -1,0 +1,102 @@
+import type { Clock, Timer } from '@shanghai/env';
+import type { PipelineRequest, PipelineResponse } from '@shanghai/proto';
+import type { CallStage, ClientError } from '../client-error.js';
+import type { RequestKind } from '../core/retry-decision.js';
+import type { CallOptions } from '../key-value-store.js';
+import type { GiveUpReason } from './give-up.js';
+import type { Numbering } from './session-keeper.js';
+
+/** A request that may travel on the pipeline. */
+export type PipelineBody = Exclude<NonNullable<PipelineRequest['request']>, { readonly $case: 'group' }>;
+
+/** Its answer. */
+export type PipelineAnswer = Exclude<
+  NonNullable<PipelineResponse['response']>,
+  { readonly $case: 'error' } | { readonly $case: 'answers' }
+>;
+
+/** A message on its way, and whether any of its requests was answered or given up. */
+export interface SentMessage {
+  /** Drops a call of this message: an answer to it is ignored. */
+  readonly forget: (call: PendingCall) => void;
+  answered: boolean;
+}
+
+/**
+ * One call on the pipeline, from its making to its answer, over all its attempts. The pipeline moves it through its
+ * stages; the call itself watches its deadline and its caller's signal.
+ */
+export class PendingCall {
+  stage: CallStage = 'queue';
+  attempts = 0;
+  maybeApplied = false;
+  numbering: Numbering | undefined;
+  lastFailure: ClientError | undefined;
+  /** The message it was last sent in, while it waits for that answer. */
+  message: SentMessage | undefined;
+  /** Its number on the stream it was last sent on. */
+  streamId = 0;
+  settled = false;
+  readonly promise: Promise<PipelineAnswer>;
+  readonly kind: RequestKind;
+  readonly body: PipelineBody;
+  readonly bytes: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort: (() => void) | undefined;
+  readonly #deadline: Timer;
+  #backOff: Timer | undefined;
+  #resolve: (answer: PipelineAnswer) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+
+  constructor(
+    clock: Clock,
+    request: { readonly kind: RequestKind; readonly body: PipelineBody; readonly bytes: number },
+    options: CallOptions & { readonly timeoutMs: number },
+    onGiveUp: (call: PendingCall, reason: GiveUpReason) => void,
+  ) {
+    this.kind = request.kind;
+    this.body = request.body;
+    this.bytes = request.bytes;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    const { timeoutMs, signal } = options;
+    this.#deadline = clock.setTimer(timeoutMs, () => onGiveUp(this, { why: 'deadline', timeoutMs }));
+    this.#signal = signal;
+    if (signal !== undefined) {
+      this.#onAbort = () => onGiveUp(this, { why: 'aborted', cause: signal.reason });
+      signal.addEventListener('abort', this.#onAbort, { once: true });
+    }
+  }
+
+  /** Whether it is a write that has no number yet and wants one. */
+  get wantsNumber(): boolean {
+    return this.kind === 'numbered' && this.numbering === undefined;
+  }
+
+  /** Waits before its next attempt. */
+  backOff(clock: Clock, delayMs: number, then: () => void): void {
+    this.stage = 'back-off';
+    this.#backOff = clock.setTimer(delayMs, then);
+  }
+
+  /** Tells the caller the answer. Once; not after `reject`. */
+  resolve(answer: PipelineAnswer): void {
+    this.#settle();
+    this.#resolve(answer);
+  }
+
+  /** Tells the caller the failure. Once; not after `resolve`. */
+  reject(error: ClientError): void {
+    this.#settle();
+    this.#reject(error);
+  }
+
+  #settle(): void {
+    this.settled = true;
+    this.#deadline.cancel();
+    this.#backOff?.cancel();
+    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort);
+  }
+}

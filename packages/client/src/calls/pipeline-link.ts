@@ -1,0 +1,104 @@
+import type { PipelineRequest, PipelineResponse } from '@shanghai/proto';
+import type { ClientError } from '../client-error.js';
+import type { Channel, PipelineListener, PipelineStream } from '../transport.js';
+import type { PendingCall, SentMessage } from './pending-call.js';
+
+/** What a link tells the pipeline. */
+export interface PipelineLinkEvents {
+  /** An answer to a call that waited for it. */
+  onAnswer(link: PipelineLink, call: PendingCall, response: NonNullable<PipelineResponse['response']>): void;
+  /** Messages can be written again. */
+  onDrain(link: PipelineLink): void;
+  /** The stream ended; these calls were sent and not answered, in the order of sending. */
+  onEnd(link: PipelineLink, unanswered: readonly PendingCall[], error: ClientError | undefined): void;
+}
+
+/** One stream of the pipeline: matches answers to calls, and counts the messages of which nothing came back yet. */
+export class PipelineLink implements PipelineListener {
+  readonly channel: Channel;
+  /** Whether any answer ever came. */
+  hasAnswered = false;
+  /** Messages of which no request was answered or given up. */
+  unansweredMessages = 0;
+  /** The network is behind; `onDrain` will come. */
+  blocked = false;
+  readonly #events: PipelineLinkEvents;
+  readonly #sent = new Map<number, PendingCall>();
+  readonly #stream: PipelineStream;
+  #nextId = 1;
+  #ended = false;
+
+  constructor(channel: Channel, events: PipelineLinkEvents) {
+    this.channel = channel;
+    this.#events = events;
+    this.#stream = channel.pipeline(this);
+  }
+
+  /** Sends calls (at least one) as one message. */
+  send(calls: readonly PendingCall[]): void {
+    const message: SentMessage = { forget: (call) => this.#forget(call), answered: false };
+    this.unansweredMessages++;
+    const requests = calls.map((call) => this.#register(call, message));
+    const first = requests[0] as PipelineRequest;
+    const whole: PipelineRequest =
+      requests.length === 1 ? first : { id: 0n, request: { $case: 'group', value: { requests } } };
+    if (!this.#stream.write(whole)) this.blocked = true;
+  }
+
+  /** No more calls will be sent; those sent are still answered. */
+  retire(): void {
+    if (!this.#ended) this.#stream.end();
+  }
+
+  /** Gives the stream up. */
+  cancel(): void {
+    if (!this.#ended) this.#stream.cancel();
+  }
+
+  onResponse(response: PipelineResponse): void {
+    this.hasAnswered = true;
+    if (response.response?.$case === 'answers') {
+      for (const answer of response.response.value.responses) this.#answer(answer);
+    } else {
+      this.#answer(response);
+    }
+  }
+
+  onDrain(): void {
+    this.blocked = false;
+    this.#events.onDrain(this);
+  }
+
+  onEnd(error: ClientError | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const unanswered = [...this.#sent.values()];
+    this.#sent.clear();
+    this.#events.onEnd(this, unanswered, error);
+  }
+
+  #register(call: PendingCall, message: SentMessage): PipelineRequest {
+    const id = this.#nextId++;
+    call.streamId = id;
+    call.message = message;
+    this.#sent.set(id, call);
+    return { id: BigInt(id), request: call.body };
+  }
+
+  #answer({ id, response }: PipelineResponse): void {
+    const call = this.#sent.get(Number(id));
+    // Nobody waits for it any more: the call was given up meanwhile.
+    if (call === undefined || response === undefined) return;
+    this.#forget(call);
+    this.#events.onAnswer(this, call, response);
+  }
+
+  #forget(call: PendingCall): void {
+    const { message } = call;
+    if (message === undefined || !this.#sent.delete(call.streamId)) return;
+    if (!message.answered) {
+      message.answered = true;
+      this.unansweredMessages--;
+    }
+  }
+}

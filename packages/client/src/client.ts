@@ -1,0 +1,108 @@
+import { Activity } from './calls/activity.js';
+import type { CallEnvironment } from './calls/call-environment.js';
+import { Endpoints } from './calls/endpoints.js';
+import { Pipeline } from './calls/pipeline.js';
+import { callUnary } from './calls/unary-calls.js';
+import { type ClientOptions, resolveClientOptions } from './client-options.js';
+import { KeyValueClient } from './key-value-client.js';
+import type { CallOptions, KeyValueStore } from './key-value-store.js';
+import type { NamedLogs } from './named-logs.js';
+import { NamedLogsClient } from './named-logs-client.js';
+import type { NodeAdministration, NodeDescription, NodeStatus } from './node-administration.js';
+import { administrationOf } from './node-administration-client.js';
+import { SessionToken } from './session-token.js';
+import type { Transport } from './transport.js';
+import { nodeOf, statusOf } from './wire/status-wire.js';
+
+/**
+ * A client of a server or cluster. It is itself the default keyspace. Calls may be made at once from anywhere; those
+ * made together share messages. Failures are `ClientError`s; a caller's mistake is a `TypeError` or `RangeError`.
+ */
+export interface ShanghaiClient extends KeyValueStore, AsyncDisposable {
+  /** Another set of keys; `''` is the default one. Costs nothing; ask as often as you like. */
+  keyspace(name: string): KeyValueStore;
+  readonly log: NamedLogs;
+  readonly admin: NodeAdministration;
+  /** What the node that the client is connected to says of itself. */
+  status(options?: CallOptions): Promise<NodeStatus>;
+  /** The nodes of the cluster. */
+  nodes(options?: CallOptions): Promise<readonly NodeDescription[]>;
+  /**
+   * Refuses new calls, ends ranges, tails and watches with `CANCELLED`, waits for calls in flight (their deadlines hold),
+   * then gives up the connections. Idempotent.
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * A client over a transport. Connects with the first call. Throws `TypeError` or `RangeError` for options that cannot
+ * work. Most programs use `connect` of `@shanghai/client/grpc`, and tests `createMemoryTransport` of `./testing`.
+ */
+export function createClient(transport: Transport, options: ClientOptions): ShanghaiClient {
+  return new TransportClient(transport, options);
+}
+
+class TransportClient extends KeyValueClient implements ShanghaiClient {
+  readonly log: NamedLogs;
+  readonly admin: NodeAdministration;
+  readonly #environment: CallEnvironment;
+  readonly #pipeline: Pipeline;
+  readonly #token: SessionToken;
+  readonly #closing: AbortController;
+  #closed: Promise<void> | undefined;
+
+  constructor(transport: Transport, clientOptions: ClientOptions) {
+    const options = resolveClientOptions(clientOptions);
+    const closing = new AbortController();
+    const environment: CallEnvironment = {
+      options,
+      endpoints: new Endpoints(transport, options.endpoints),
+      activity: new Activity(transport.keepAlive?.bind(transport)),
+      closing: closing.signal,
+    };
+    const token = new SessionToken();
+    const pipeline = new Pipeline(environment, async () => {
+      const request = { ttlMs: BigInt(options.sessionTtlMs) };
+      // Opening twice leaves one session to expire; that does no harm.
+      const opened = await callUnary(environment, 'openSession', request, 'repeatable');
+      return opened.sessionId;
+    });
+    super(environment, pipeline, token, '');
+    this.#environment = environment;
+    this.#pipeline = pipeline;
+    this.#token = token;
+    this.#closing = closing;
+    this.log = new NamedLogsClient(environment);
+    this.admin = administrationOf(environment);
+  }
+
+  keyspace(name: string): KeyValueStore {
+    return new KeyValueClient(this.#environment, this.#pipeline, this.#token, name);
+  }
+
+  async status(options?: CallOptions): Promise<NodeStatus> {
+    return statusOf(await callUnary(this.#environment, 'getStatus', {}, 'repeatable', options));
+  }
+
+  async nodes(options?: CallOptions): Promise<readonly NodeDescription[]> {
+    const { nodes } = await callUnary(this.#environment, 'listNodes', {}, 'repeatable', options);
+    return nodes.map(nodeOf);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    const settled = this.#environment.activity.close();
+    this.#closing.abort();
+    await settled;
+    this.#pipeline.close();
+    this.#environment.endpoints.close();
+  }
+}

@@ -1,0 +1,158 @@
+import type { CallEnvironment } from './calls/call-environment.js';
+import { resumeStream } from './calls/resumable-stream.js';
+import { callUnary } from './calls/unary-calls.js';
+import type { CallOptions } from './key-value-store.js';
+import type {
+  LogAppended,
+  LogAppendOptions,
+  LogDescription,
+  LogEntry,
+  LogPage,
+  LogReadOptions,
+  LogRecordInput,
+  LogSettings,
+  LogStart,
+  LogTailOptions,
+  NamedLogs,
+} from './named-logs.js';
+import {
+  acknowledgementMessage,
+  descriptionOf,
+  logEntryOf,
+  producerMessage,
+  recordMessage,
+  settingsMessage,
+  startMessage,
+} from './wire/log-wire.js';
+import { toNumber, toUint64 } from './wire/wire-values.js';
+
+/** The named logs of a client. */
+export class NamedLogsClient implements NamedLogs {
+  readonly #environment: CallEnvironment;
+
+  constructor(environment: CallEnvironment) {
+    this.#environment = environment;
+  }
+
+  async create(name: string, settings: Partial<LogSettings> = {}, options?: CallOptions): Promise<LogDescription> {
+    const request = { name: toLogName(name), settings: settingsMessage(settings) };
+    // Making a log that is there with the same settings succeeds, so a second time does no harm.
+    const { log } = await callUnary(this.#environment, 'createLog', request, 'repeatable', options);
+    return descriptionOf(log);
+  }
+
+  async list(prefix = '', options?: CallOptions): Promise<LogDescription[]> {
+    const { logs } = await callUnary(this.#environment, 'listLogs', { prefix }, 'repeatable', options);
+    return logs.map(descriptionOf);
+  }
+
+  async describe(name: string, options?: CallOptions): Promise<LogDescription> {
+    const request = { name: toLogName(name) };
+    const { log } = await callUnary(this.#environment, 'describeLog', request, 'repeatable', options);
+    return descriptionOf(log);
+  }
+
+  async delete(name: string, options?: CallOptions): Promise<void> {
+    // Not repeatable: a second time would answer NOT_FOUND, or take a log away that was made anew meanwhile.
+    await callUnary(this.#environment, 'deleteLog', { name: toLogName(name) }, 'once', options);
+  }
+
+  async append(
+    name: string,
+    records: LogRecordInput | readonly LogRecordInput[],
+    options: LogAppendOptions = {},
+  ): Promise<LogAppended> {
+    const list = isList(records) ? records : [records];
+    if (list.length === 0) throw new RangeError('an append needs at least one record');
+    const { producer, expectedLastSequence } = options;
+    const request = {
+      log: toLogName(name),
+      records: list.map(recordMessage),
+      acknowledgement: acknowledgementMessage(options.acknowledgement),
+      producer: producerMessage(producer),
+      ...(expectedLastSequence === undefined
+        ? {}
+        : { expectedLastSequence: toUint64(expectedLastSequence, 'expectedLastSequence') }),
+    };
+    const kind = producer === undefined ? 'once' : 'numbered';
+    const response = await callUnary(this.#environment, 'appendLog', request, kind, options);
+    return {
+      origin: toNumber(response.origin),
+      epoch: toNumber(response.epoch),
+      firstSequence: toNumber(response.firstSequence),
+      lastSequence: toNumber(response.lastSequence),
+      timeMs: toNumber(response.timeMs),
+      duplicate: response.duplicate,
+    };
+  }
+
+  async read(name: string, options: LogReadOptions = {}): Promise<LogPage> {
+    const request = {
+      log: toLogName(name),
+      origin: toUint64(options.origin, 'origin'),
+      start: startMessage(options.from ?? 0),
+      limit: toUint32(options.limit, 'limit'),
+      maxBytes: toUint32(options.maxBytes, 'maxBytes'),
+    };
+    const response = await callUnary(this.#environment, 'readLog', request, 'repeatable', options);
+    return {
+      entries: response.entries.map(logEntryOf),
+      nextSequence: toNumber(response.nextSequence),
+      firstSequence: toNumber(response.firstSequence),
+      lastSequence: toNumber(response.lastSequence),
+    };
+  }
+
+  async *tail(name: string, options: LogTailOptions = {}): AsyncGenerator<LogEntry, void, undefined> {
+    const log = toLogName(name);
+    const origin = toUint64(options.origin, 'origin');
+    // "From the end" is made a sequence number first: if the stream broke before its first entry, "the end" would be
+    // another place at the second attempt, and what was appended between would be missed.
+    let from: LogStart = options.from === 'end' ? await this.#end(log, options) : (options.from ?? 0);
+    let expected = 0;
+    const pages = resumeStream(this.#environment, {
+      method: 'tailLog',
+      endsByItself: false,
+      reconnectMs: this.#environment.options.streamReconnectMs,
+      signal: options.signal,
+      nextRequest: () => ({ log, origin, start: startMessage(from) }),
+    });
+    for await (const page of pages) {
+      for (const message of page.entries) {
+        const entry = logEntryOf(message);
+        if (entry.sequence < expected) continue;
+        // Set before the entry is given: whoever got it must not get it again.
+        expected = entry.sequence + 1;
+        from = expected;
+        yield entry;
+      }
+      const next = toNumber(page.nextSequence);
+      if (next > expected) {
+        expected = next;
+        from = next;
+      }
+    }
+  }
+
+  /** The sequence number that the next entry of an origin will have. */
+  async #end(log: string, { origin = 0, signal }: LogTailOptions): Promise<number> {
+    const { origins } = await this.describe(log, signal === undefined ? {} : { signal });
+    return (origins.find((each) => each.origin === origin)?.lastSequence ?? 0) + 1;
+  }
+}
+
+function isList(records: LogRecordInput | readonly LogRecordInput[]): records is readonly LogRecordInput[] {
+  return Array.isArray(records);
+}
+
+function toLogName(name: string): string {
+  if (typeof name === 'string' && /^(?!\.\.?$)[A-Za-z0-9._-]{1,255}$/.test(name)) return name;
+  throw new RangeError(`log name ${JSON.stringify(name)} is not 1 to 255 of [A-Za-z0-9._-] other than "." and ".."`);
+}
+
+/** An optional count ≥ 1; 0 on the wire stands for the server's default. */
+function toUint32(value: number | undefined, what: string): number {
+  if (value === undefined) return 0;
+  if (Number.isInteger(value) && value >= 1 && value <= 0xffff_ffff) return value;
+  throw new RangeError(`${what} must be an integer in [1, 4294967295], got ${value}`);
+}

@@ -1,0 +1,141 @@
+import type { BytesInput, CallOptions } from './key-value-store.js';
+
+/** When an append is answered: synced on the accepting node, on a majority, on every replica. */
+export type Acknowledgement = 'local' | 'quorum' | 'all';
+
+/** How a log behaves; fixed when it is made. */
+export interface LogSettings {
+  /** `quorum`: one total order by consensus. `multi-master`: every node accepts, order per origin. */
+  readonly mode: 'quorum' | 'multi-master';
+  readonly acknowledgement: Acknowledgement;
+  /** Entries older than this may go, in milliseconds; 0 = never. */
+  readonly retentionMs: number;
+  /** The oldest go beyond so many bytes; 0 = never. */
+  readonly retentionBytes: number;
+  /** What goes: whole segments, or all but the last entry of every key. */
+  readonly cleanupPolicy: 'delete' | 'compact';
+}
+
+/** A log: its settings and what each origin holds. */
+export interface LogDescription {
+  readonly name: string;
+  readonly logId: number;
+  readonly settings: LogSettings;
+  readonly createdAtMs: number;
+  /** In mode `quorum` one, origin 0. */
+  readonly origins: readonly LogOrigin[];
+}
+
+/** One origin's part of a log. `lastSequence` 0 = empty. */
+export interface LogOrigin {
+  readonly origin: number;
+  readonly epoch: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly bytes: number;
+  readonly segments: number;
+}
+
+/** A record to append; a string or bytes alone are its value. */
+export type LogRecordInput =
+  | BytesInput
+  | {
+      readonly value: BytesInput;
+      readonly key?: BytesInput;
+      readonly headers?: readonly { readonly name: string; readonly value: BytesInput }[];
+    };
+
+/** A producer's numbering. The server appends records of one (id, epoch, sequence) once, however often they are sent. */
+export interface Producer {
+  readonly producerId: number;
+  readonly epoch: number;
+  /** Of the first record of the append, from 1. */
+  readonly sequence: number;
+}
+
+/** What an append takes. */
+export interface LogAppendOptions extends CallOptions {
+  /** Default: the log's. */
+  readonly acknowledgement?: Acknowledgement;
+  /** With it the client may send the append again when its answer is lost. */
+  readonly producer?: Producer;
+  /** Fails with `CONFLICT` unless this is the log's last sequence number. */
+  readonly expectedLastSequence?: number;
+}
+
+/** Where records came to lie. */
+export interface LogAppended {
+  readonly origin: number;
+  readonly epoch: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly timeMs: number;
+  /** The producer had sent them before. */
+  readonly duplicate: boolean;
+}
+
+/** An entry of a log. */
+export interface LogEntry {
+  readonly origin: number;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly timeMs: number;
+  /** Empty where the record had none. */
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly headers: readonly { readonly name: string; readonly value: Uint8Array }[];
+  readonly producer?: Producer;
+}
+
+/** Where reading begins: a sequence number (0 = the first kept), or the first entry of a time or later. */
+export type LogStart = number | { readonly timeMs: number };
+
+/** What a read takes. */
+export interface LogReadOptions extends CallOptions {
+  /** Default 0, the first entry kept. */
+  readonly from?: LogStart;
+  readonly origin?: number;
+  /** Entries, default 1,000. */
+  readonly limit?: number;
+  /** Bytes of entries, at least one entry; default 1 MiB. */
+  readonly maxBytes?: number;
+}
+
+/** One page of a log. */
+export interface LogPage {
+  readonly entries: readonly LogEntry[];
+  /** Where to go on. */
+  readonly nextSequence: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+}
+
+/** What a tail takes. */
+export interface LogTailOptions {
+  /** Default 0, the first entry kept. `'end'`: only what is appended from now on. */
+  readonly from?: LogStart | 'end';
+  readonly origin?: number;
+  /** Ends the tail: the iteration throws `CANCELLED`. */
+  readonly signal?: AbortSignal;
+}
+
+/** The named logs of a server. Failures are `ClientError`s: `NOT_FOUND`, `OUT_OF_RANGE`, `CONFLICT` … */
+export interface NamedLogs {
+  /** Makes a log; succeeds where it is there with the same settings, else `ALREADY_EXISTS`. Default mode `quorum`. */
+  create(name: string, settings?: Partial<LogSettings>, options?: CallOptions): Promise<LogDescription>;
+  /** Logs whose name begins with `prefix`, in order of their names. */
+  list(prefix?: string, options?: CallOptions): Promise<readonly LogDescription[]>;
+  describe(name: string, options?: CallOptions): Promise<LogDescription>;
+  /** Takes a log and its entries away. */
+  delete(name: string, options?: CallOptions): Promise<void>;
+  /** Appends records, kept or lost together, in order. At least one. */
+  append(
+    name: string,
+    records: LogRecordInput | readonly LogRecordInput[],
+    options?: LogAppendOptions,
+  ): Promise<LogAppended>;
+  /** One page of entries. */
+  read(name: string, options?: LogReadOptions): Promise<LogPage>;
+  /** Entries from a position on and then what is appended, without gap or duplicate also over broken connections. */
+  tail(name: string, options?: LogTailOptions): AsyncIterable<LogEntry>;
+}

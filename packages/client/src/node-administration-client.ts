@@ -1,0 +1,32 @@
+import type { CallEnvironment } from './calls/call-environment.js';
+import { callUnary } from './calls/unary-calls.js';
+import type { NodeAdministration } from './node-administration.js';
+import { toNumber, toUint64 } from './wire/wire-values.js';
+
+/** Operations on the node that a client is connected to. */
+export function administrationOf(environment: CallEnvironment): NodeAdministration {
+  return {
+    async shutdown(options = {}) {
+      const request = { drainMs: toUint64(options.drainMs, 'drainMs') };
+      await callUnary(environment, 'shutdown', request, 'once', options);
+    },
+    metrics: (options) => callUnary(environment, 'getMetrics', {}, 'repeatable', options),
+    async checkpoint(options) {
+      const { groups } = await callUnary(environment, 'checkpoint', {}, 'repeatable', options);
+      return groups.map((group) => ({
+        groupId: toNumber(group.groupId),
+        durableAppliedIndex: toNumber(group.durableAppliedIndex),
+      }));
+    },
+    async merge(options = {}) {
+      const request = { force: options.force ?? false };
+      const report = await callUnary(environment, 'merge', request, 'repeatable', options);
+      return {
+        segmentsMerged: toNumber(report.segmentsMerged),
+        recordsCopied: toNumber(report.recordsCopied),
+        bytesBefore: toNumber(report.bytesBefore),
+        bytesAfter: toNumber(report.bytesAfter),
+      };
+    },
+  };
+}

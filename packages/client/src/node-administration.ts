@@ -1,0 +1,93 @@
+import type { CallOptions } from './key-value-store.js';
+
+/** What the node says of itself and its cluster. */
+export interface NodeStatus {
+  readonly version: string;
+  readonly clusterId: string;
+  readonly node: NodeDescription;
+  readonly state: ClusterState;
+  readonly uptimeMs: number;
+  readonly groups: readonly GroupStatus[];
+  readonly storage: StorageStatus;
+  readonly wal: WalStatus;
+}
+
+/** `healthy`: all nodes up. `degraded`: some are not, every group has a majority. `unavailable`: some group has none. */
+export type ClusterState = 'unknown' | 'healthy' | 'degraded' | 'unavailable';
+
+/** One node. */
+export interface NodeDescription {
+  readonly nodeId: number;
+  readonly name: string;
+  readonly instanceId: string;
+  readonly grpcAddress: string;
+  readonly httpAddress: string;
+  readonly peerAddress: string;
+  readonly state: string;
+}
+
+/** One consensus group as the node sees it. */
+export interface GroupStatus {
+  readonly groupId: number;
+  readonly role: string;
+  readonly leaderNodeId: number;
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly durableAppliedIndex: number;
+  readonly firstIndex: number;
+  readonly lastIndex: number;
+  readonly revision: number;
+  readonly logTimeMs: number;
+  readonly sessions: number;
+  readonly slots: number;
+}
+
+/** The key-value stores of the node, added up. */
+export interface StorageStatus {
+  readonly keys: number;
+  readonly segments: number;
+  readonly liveBytes: number;
+  readonly deadBytes: number;
+  readonly keyDirectoryBytes: number;
+  readonly cacheEntries: number;
+  readonly cacheHits: number;
+  readonly cacheMisses: number;
+  readonly durability: string;
+  readonly mergeState: string;
+  readonly lastCheckpointMs: number;
+}
+
+/** The write-ahead log of the node. */
+export interface WalStatus {
+  readonly firstLsn: number;
+  readonly lastLsn: number;
+  readonly durableLsn: number;
+  readonly segments: number;
+  readonly bytes: number;
+  readonly durability: string;
+  readonly lastSyncMs: number;
+  readonly syncs: number;
+}
+
+/** What a merge did. */
+export interface MergeReport {
+  readonly segmentsMerged: number;
+  readonly recordsCopied: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+}
+
+/** Operations on the node that the client is connected to. */
+export interface NodeAdministration {
+  /** Stops it: requests in flight may take `drainMs` (default 10,000) more. Resolves when it has begun. */
+  shutdown(options?: CallOptions & { readonly drainMs?: number }): Promise<void>;
+  /** Its metrics in Prometheus text form. */
+  metrics(options?: CallOptions): Promise<{ readonly contentType: string; readonly text: string }>;
+  /** Makes everything applied durable and cuts the write-ahead log behind it. */
+  checkpoint(
+    options?: CallOptions,
+  ): Promise<readonly { readonly groupId: number; readonly durableAppliedIndex: number }[]>;
+  /** Merges dead records away; with `force` every sealed segment, whatever it would save. */
+  merge(options?: CallOptions & { readonly force?: boolean }): Promise<MergeReport>;
+}

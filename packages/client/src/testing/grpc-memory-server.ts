@@ -1,0 +1,168 @@
+import {
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerErrorResponse,
+  type ServerWritableStream,
+  status,
+} from '@grpc/grpc-js';
+import {
+  type AdminServer,
+  AdminService,
+  type ClusterServer,
+  ClusterService,
+  errorTable,
+  type KeyValueServer,
+  KeyValueService,
+  type LogServer,
+  LogService,
+  type PipelineRequest,
+  type PipelineResponse,
+  wireMetadata,
+} from '@shanghai/proto';
+import { ClientError } from '../client-error.js';
+import type { StreamMethod, StreamMethods, UnaryMethod, UnaryMethods } from '../transport.js';
+import { MemoryServer } from './memory-server.js';
+
+/** The memory server behind real gRPC, on a port of its own. Not exported: it needs grpc-js, and only our tests use it. */
+export interface GrpcMemoryServer {
+  readonly server: MemoryServer;
+  /** `127.0.0.1:port`. */
+  readonly endpoint: string;
+  /** Messages that came in on pipelines. */
+  readonly pipelineMessages: () => number;
+  /** Messages that streams have written so far. */
+  readonly streamMessages: () => number;
+  /** Streams that are open now. */
+  readonly openStreams: () => number;
+  /** Stops at once, as a process that was killed. */
+  kill(): Promise<void>;
+}
+
+/** Starts one; `port` 0 takes a free one. */
+export async function startGrpcMemoryServer(port = 0, server = new MemoryServer()): Promise<GrpcMemoryServer> {
+  const grpc = new Server({ 'grpc.max_receive_message_length': -1 });
+  const counts = { pipeline: 0, stream: 0, open: 0 };
+  const { unary, streaming } = handlers(server, counts);
+  const keyValue = {
+    openSession: unary('openSession'),
+    range: streaming('range'),
+    watch: streaming('watch'),
+    pipeline: (call: ServerDuplexStream<PipelineRequest, PipelineResponse>) => servePipeline(server, counts, call),
+  } as unknown as KeyValueServer;
+  const log: LogServer = {
+    createLog: unary('createLog'),
+    listLogs: unary('listLogs'),
+    describeLog: unary('describeLog'),
+    deleteLog: unary('deleteLog'),
+    append: unary('appendLog'),
+    read: unary('readLog'),
+    tail: streaming('tailLog'),
+  };
+  const cluster: ClusterServer = { getStatus: unary('getStatus'), listNodes: unary('listNodes') };
+  const admin: AdminServer = {
+    shutdown: unary('shutdown'),
+    getMetrics: unary('getMetrics'),
+    checkpoint: unary('checkpoint'),
+    merge: unary('merge'),
+  };
+  grpc.addService(KeyValueService, keyValue);
+  grpc.addService(LogService, log);
+  grpc.addService(ClusterService, cluster);
+  grpc.addService(AdminService, admin);
+  const bound = await new Promise<number>((resolve, reject) => {
+    grpc.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, actual) => {
+      if (error === null) resolve(actual);
+      else reject(error);
+    });
+  });
+  return {
+    server,
+    endpoint: `127.0.0.1:${bound}`,
+    pipelineMessages: () => counts.pipeline,
+    streamMessages: () => counts.stream,
+    openStreams: () => counts.open,
+    kill: async () => {
+      grpc.forceShutdown();
+      await new Promise((resolve) => grpc.tryShutdown(resolve));
+    },
+  };
+}
+
+function handlers(server: MemoryServer, counts: { stream: number; open: number }) {
+  const unary =
+    <Method extends UnaryMethod>(method: Method): handleUnaryCall<UnaryMethods[Method][0], UnaryMethods[Method][1]> =>
+    (call, callback) => {
+      try {
+        callback(null, server.unary(method, call.request));
+      } catch (error) {
+        callback(grpcError(error));
+      }
+    };
+  const streaming =
+    <Method extends StreamMethod>(
+      method: Method,
+    ): handleServerStreamingCall<StreamMethods[Method][0], StreamMethods[Method][1]> =>
+    (call) =>
+      void serveStream(server, method, counts, call);
+  return { unary, streaming };
+}
+
+async function serveStream<Method extends StreamMethod>(
+  server: MemoryServer,
+  method: Method,
+  counts: { stream: number; open: number },
+  call: ServerWritableStream<StreamMethods[Method][0], StreamMethods[Method][1]>,
+): Promise<void> {
+  const controller = new AbortController();
+  call.on('cancelled', () => controller.abort());
+  counts.open++;
+  try {
+    for await (const message of server.stream(method, call.request, controller.signal)) {
+      counts.stream++;
+      if (call.write(message)) continue;
+      await new Promise<void>((resolve) => {
+        call.once('drain', () => resolve());
+        controller.signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+      if (controller.signal.aborted) break;
+    }
+    call.end();
+  } catch (error) {
+    call.emit('error', grpcError(error));
+  } finally {
+    counts.open--;
+  }
+}
+
+function servePipeline(
+  server: MemoryServer,
+  counts: { pipeline: number },
+  call: ServerDuplexStream<PipelineRequest, PipelineResponse>,
+): void {
+  call.on('data', (message: PipelineRequest) => {
+    counts.pipeline++;
+    if (message.request?.$case !== 'group') {
+      call.write(server.pipeline(message));
+      return;
+    }
+    const responses = message.request.value.requests.map((request) => server.pipeline(request));
+    call.write({ id: 0n, response: { $case: 'answers', value: { responses } } });
+  });
+  call.on('end', () => call.end());
+}
+
+function grpcError(error: unknown): ServerErrorResponse {
+  if (!(error instanceof ClientError)) return Object.assign(new Error('failed'), { code: status.INTERNAL });
+  const metadata = new Metadata();
+  metadata.set(wireMetadata.errorCode, error.code);
+  metadata.set(wireMetadata.errorDetails, Buffer.from(JSON.stringify(error.details)));
+  return Object.assign(new Error(error.message), {
+    code: errorTable[error.code].grpc,
+    details: error.message,
+    metadata,
+  });
+}

@@ -1,0 +1,207 @@
+import type { Clock } from '@shanghai/env';
+import {
+  Acknowledgement,
+  CleanupPolicy,
+  type LogAppendRequest,
+  type LogAppendResponse,
+  type LogDescription,
+  type LogEntry,
+  LogMode,
+  type LogReadRequest,
+  type LogReadResponse,
+  type LogSettings,
+  type LogTailRequest,
+  type LogTailResponse,
+} from '@shanghai/proto';
+import { refusal } from './memory-error.js';
+import { WakeUp } from './wake-up.js';
+
+interface MemoryLog {
+  readonly name: string;
+  readonly logId: bigint;
+  readonly settings: LogSettings;
+  readonly createdAtMs: bigint;
+  /** In order; the first kept has sequence `trimmed + 1`. */
+  readonly entries: LogEntry[];
+  trimmed: number;
+  readonly producers: Map<string, { sequence: bigint; answer: LogAppendResponse }>;
+  readonly news: WakeUp;
+}
+
+/** Entries of one page of a tail. */
+const pageEntries = 100;
+
+/** The log plane in memory: named logs with one origin, producers, expected sequences, tails. */
+export class MemoryLogs {
+  readonly #clock: Clock;
+  readonly #logs = new Map<string, MemoryLog>();
+  #nextId = 1n;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Makes a log, or finds it with the same settings. */
+  create(name: string, wanted: LogSettings | undefined): LogDescription {
+    const settings = withDefaults(wanted);
+    const existing = this.#logs.get(name);
+    if (existing !== undefined) {
+      if (sameSettings(existing.settings, settings)) return describe(existing);
+      throw refusal('ALREADY_EXISTS', `log '${name}' is there with other settings`);
+    }
+    const log: MemoryLog = {
+      name,
+      logId: this.#nextId++,
+      settings,
+      createdAtMs: BigInt(this.#clock.nowMs()),
+      entries: [],
+      trimmed: 0,
+      producers: new Map(),
+      news: new WakeUp(),
+    };
+    this.#logs.set(name, log);
+    return describe(log);
+  }
+
+  /** Logs by prefix, in order of their names. */
+  list(prefix: string): LogDescription[] {
+    const logs = [...this.#logs.values()].filter(({ name }) => name.startsWith(prefix));
+    return logs.sort((a, b) => (a.name < b.name ? -1 : 1)).map(describe);
+  }
+
+  /** One log. */
+  describe(name: string): LogDescription {
+    return describe(this.#find(name));
+  }
+
+  /** Takes a log away. */
+  delete(name: string): void {
+    const log = this.#find(name);
+    this.#logs.delete(name);
+    log.news.notify();
+  }
+
+  /** Forgets entries up to a sequence number, as retention does. */
+  trim(name: string, upTo: number): void {
+    const log = this.#find(name);
+    log.entries.splice(0, upTo - log.trimmed);
+    log.trimmed = upTo;
+  }
+
+  /** Appends records, once for each number of a producer. */
+  append(request: LogAppendRequest): LogAppendResponse {
+    const log = this.#find(request.log);
+    const { producer } = request;
+    const producerKey = producer === undefined ? undefined : `${producer.producerId}/${producer.epoch}`;
+    const earlier = producerKey === undefined ? undefined : log.producers.get(producerKey);
+    if (earlier !== undefined && producer?.sequence === earlier.sequence) return { ...earlier.answer, duplicate: true };
+    const last = BigInt(log.trimmed + log.entries.length);
+    const expected = request.expectedLastSequence;
+    if (expected !== undefined && expected !== last) {
+      throw refusal('CONFLICT', `log '${log.name}' ends at ${last}, not at ${expected}`, {
+        lastSequence: Number(last),
+      });
+    }
+    const timeMs = BigInt(this.#clock.nowMs());
+    request.records.forEach((record, index) => {
+      const sequence = last + BigInt(index) + 1n;
+      log.entries.push({ origin: 0n, epoch: 1n, sequence, timeMs, ...record, producer });
+    });
+    const lastSequence = last + BigInt(request.records.length);
+    const answer = { origin: 0n, epoch: 1n, firstSequence: last + 1n, lastSequence, timeMs, duplicate: false };
+    if (producerKey !== undefined && producer !== undefined) {
+      log.producers.set(producerKey, { sequence: producer.sequence, answer });
+    }
+    log.news.notify();
+    return answer;
+  }
+
+  /** One page. */
+  read(request: LogReadRequest): LogReadResponse {
+    const log = this.#find(request.log);
+    const from = startOf(log, request.start);
+    const first = log.trimmed + 1;
+    const limit = request.limit === 0 ? 1_000 : request.limit;
+    const entries = log.entries.slice(from - first, from - first + limit);
+    return {
+      entries,
+      nextSequence: BigInt(from + entries.length),
+      firstSequence: BigInt(first),
+      lastSequence: BigInt(log.trimmed + log.entries.length),
+    };
+  }
+
+  /** Entries from a position on, and then what is appended, until the signal aborts. */
+  async *tail(request: LogTailRequest, signal: AbortSignal): AsyncGenerator<LogTailResponse, void, undefined> {
+    const log = this.#find(request.log);
+    const start = request.start;
+    let next = start?.$case === 'fromEnd' ? log.trimmed + log.entries.length + 1 : startOf(log, start);
+    while (!signal.aborted) {
+      if (this.#logs.get(request.log) !== log) throw refusal('NOT_FOUND', `log '${request.log}' was deleted`);
+      const first = log.trimmed + 1;
+      if (next < first) throw outOfRange(log, next);
+      const entries = log.entries.slice(next - first, next - first + pageEntries);
+      next += entries.length;
+      if (entries.length > 0) yield { entries, nextSequence: BigInt(next) };
+      else await log.news.wait(signal);
+    }
+  }
+
+  #find(name: string): MemoryLog {
+    const log = this.#logs.get(name);
+    if (log === undefined) throw refusal('NOT_FOUND', `there is no log '${name}'`);
+    return log;
+  }
+}
+
+/** The first sequence number wanted. */
+function startOf(log: MemoryLog, start: LogReadRequest['start']): number {
+  const first = log.trimmed + 1;
+  if (start === undefined) return first;
+  if (start.$case === 'fromTimeMs') {
+    const index = log.entries.findIndex(({ timeMs }) => timeMs >= start.value);
+    return first + (index === -1 ? log.entries.length : index);
+  }
+  const wanted = Number(start.value);
+  if (wanted === 0) return first;
+  if (wanted < first || wanted > first + log.entries.length) throw outOfRange(log, wanted);
+  return wanted;
+}
+
+function outOfRange(log: MemoryLog, wanted: number): Error {
+  const details = { firstSequence: log.trimmed + 1, lastSequence: log.trimmed + log.entries.length };
+  return refusal('OUT_OF_RANGE', `log '${log.name}' has no position ${wanted}`, details);
+}
+
+function describe({ name, logId, settings, createdAtMs, entries, trimmed }: MemoryLog): LogDescription {
+  const bytes = entries.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+  const origin = {
+    origin: 0n,
+    epoch: 1n,
+    firstSequence: BigInt(trimmed + 1),
+    lastSequence: BigInt(trimmed + entries.length),
+    bytes: BigInt(bytes),
+    segments: 1n,
+  };
+  return { name, logId, settings, createdAtMs, origins: [origin] };
+}
+
+function withDefaults(settings: LogSettings | undefined): LogSettings {
+  return {
+    mode: settings?.mode || LogMode.LOG_MODE_QUORUM,
+    acknowledgement: settings?.acknowledgement || Acknowledgement.ACKNOWLEDGEMENT_QUORUM,
+    retentionMs: settings?.retentionMs ?? 0n,
+    retentionBytes: settings?.retentionBytes ?? 0n,
+    cleanupPolicy: settings?.cleanupPolicy || CleanupPolicy.CLEANUP_POLICY_DELETE,
+  };
+}
+
+function sameSettings(a: LogSettings, b: LogSettings): boolean {
+  return (
+    a.mode === b.mode &&
+    a.acknowledgement === b.acknowledgement &&
+    a.retentionMs === b.retentionMs &&
+    a.retentionBytes === b.retentionBytes &&
+    a.cleanupPolicy === b.cleanupPolicy
+  );
+}

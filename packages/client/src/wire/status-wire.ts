@@ -1,0 +1,83 @@
+import { invariant } from '@shanghai/env';
+import {
+  ClusterState as ClusterStateMessage,
+  type GetStatusResponse,
+  type GroupStatus as GroupStatusMessage,
+  type NodeDescription as NodeDescriptionMessage,
+} from '@shanghai/proto';
+import type { ClusterState, GroupStatus, NodeDescription, NodeStatus } from '../node-administration.js';
+import { toNumber } from './wire-values.js';
+
+/** What a node says of itself. */
+export function statusOf(response: GetStatusResponse): NodeStatus {
+  const { node, storage, wal } = response;
+  invariant(node !== undefined && storage !== undefined && wal !== undefined, 'the server answered half a status');
+  return {
+    version: response.version,
+    clusterId: response.clusterId,
+    node: nodeOf(node),
+    state: stateOf(response.state),
+    uptimeMs: toNumber(response.uptimeMs),
+    groups: response.groups.map(groupOf),
+    storage: {
+      keys: toNumber(storage.keys),
+      segments: toNumber(storage.segments),
+      liveBytes: toNumber(storage.liveBytes),
+      deadBytes: toNumber(storage.deadBytes),
+      keyDirectoryBytes: toNumber(storage.keyDirectoryBytes),
+      cacheEntries: toNumber(storage.cacheEntries),
+      cacheHits: toNumber(storage.cacheHits),
+      cacheMisses: toNumber(storage.cacheMisses),
+      durability: storage.durability,
+      mergeState: storage.mergeState,
+      lastCheckpointMs: toNumber(storage.lastCheckpointMs),
+    },
+    wal: {
+      firstLsn: toNumber(wal.firstLsn),
+      lastLsn: toNumber(wal.lastLsn),
+      durableLsn: toNumber(wal.durableLsn),
+      segments: toNumber(wal.segments),
+      bytes: toNumber(wal.bytes),
+      durability: wal.durability,
+      lastSyncMs: wal.lastSyncMs,
+      syncs: toNumber(wal.syncs),
+    },
+  };
+}
+
+/** One node. */
+export function nodeOf(node: NodeDescriptionMessage): NodeDescription {
+  const { name, instanceId, grpcAddress, httpAddress, peerAddress, state } = node;
+  return { nodeId: toNumber(node.nodeId), name, instanceId, grpcAddress, httpAddress, peerAddress, state };
+}
+
+function groupOf(group: GroupStatusMessage): GroupStatus {
+  return {
+    groupId: toNumber(group.groupId),
+    role: group.role,
+    leaderNodeId: toNumber(group.leaderNodeId),
+    term: toNumber(group.term),
+    commitIndex: toNumber(group.commitIndex),
+    appliedIndex: toNumber(group.appliedIndex),
+    durableAppliedIndex: toNumber(group.durableAppliedIndex),
+    firstIndex: toNumber(group.firstIndex),
+    lastIndex: toNumber(group.lastIndex),
+    revision: toNumber(group.revision),
+    logTimeMs: toNumber(group.logTimeMs),
+    sessions: toNumber(group.sessions),
+    slots: group.slots,
+  };
+}
+
+function stateOf(state: ClusterStateMessage): ClusterState {
+  switch (state) {
+    case ClusterStateMessage.CLUSTER_STATE_HEALTHY:
+      return 'healthy';
+    case ClusterStateMessage.CLUSTER_STATE_DEGRADED:
+      return 'degraded';
+    case ClusterStateMessage.CLUSTER_STATE_UNAVAILABLE:
+      return 'unavailable';
+    case ClusterStateMessage.CLUSTER_STATE_UNSPECIFIED:
+      return 'unknown';
+  }
+}
