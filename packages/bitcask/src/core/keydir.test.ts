@@ -7,7 +7,9 @@ const SEED = 20260721;
 const RUNS = process.env['SHANGHAI_DEEP'] === '1' ? 2000 : 150;
 const SMALL = { pageBytes: 512, chunkBytes: 2048 };
 
+/** A position made of a number; one in seventeen does not fit into 16 bytes. */
 function positionOf(n: number): KeydirPosition {
+  if (n % 17 === 0) return { ...positionOf(n + 1), recordBytes: 2 ** 24 + n, sequence: 2 ** 50 + n };
   return { fileId: 1 + (n % 1000), offset: n, recordBytes: 1 + (n % 70000), sequence: n + 1, expires: n % 3 === 0 };
 }
 
@@ -207,7 +209,7 @@ class Comparison {
 }
 
 describe('a keydir', () => {
-  test.each([SMALL, { pageBytes: 1024, chunkBytes: 1024 }])(
+  test.each([SMALL, { pageBytes: 1024, chunkBytes: 1024 }, { pageBytes: 4096, chunkBytes: 8192 }])(
     'agrees with a sorted array under any operations (%o)',
     (options) => {
       fc.assert(
@@ -224,4 +226,119 @@ describe('a keydir', () => {
       );
     },
   );
+
+  test('200,000 keys in random order are found, walked, deleted, and their memory comes back', () => {
+    const keys = shuffled(200_000).map((n) => randomKey(n));
+    const keydir = createKeydir();
+    keys.forEach((key, n) => {
+      expect(keydir.set(key, positionOf(n))).toBe(false);
+    });
+    const { keys: counted, leafFill } = checkKeydir(keydir);
+    expect(counted).toBe(keys.length);
+    expect(leafFill).toBeGreaterThan(0.6);
+    const out = empty();
+    keys.forEach((key, n) => {
+      if (!keydir.get(key, out) || out.sequence !== positionOf(n).sequence) throw new Error(`key ${n} is wrong`);
+    });
+    expect(allKeys(keydir)).toEqual([...keys].sort(Buffer.compare).map(String));
+    const full = keydir.bytes;
+    for (const key of keys.slice(20_000)) keydir.delete(key);
+    checkKeydir(keydir);
+    expect(keydir.bytes).toBeLessThan(full / 4);
+    for (const key of keys) keydir.delete(key);
+    checkKeydir(keydir);
+    expect(keydir.bytes).toBe(4096);
+  });
+
+  test('a key of 16 bytes takes 61 bytes at most in random order and 40 in ascending order', () => {
+    const position = { ...positionOf(1) };
+    const random = createKeydir();
+    for (const n of shuffled(50_000)) random.set(randomKey(n), position);
+    expect(random.bytes / random.size).toBeLessThan(45 + 16);
+    const ascending = createKeydir();
+    for (let n = 0; n < 50_000; n += 1) ascending.set(decimalKey(n), position);
+    expect(ascending.bytes / ascending.size).toBeLessThan(40);
+    const runs = createKeydir();
+    for (let n = 0; n < 50_000; n += 1) runs.set(decimalKey((n % 4) * 10 ** 9 + n), position);
+    expect(runs.bytes / runs.size).toBeLessThan(40);
+  });
+
+  test('a sorted load leaves its pages full', () => {
+    const keydir = createKeydir();
+    const keys = shuffled(50_000).map(randomKey).sort(Buffer.compare);
+    for (const key of keys) keydir.set(key, { ...positionOf(1) });
+    expect(checkKeydir(keydir).leafFill).toBeGreaterThan(0.95);
+  });
+
+  test('deleting groups with long common prefixes leaves no empty pages', () => {
+    const keydir = createKeydir(SMALL);
+    const model = new Comparison(keydir);
+    for (let group = 0; group < 12; group += 1) {
+      for (let n = 0; n < 40; n += 1) model.set(groupKey(group, n), group * 100 + n);
+    }
+    for (let group = 0; group < 12; group += 2) {
+      for (let n = 0; n < 40; n += 1) model.delete(groupKey(group, n));
+      model.checkAll();
+    }
+  });
+
+  test('the key given is copied', () => {
+    const keydir = createKeydir();
+    for (const length of [16, 600]) {
+      const key = Buffer.alloc(length, 1);
+      keydir.set(key, positionOf(1));
+      key.fill(2);
+      expect(keydir.get(Buffer.alloc(length, 1), empty())).toBe(true);
+      expect(keydir.get(key, empty())).toBe(false);
+    }
+  });
+
+  test('a position out of range is refused and changes nothing', () => {
+    const keydir = createKeydir();
+    expect(() => keydir.set(Buffer.from('a'), { ...positionOf(1), fileId: 0 })).toThrow(RangeError);
+    expect(keydir.size).toBe(0);
+  });
+
+  test('a cursor that walks while its keys are deleted visits each of the others once', () => {
+    const keydir = createKeydir(SMALL);
+    for (let n = 0; n < 2000; n += 1) keydir.set(decimalKey(n), positionOf(n));
+    const cursor = keydir.cursor();
+    const seen: string[] = [];
+    for (let more = cursor.seek(); more; more = cursor.next()) {
+      const key = cursor.key();
+      seen.push(String(key));
+      if (seen.length % 2 === 0) keydir.delete(key);
+    }
+    expect(seen).toEqual(Array.from({ length: 2000 }, (_, n) => String(decimalKey(n))));
+    checkKeydir(keydir);
+  });
 });
+
+function allKeys(keydir: Keydir): string[] {
+  const keys: string[] = [];
+  const cursor = keydir.cursor();
+  for (let more = cursor.seek(); more; more = cursor.next()) keys.push(String(cursor.key()));
+  return keys;
+}
+
+/** The numbers below `count`, in an order that only looks random. */
+function shuffled(count: number): number[] {
+  const order = Array.from({ length: count }, (_, n) => n);
+  return order.sort((a, b) => (Math.imul(a, 0x9e3779b1) >>> 0) - (Math.imul(b, 0x9e3779b1) >>> 0));
+}
+
+function randomKey(n: number): Uint8Array {
+  const view = new DataView(new ArrayBuffer(16));
+  for (let i = 0; i < 3; i += 1)
+    view.setUint32(4 * i, Math.imul(n + 1, [0x85ebca6b, 0xc2b2ae35, 0x27d4eb2f][i] as number));
+  view.setUint32(12, n);
+  return new Uint8Array(view.buffer);
+}
+
+function decimalKey(n: number): Uint8Array {
+  return new Uint8Array(Buffer.from(String(n).padStart(16, '0')));
+}
+
+function groupKey(group: number, n: number): Uint8Array {
+  return new Uint8Array(Buffer.from(`${String(group).repeat(30)}/${n}`));
+}
