@@ -1,0 +1,106 @@
+/** The real connection: the client over gRPC, put into the commands' terms. */
+import type {
+  Entry as ClientEntry,
+  LogStart as ClientLogStart,
+  WriteOperation as ClientWrite,
+  LogEntry,
+  ShanghaiClient,
+} from '@shanghai/client';
+import { connect } from '@shanghai/client/grpc';
+import type { ConnectOptions } from './command-host.js';
+import type { Connection, Entry, LogConnection, LogStart, WriteOperation } from './connection.js';
+import type { Settings } from './settings.js';
+
+/** A session lives for the length of a command; a short time to live frees it soon after. */
+const sessionTtlMs = 120_000;
+
+/** Entries and bytes of one page of a log. */
+const pageEntries = 1000;
+
+/** Connects with the first call. */
+export function connectClient(settings: Settings, { sessions }: ConnectOptions): Connection {
+  const client = connect({ endpoints: settings.endpoints, timeoutMs: settings.timeoutMs, sessions, sessionTtlMs });
+  const store = settings.keyspace === '' ? client : client.keyspace(settings.keyspace);
+  return {
+    async get(key) {
+      const entry = await store.get(key);
+      return entry === undefined ? undefined : toEntry(entry);
+    },
+    put: (key, value, options) => store.put(key, value, options),
+    append: (key, value) => store.append(key, value),
+    delete: (key) => store.delete(key),
+    async *range(range) {
+      for await (const entry of store.range(range)) yield toEntry(entry);
+    },
+    async batch(operations, options) {
+      const outcomes = await store.batch(operations.map(toWrite), options);
+      return outcomes.map((outcome) => {
+        if (outcome.ok) {
+          const { ok, ...result } = outcome;
+          return result;
+        }
+        return { revision: 0, error: { code: outcome.code, message: outcome.message } };
+      });
+    },
+    logs: logConnection(client),
+    async status() {
+      const { groups, storage, wal, ...status } = await client.status();
+      return { ...status, groups: groups.map((group) => ({ ...group })), storage: { ...storage }, wal: { ...wal } };
+    },
+    nodes: () => client.nodes(),
+    metrics: async () => (await client.admin.metrics()).text,
+    shutdown: (drainMs) => client.admin.shutdown({ drainMs }),
+    close: () => client.close(),
+  };
+}
+
+function logConnection({ log }: ShanghaiClient): LogConnection {
+  return {
+    create: (name, settings) => log.create(name, settings),
+    list: (prefix) => log.list(prefix),
+    describe: (name) => log.describe(name),
+    delete: (name) => log.delete(name),
+    append: (name, records, options) => log.append(name, records, options),
+    async *read(name, { limit, signal, ...start }): AsyncGenerator<LogEntry> {
+      let from = toStart(start);
+      let left = limit;
+      // What is appended while pages are read is not chased: the end is the one of the first page.
+      let end: number | undefined;
+      while (left > 0) {
+        const options = { from, limit: Math.min(left, pageEntries), ...(signal === undefined ? {} : { signal }) };
+        const page = await log.read(name, options);
+        end ??= page.lastSequence;
+        for (const entry of page.entries) {
+          if (entry.sequence > end) return;
+          yield entry;
+        }
+        left -= page.entries.length;
+        from = page.nextSequence;
+        if (page.entries.length === 0 || page.nextSequence > end) return;
+      }
+    },
+    tail: (name, { fromEnd, signal, ...start }) =>
+      log.tail(name, { from: fromEnd === true ? 'end' : toStart(start), signal }),
+  };
+}
+
+function toStart({ fromSequence, fromTimeMs }: LogStart): ClientLogStart {
+  return fromTimeMs === undefined ? (fromSequence ?? 0) : { timeMs: fromTimeMs };
+}
+
+function toEntry({ key, value, revision, expiresAtMs }: ClientEntry): Entry {
+  return { key, value, revision, expiresAtMs: expiresAtMs ?? 0 };
+}
+
+function toWrite(operation: WriteOperation): ClientWrite {
+  switch (operation.type) {
+    case 'put': {
+      const { key, value, ttlMs } = operation;
+      return { put: key, value, ...(ttlMs === undefined ? {} : { ttlMs }) };
+    }
+    case 'append':
+      return { append: operation.key, value: operation.value };
+    case 'delete':
+      return { delete: operation.key };
+  }
+}

@@ -1,0 +1,55 @@
+/** bitcask verify, stats, merge, rebuild-hints. */
+import type { Action } from '../command-host.js';
+import type { Field } from '../output/printer.js';
+import { formatBytes, formatCount } from '../output/quantities.js';
+import { checkDirectory, damageError, damageFields, withOfflineProgress } from './offline-run.js';
+
+/** `bitcask verify <directory>` */
+export const verifyStore: Action = async (context, values) => {
+  const directory = checkDirectory(values[0] as string);
+  const { bitcask } = await context.host.offlineTools();
+  const report = await withOfflineProgress(context, 'verify', (options) => bitcask.verify(directory, options));
+  if (context.signal.aborted) return;
+  await context.print.document({ ok: report.problems.length === 0, ...report }, [
+    ['Records', formatCount(report.records)],
+    ['Segments', `${formatCount(report.segments)}, ${formatBytes(report.bytes)}`],
+    ...damageFields(report.problems),
+  ]);
+  if (report.problems.length > 0) throw damageError(directory, report.problems);
+};
+
+/** `bitcask stats <directory>` */
+export const showStoreStats: Action = async (context, values) => {
+  const directory = checkDirectory(values[0] as string);
+  const { bitcask } = await context.host.offlineTools();
+  const stats = await bitcask.stats(directory);
+  await context.print.document(stats, plainFields(stats));
+};
+
+/** `bitcask merge <directory>` */
+export const mergeStore: Action = async (context, values) => {
+  const directory = checkDirectory(values[0] as string);
+  const { bitcask } = await context.host.offlineTools();
+  const result = await withOfflineProgress(context, 'merge', (options) => bitcask.merge(directory, options));
+  await context.print.document(result, plainFields(result));
+};
+
+/** `bitcask rebuild-hints <directory>` */
+export const rebuildStoreHints: Action = async (context, values) => {
+  const directory = checkDirectory(values[0] as string);
+  const { bitcask } = await context.host.offlineTools();
+  const result = await withOfflineProgress(context, 'rebuild hints', (options) =>
+    bitcask.rebuildHints(directory, options),
+  );
+  await context.print.document(result, [['Hint files', formatCount(result.hints)]]);
+};
+
+/** Numbers and words by their names; what is nested is left to JSON and YAML. */
+function plainFields(values: Readonly<Record<string, unknown>>): Field[] {
+  return Object.entries(values).flatMap(([name, value]): Field[] => {
+    if (typeof value === 'string') return [[name, value]];
+    if (typeof value !== 'number') return [];
+    if (/bytes/i.test(name)) return [[name, formatBytes(value)]];
+    return [[name, Number.isInteger(value) ? formatCount(value) : value.toFixed(3)]];
+  });
+}

@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest';
+import { createMemoryNode } from '../testing/memory-connection.js';
+import { runCommand } from '../testing/run-command.js';
+import { parseExposition } from './metrics-view.js';
+
+test('status shows the state, every group, the store and the log for people', async () => {
+  const { code, stdout } = await runCommand(['status']);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^State +healthy$/m);
+  expect(stdout).toMatch(/^Uptime +1 min 1 s$/m);
+  expect(stdout).toMatch(/^Group 1$/m);
+  expect(stdout).toMatch(/^ {2}applied index +12,345$/m);
+  expect(stdout).toMatch(/^ {2}live bytes +3\.0 MiB$/m);
+  expect(stdout).toMatch(/^ {2}last LSN +9$/m);
+  expect(stdout).toMatch(/^ {2}last sync +0\.250 ms$/m);
+  expect(stdout).toMatch(/^ {2}last checkpoint +2023-11-14T22:13:20\.000Z$/m);
+});
+
+test('status is one JSON document, and the same as YAML', async () => {
+  const json = JSON.parse((await runCommand(['status', '-o', 'json'])).stdout);
+  expect(json).toMatchObject({ state: 'healthy', node: { nodeId: 1 }, storage: { liveBytes: 3145728 } });
+  const { parse } = await import('yaml');
+  expect(parse((await runCommand(['status', '-o', 'yaml'])).stdout)).toEqual(json);
+});
+
+test('nodes are a table with titles', async () => {
+  const { stdout } = await runCommand(['nodes']);
+  const [titles, row] = stdout.split('\n');
+  expect(titles?.split(/\s+/)).toEqual(['ID', 'NAME', 'STATE', 'GRPC', 'HTTP', 'PEER', 'INSTANCE']);
+  expect(row?.split(/\s+/)).toEqual(['', '1', 'node-1', 'up', '127.0.0.1:9090', '127.0.0.1:8080', '-', 'i1']);
+});
+
+const exposition = `# HELP a_total things
+# TYPE a_total counter
+a_total{kind="x",note="a\\"b\\\\c\\nd"} 3
+a_seconds_bucket{le="+Inf"} 5
+a_seconds_sum 1.5
+b_bytes +Inf 1700000000
+`;
+
+test('metrics are rows without buckets, filtered by name', async () => {
+  const node = createMemoryNode();
+  node.metricsText = exposition;
+  const json = JSON.parse((await runCommand(['metrics', '-o', 'json'], { node })).stdout);
+  expect(json).toEqual([
+    { name: 'a_total', labels: { kind: 'x', note: 'a"b\\c\nd' }, value: 3 },
+    { name: 'a_seconds_sum', labels: {}, value: 1.5 },
+    { name: 'b_bytes', labels: {}, value: 'Infinity' },
+  ]);
+  const table = (await runCommand(['metrics', '--filter', 'a_', '--buckets'], { node })).stdout;
+  expect(table.split('\n').map((line) => line.split(/\s+/)[0])).toEqual([
+    'METRIC',
+    'a_total',
+    'a_seconds_bucket',
+    'a_seconds_sum',
+    '',
+  ]);
+  expect(table).not.toContain('\nd');
+});
+
+test('metrics --raw is the text of the node, unchanged', async () => {
+  const node = createMemoryNode();
+  node.metricsText = exposition;
+  expect((await runCommand(['metrics', '--raw'], { node })).stdout).toBe(exposition);
+});
+
+test('an exposition of anything is parsed without failing', () => {
+  expect([...parseExposition('}{\n\n# only\nname{unclosed 1\nx 1')]).toEqual([{ name: 'x', labels: {}, value: 1 }]);
+});
+
+test('shutdown does nothing unless it is confirmed', async () => {
+  const node = createMemoryNode();
+  const refused = await runCommand(['shutdown'], { node });
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain('repeat with --yes');
+  expect(node.calls).toEqual([]);
+  expect((await runCommand(['shutdown', '--yes', '--drain-ms', '500'], { node })).code).toBe(0);
+  expect(node.calls).toEqual(['shutdown 500', 'close']);
+});
+
+test('version is that of the tool; --server asks the node too', async () => {
+  const node = createMemoryNode();
+  expect((await runCommand(['version'], { node })).stdout).toMatch(/^shanghaictl +1\.2\.3$/m);
+  expect(node.calls).toEqual([]);
+  expect(JSON.parse((await runCommand(['version', '--server', '-o', 'json'], { node })).stdout)).toMatchObject({
+    server: '9.8.7',
+  });
+  expect((await runCommand(['--version'])).stdout).toBe('1.2.3\n');
+});

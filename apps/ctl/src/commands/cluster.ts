@@ -1,0 +1,131 @@
+/** status, nodes, metrics, shutdown, version. */
+import type { Command } from 'commander';
+import { type CommandContext, type Host, runWith } from '../command-host.js';
+import type { NodeStatus } from '../connection.js';
+import { integer, text } from '../flag-values.js';
+import type { Field } from '../output/printer.js';
+import { formatBytes, formatCount, formatDuration, formatTime } from '../output/quantities.js';
+import { help, remoteExits } from './command-help.js';
+
+/** Adds the commands about a node and its cluster. */
+export function addClusterCommands(program: Command, host: Host): void {
+  const status = program.command('status').description('show the state of the node and its cluster');
+  help(runWith(status, host, showStatus), ['shanghaictl status', 'shanghaictl status --output json'], remoteExits);
+
+  const nodes = program.command('nodes').description('list the nodes of the cluster');
+  help(runWith(nodes, host, listNodes), ['shanghaictl nodes', 'shanghaictl nodes --output yaml'], remoteExits);
+
+  const metrics = program
+    .command('metrics')
+    .description("show the node's metrics")
+    .option('--filter <text>', 'only metrics whose name holds this text')
+    .option('--buckets', 'also the buckets of histograms')
+    .option('--raw', 'the Prometheus text as the node gives it');
+  help(
+    runWith(metrics, host, async (context, _values, flags) => {
+      const { showMetrics } = await import('./metrics-view.js');
+      await showMetrics(context, {
+        filter: text(flags, 'filter') ?? '',
+        buckets: flags['buckets'] === true,
+        raw: flags['raw'] === true,
+      });
+    }),
+    ['shanghaictl metrics --filter wal_sync', 'shanghaictl metrics --raw > metrics.txt'],
+    remoteExits,
+  );
+
+  const shutdown = program
+    .command('shutdown')
+    .description('let the node finish its requests, flush, and stop (asks first)')
+    .option('--drain-ms <ms>', 'how long requests in flight may take (default 10000)');
+  help(
+    runWith(shutdown, host, async (context, _values, flags) => {
+      const drainMs = integer(flags, 'drainMs', 10_000, 1);
+      await context.confirm(`The node at ${context.settings.endpoints.join(', ')} will stop.`);
+      await (await context.connect()).shutdown(drainMs);
+      await context.print.document({ shutdown: 'begun', drainMs }, [['Shutdown', 'begun']]);
+    }),
+    ['shanghaictl shutdown --yes', 'shanghaictl shutdown --drain-ms 30000'],
+    remoteExits,
+  );
+
+  const version = program
+    .command('version')
+    .description('print the version of this tool, and with --server of the node')
+    .option('--server', 'ask the node for its version too');
+  help(
+    runWith(version, host, async (context, _values, flags) => {
+      const server = flags['server'] === true ? (await (await context.connect()).status()).version : undefined;
+      const fields: Field[] = [
+        ['shanghaictl', host.version],
+        ['node.js', process.versions.node],
+      ];
+      if (server !== undefined) fields.push(['server', server]);
+      await context.print.document({ shanghaictl: host.version, node: process.versions.node, server }, fields);
+    }),
+    ['shanghaictl version', 'shanghaictl version --server --output json'],
+  );
+}
+
+async function showStatus(context: CommandContext): Promise<void> {
+  const status = await (await context.connect()).status();
+  await context.print.document(status, statusFields(status));
+}
+
+function statusFields(status: NodeStatus): Field[] {
+  const fields: Field[] = [
+    ['State', status.state],
+    ['Version', status.version],
+    ['Cluster', status.clusterId],
+    ['Node', `${status.node.name || 'unnamed'} (id ${status.node.nodeId})`],
+    ['Instance', status.node.instanceId],
+    ['gRPC', status.node.grpcAddress || '-'],
+    ['HTTP', status.node.httpAddress || '-'],
+    ['Uptime', formatDuration(status.uptimeMs)],
+  ];
+  for (const group of status.groups) {
+    fields.push([`Group ${group['groupId']}`]);
+    fields.push(...numberFields(group, ['groupId']));
+  }
+  fields.push(['Store'], ...numberFields(status.storage));
+  fields.push(['Write-ahead log'], ...numberFields(status.wal));
+  return fields;
+}
+
+/** Labels from names: `liveBytes` → `live`, in KiB and so on; `lastSyncMs` → a duration; `…TimeMs` → a time. */
+function numberFields(values: Readonly<Record<string, number | string>>, except: readonly string[] = []): Field[] {
+  return Object.entries(values)
+    .filter(([name]) => !except.includes(name))
+    .map(([name, value]) => [`  ${label(name)}`, shown(name, value)]);
+}
+
+function label(name: string): string {
+  const words = name.replace(/(?:Ms)$/, '').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return words.replace(/\blsn\b/, 'LSN');
+}
+
+function shown(name: string, value: number | string): string {
+  if (typeof value === 'string') return value || '-';
+  if (/bytes$/i.test(name)) return formatBytes(value);
+  if (/(?:TimeMs|CheckpointMs)$/.test(name)) return formatTime(value);
+  if (/Ms$/.test(name)) return `${value.toFixed(3)} ms`;
+  return formatCount(value);
+}
+
+async function listNodes(context: CommandContext): Promise<void> {
+  const nodes = await (await context.connect()).nodes();
+  const list = context.print.list(
+    [
+      { title: 'ID', text: (node) => String(node.nodeId), align: 'right' },
+      { title: 'NAME', text: (node) => node.name || '-' },
+      { title: 'STATE', text: (node) => node.state },
+      { title: 'GRPC', text: (node) => node.grpcAddress || '-' },
+      { title: 'HTTP', text: (node) => node.httpAddress || '-' },
+      { title: 'PEER', text: (node) => node.peerAddress || '-' },
+      { title: 'INSTANCE', text: (node) => node.instanceId },
+    ],
+    (node: (typeof nodes)[number]) => node,
+  );
+  for (const node of nodes) await list.row(node);
+  await list.end();
+}

@@ -1,0 +1,52 @@
+/** What the offline commands share: a directory that is there, progress, damage in words. */
+import { statSync } from 'node:fs';
+import type { CommandContext } from '../command-host.js';
+import { CtlError } from '../ctl-error.js';
+import type { Damage, OfflineOptions } from '../offline-tools.js';
+import type { Field } from '../output/printer.js';
+import { startProgress } from '../output/progress.js';
+import { localFailure } from './input-value.js';
+
+/** The directory, or a failure that says it is none: opening would otherwise make an empty store there. */
+export function checkDirectory(directory: string): string {
+  let isDirectory: boolean;
+  try {
+    isDirectory = statSync(directory).isDirectory();
+  } catch (error) {
+    throw localFailure(`directory '${directory}' cannot be read`, error);
+  }
+  if (!isDirectory) throw new CtlError('LOCAL_FAILURE', `'${directory}' is not a directory`);
+  return directory;
+}
+
+/** Runs offline work with a progress bar. */
+export async function withOfflineProgress<Result>(
+  context: CommandContext,
+  label: string,
+  work: (options: OfflineOptions) => Promise<Result>,
+): Promise<Result> {
+  const progress = await startProgress(context.terminal, context.settings, { label, unit: 'bytes', total: 0 });
+  try {
+    return await work({
+      signal: context.signal,
+      onProgress: (bytesDone, bytesTotal) => progress.update(bytesDone, undefined, bytesTotal),
+    });
+  } finally {
+    progress.stop();
+  }
+}
+
+/** Damage for people: none, or a line each. */
+export function damageFields(problems: readonly Damage[]): Field[] {
+  if (problems.length === 0) return [['Damage', 'none']];
+  return problems.map(({ file, offset, bytes, what }) => ['Damage', `${file} at ${offset}, ${bytes} bytes: ${what}`]);
+}
+
+/** Exit code 19 with the first place. */
+export function damageError(directory: string, problems: readonly Damage[]): CtlError {
+  const [first] = problems;
+  const where = first === undefined ? '' : `, first ${first.file} at ${first.offset}: ${first.what}`;
+  return new CtlError('DATA_CORRUPTED', `'${directory}' is damaged in ${problems.length} places${where}`, {
+    details: { problems },
+  });
+}

@@ -1,0 +1,184 @@
+/**
+ * What the commands need from a server: a narrow face of the client, so that every command can be run against a fake
+ * and no command knows the transport. Keys and values are bytes. Numbers are safe integers.
+ */
+
+/** A connection to a node or cluster. Calls reject with coded errors of the table of errors. */
+export interface Connection {
+  /** `undefined` where there is no such key. */
+  get(key: Uint8Array): Promise<Entry | undefined>;
+  put(
+    key: Uint8Array,
+    value: Uint8Array,
+    options?: { readonly ttlMs?: number },
+  ): Promise<{ readonly revision: number }>;
+  /** Adds to the end of a value; a missing key is an empty value. */
+  append(key: Uint8Array, value: Uint8Array): Promise<{ readonly revision: number; readonly valueBytes: number }>;
+  delete(key: Uint8Array): Promise<{ readonly deleted: boolean; readonly revision: number }>;
+  /** Pages are fetched as the reader goes. */
+  range(range: KeyRange): AsyncIterable<Entry>;
+  /** One result an operation, in order. With `atomic` all or none, which then rejects as one. */
+  batch(
+    operations: readonly WriteOperation[],
+    options: { readonly atomic: boolean },
+  ): Promise<readonly OperationResult[]>;
+  readonly logs: LogConnection;
+  status(): Promise<NodeStatus>;
+  nodes(): Promise<readonly NodeDescription[]>;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+  /** Begins the shutdown of the node; `drainMs` is how long requests in flight may take. */
+  shutdown(drainMs: number): Promise<void>;
+  /** Waits for calls in flight. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** A key with its value. */
+export interface Entry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly revision: number;
+  /** Milliseconds since 1970; 0 = never. */
+  readonly expiresAtMs: number;
+}
+
+/** Which keys: `start` inclusive, `end` exclusive, `prefix` narrows both. */
+export interface KeyRange {
+  readonly start?: Uint8Array;
+  readonly end?: Uint8Array;
+  readonly prefix?: Uint8Array;
+  /** Default: all. */
+  readonly limit?: number;
+  readonly reverse?: boolean;
+  readonly keysOnly?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** One write of a batch. */
+export type WriteOperation =
+  | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array; readonly ttlMs?: number }
+  | { readonly type: 'append'; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly type: 'delete'; readonly key: Uint8Array };
+
+/** What became of one write of a batch. */
+export interface OperationResult {
+  /** Absent: it was applied. */
+  readonly error?: { readonly code: string; readonly message: string };
+  readonly revision: number;
+  readonly deleted?: boolean;
+  readonly valueBytes?: number;
+}
+
+/** The log plane. */
+export interface LogConnection {
+  create(name: string, settings: LogSettings): Promise<LogDescription>;
+  list(prefix: string): Promise<readonly LogDescription[]>;
+  describe(name: string): Promise<LogDescription>;
+  delete(name: string): Promise<void>;
+  /** Appends records that are kept or lost together. */
+  append(
+    name: string,
+    records: readonly LogRecord[],
+    options: { readonly acknowledgement?: Acknowledgement; readonly expectedLastSequence?: number },
+  ): Promise<AppendResult>;
+  /** Entries that are there now, from a position on; at most `limit`. */
+  read(
+    name: string,
+    options: LogStart & { readonly limit: number; readonly signal?: AbortSignal },
+  ): AsyncIterable<LogEntry>;
+  /** Entries from a position on and then what is appended, until the signal aborts. */
+  tail(
+    name: string,
+    options: LogStart & { readonly fromEnd?: boolean; readonly signal: AbortSignal },
+  ): AsyncIterable<LogEntry>;
+}
+
+/** Where reading begins: a sequence number (0 or absent = the first kept) or a time in milliseconds since 1970. */
+export interface LogStart {
+  readonly fromSequence?: number;
+  readonly fromTimeMs?: number;
+}
+
+/** When an append is answered. */
+export type Acknowledgement = 'local' | 'quorum' | 'all';
+
+/** What is fixed when a log is made. 0 or absent = the default; retention 0 = unlimited. */
+export interface LogSettings {
+  readonly mode?: 'quorum' | 'multi-master';
+  readonly acknowledgement?: Acknowledgement;
+  readonly retentionMs?: number;
+  readonly retentionBytes?: number;
+  readonly cleanupPolicy?: 'delete' | 'compact';
+}
+
+/** A log as the server describes it. */
+export interface LogDescription {
+  readonly name: string;
+  readonly logId: number;
+  readonly settings: LogSettings;
+  readonly createdAtMs: number;
+  readonly origins: readonly {
+    readonly origin: number;
+    readonly epoch: number;
+    readonly firstSequence: number;
+    readonly lastSequence: number;
+    readonly bytes: number;
+    readonly segments: number;
+  }[];
+}
+
+/** One record to append. */
+export interface LogRecord {
+  readonly key?: Uint8Array;
+  readonly value: Uint8Array;
+  readonly headers?: readonly LogHeader[];
+}
+
+/** A named value beside a record. */
+export interface LogHeader {
+  readonly name: string;
+  readonly value: Uint8Array;
+}
+
+/** What an append made. */
+export interface AppendResult {
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly timeMs: number;
+}
+
+/** One entry read. */
+export interface LogEntry {
+  readonly origin: number;
+  readonly sequence: number;
+  readonly timeMs: number;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly headers: readonly LogHeader[];
+}
+
+/** What `status` shows. */
+export interface NodeStatus {
+  readonly version: string;
+  readonly clusterId: string;
+  readonly state: ClusterState;
+  readonly node: NodeDescription;
+  readonly uptimeMs: number;
+  readonly groups: readonly Readonly<Record<string, number | string>>[];
+  readonly storage: Readonly<Record<string, number | string>>;
+  readonly wal: Readonly<Record<string, number | string>>;
+}
+
+/** Healthy: all up; degraded: some node is not, but every group has a quorum; unavailable: some group has none. */
+export type ClusterState = 'healthy' | 'degraded' | 'unavailable' | 'unknown';
+
+/** A node as the cluster knows it. */
+export interface NodeDescription {
+  readonly nodeId: number;
+  readonly name: string;
+  readonly instanceId: string;
+  readonly grpcAddress: string;
+  readonly httpAddress: string;
+  readonly peerAddress: string;
+  readonly state: string;
+}

@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+/** The process: streams, Ctrl-C, exit code. Everything else is in `run-ctl.ts`. */
+import { homedir } from 'node:os';
+import { exitCodes } from './exit-codes.js';
+import { processHost } from './process-host.js';
+import { runCtl } from './run-ctl.js';
+
+const interrupt = new AbortController();
+process.on('SIGINT', () => {
+  // The first one lets the command stop and say how far it came; the second does not wait.
+  if (interrupt.signal.aborted) process.exit(exitCodes.INTERRUPTED);
+  interrupt.abort();
+});
+process.on('SIGTERM', () => interrupt.abort());
+
+// A reader that went away (`| head`) is no failure: commands see the closed stream and end.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
+const host = processHost({
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  environment: process.env,
+  homeDirectory: homedir(),
+  signal: interrupt.signal,
+});
+const code = await runCtl(process.argv.slice(2), host);
+process.exitCode = code;
+// Streams to pipes are asynchronous: leave when they are empty, whatever else is still open.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));

@@ -1,0 +1,222 @@
+/** A connection to a node in memory: enough of one to run every command against. */
+import type { Connection, Entry, LogConnection, LogDescription, LogEntry, NodeStatus } from '../connection.js';
+import { CtlError } from '../ctl-error.js';
+
+/** What a test may look at and change. */
+export interface MemoryNode {
+  readonly keys: Map<string, Entry>;
+  readonly logs: Map<string, { readonly description: LogDescription; readonly entries: LogEntry[] }>;
+  /** Names of the calls, in order. */
+  readonly calls: string[];
+  /** Called before each call with its name; throw to make it fail, return a promise to hold it. */
+  before: (call: string) => void | Promise<void>;
+  metricsText: string;
+  /** Of the last write. */
+  revision: number;
+}
+
+/** An empty node. */
+export function createMemoryNode(): MemoryNode {
+  return { keys: new Map(), logs: new Map(), calls: [], before: () => undefined, metricsText: '', revision: 0 };
+}
+
+/** Bytes as the key of a map: order of the text is order of the bytes. */
+export function mapKey(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1');
+}
+
+/** A connection to the node. */
+export function connectMemory(node: MemoryNode): Connection {
+  const call = async (name: string) => {
+    node.calls.push(name);
+    await node.before(name);
+  };
+  const put = (key: Uint8Array, value: Uint8Array, ttlMs?: number) => {
+    if (key.length > 65_536) throw new CtlError('INVALID_REQUEST', 'the key is too long');
+    node.revision += 1;
+    const { revision } = node;
+    node.keys.set(mapKey(key), { key, value, revision, expiresAtMs: ttlMs === undefined ? 0 : Date.now() + ttlMs });
+    return { revision };
+  };
+  const append = (key: Uint8Array, value: Uint8Array) => {
+    const whole = Buffer.concat([node.keys.get(mapKey(key))?.value ?? new Uint8Array(0), value]);
+    return { ...put(key, new Uint8Array(whole)), valueBytes: whole.length };
+  };
+  const remove = (key: Uint8Array) => {
+    node.revision += 1;
+    return { deleted: node.keys.delete(mapKey(key)), revision: node.revision };
+  };
+  return {
+    async get(key) {
+      await call('get');
+      return node.keys.get(mapKey(key));
+    },
+    async put(key, value, options) {
+      await call('put');
+      return put(key, value, options?.ttlMs);
+    },
+    async append(key, value) {
+      await call('append');
+      return append(key, value);
+    },
+    async delete(key) {
+      await call('delete');
+      return remove(key);
+    },
+    async *range({ start, end, prefix, limit = Number.POSITIVE_INFINITY, reverse = false, keysOnly = false }) {
+      await call('range');
+      const inRange = (name: string) =>
+        (start === undefined || name >= mapKey(start)) &&
+        (end === undefined || name < mapKey(end)) &&
+        (prefix === undefined || name.startsWith(mapKey(prefix)));
+      const names = [...node.keys.keys()].filter(inRange).sort();
+      if (reverse) names.reverse();
+      for (const name of names.slice(0, limit)) {
+        const entry = node.keys.get(name);
+        if (entry !== undefined) yield keysOnly ? { ...entry, value: new Uint8Array(0) } : entry;
+      }
+    },
+    async batch(operations) {
+      await call('batch');
+      return operations.map((operation) => {
+        if (operation.key.length > 65_536) {
+          return { revision: 0, error: { code: 'INVALID_REQUEST', message: 'the key is too long' } };
+        }
+        if (operation.type === 'put') return put(operation.key, operation.value, operation.ttlMs);
+        return operation.type === 'append' ? append(operation.key, operation.value) : remove(operation.key);
+      });
+    },
+    logs: logConnection(node, call),
+    async status() {
+      await call('status');
+      return statusOf(node);
+    },
+    async nodes() {
+      await call('nodes');
+      return [statusOf(node).node];
+    },
+    async metrics() {
+      await call('metrics');
+      return node.metricsText;
+    },
+    shutdown: (drainMs) => call(`shutdown ${drainMs}`),
+    close: () => call('close'),
+  };
+}
+
+function logConnection(node: MemoryNode, call: (name: string) => Promise<void>): LogConnection {
+  const find = (name: string) => {
+    const log = node.logs.get(name);
+    if (log === undefined) throw new CtlError('NOT_FOUND', `there is no log '${name}'`);
+    return log;
+  };
+  const describe = (name: string): LogDescription => {
+    const { description, entries } = find(name);
+    const bytes = entries.reduce((sum, { value }) => sum + value.length, 0);
+    const origin = { origin: 0, epoch: 1, firstSequence: 1, lastSequence: entries.length, bytes, segments: 1 };
+    return { ...description, origins: [origin] };
+  };
+  const from = (name: string, fromSequence = 0, fromTimeMs = 0) =>
+    find(name).entries.filter(({ sequence, timeMs }) => sequence >= fromSequence && timeMs >= fromTimeMs);
+  return {
+    async create(name, settings) {
+      await call('log create');
+      const defaults = { mode: 'quorum', acknowledgement: 'quorum', cleanupPolicy: 'delete' } as const;
+      const description = {
+        name,
+        logId: node.logs.size + 1,
+        settings: { ...defaults, ...settings },
+        createdAtMs: 1_700_000_000_000,
+        origins: [],
+      };
+      node.logs.set(name, { description, entries: [] });
+      return describe(name);
+    },
+    async list(prefix) {
+      await call('log list');
+      return [...node.logs.keys()].filter((name) => name.startsWith(prefix)).map(describe);
+    },
+    async describe(name) {
+      await call('log describe');
+      return describe(name);
+    },
+    async delete(name) {
+      await call('log delete');
+      find(name);
+      node.logs.delete(name);
+    },
+    async append(name, records, { expectedLastSequence }) {
+      await call('log append');
+      const { entries } = find(name);
+      if (expectedLastSequence !== undefined && expectedLastSequence !== entries.length) {
+        throw new CtlError('CONFLICT', `the last sequence number is ${entries.length}`);
+      }
+      const firstSequence = entries.length + 1;
+      for (const record of records) {
+        const sequence = entries.length + 1;
+        const timeMs = 1_700_000_000_000 + sequence * 1000;
+        entries.push({
+          origin: 0,
+          sequence,
+          timeMs,
+          key: record.key ?? new Uint8Array(0),
+          value: record.value,
+          headers: record.headers ?? [],
+        });
+      }
+      return { firstSequence, lastSequence: entries.length, timeMs: 1_700_000_000_000 };
+    },
+    async *read(name, { fromSequence, fromTimeMs, limit }) {
+      await call('log read');
+      yield* from(name, fromSequence, fromTimeMs).slice(0, limit);
+    },
+    async *tail(name, { fromSequence, fromTimeMs, fromEnd, signal }) {
+      await call('log tail');
+      if (fromEnd !== true) yield* from(name, fromSequence, fromTimeMs);
+      if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      throw new CtlError('CANCELLED', 'the tail was given up');
+    },
+  };
+}
+
+function statusOf(node: MemoryNode): NodeStatus {
+  return {
+    version: '9.8.7',
+    clusterId: 'c1',
+    state: 'healthy',
+    node: {
+      nodeId: 1,
+      name: 'node-1',
+      instanceId: 'i1',
+      grpcAddress: '127.0.0.1:9090',
+      httpAddress: '127.0.0.1:8080',
+      peerAddress: '',
+      state: 'up',
+    },
+    uptimeMs: 61_000,
+    groups: [{ groupId: 1, role: 'leader', term: 1, appliedIndex: 12_345, logTimeMs: 1_700_000_000_000 }],
+    storage: {
+      keys: node.keys.size,
+      segments: 1,
+      liveBytes: 3 * 1024 * 1024,
+      deadBytes: 1024 * 1024,
+      keyDirectoryBytes: 2048,
+      cacheEntries: 0,
+      cacheHits: 3,
+      cacheMisses: 1,
+      durability: 'never',
+      mergeState: 'idle',
+      lastCheckpointMs: 1_700_000_000_000,
+    },
+    wal: {
+      firstLsn: 1,
+      lastLsn: 9,
+      durableLsn: 9,
+      segments: 1,
+      bytes: 4096,
+      durability: 'always',
+      lastSyncMs: 0.25,
+      syncs: 9,
+    },
+  };
+}
