@@ -9,7 +9,7 @@ import { type ErrorCode, errorTable } from '@shanghai/proto';
 
 /**
  * `repeatable`: doing it twice is the same as doing it once (reads, descriptions). `numbered`: a write with a session
- * and request number, or with a producer's sequence. `once`: any other write.
+ * and request number, or with a producer's sequence. `once`: every other write.
  */
 export type RequestKind = 'repeatable' | 'numbered' | 'once';
 
