@@ -1,7 +1,7 @@
 import { Metadata, type ServiceError } from '@grpc/grpc-js';
 import { type ErrorCode, errorTable, wireMetadata } from '@shanghai/proto';
 import type { Logger } from '@shanghai/telemetry';
-import { type WireFailure, wireFailure } from '../error-mapping.js';
+import { reportedFailure } from '../reported-failure.js';
 
 /** Details above this are left out of the trailers: transports limit header blocks, commonly to 8 KiB. */
 const maxDetailBytes = 4_096;
@@ -36,17 +36,4 @@ export function grpcFailure(
     code: wire.code,
     failure: { name: 'ServiceError', code: grpc, details: wire.message, message: wire.message, metadata },
   };
-}
-
-/** What the caller is told; an internal error is logged with its stack, everything else at debug level. */
-export function reportedFailure(error: unknown, correlationId: string, method: string, logger: Logger): WireFailure {
-  const wire = wireFailure(error, correlationId);
-  if (wire.code === 'INTERNAL_ERROR') {
-    logger.error({ err: error, correlationId, method }, 'a request failed by a defect of the server');
-  } else if (wire.code === 'DATA_CORRUPTED') {
-    logger.error({ err: error, correlationId, method, ...wire.details }, 'stored data is damaged');
-  } else if (logger.isLevelEnabled('debug')) {
-    logger.debug({ correlationId, method, code: wire.code }, wire.message);
-  }
-  return wire;
 }

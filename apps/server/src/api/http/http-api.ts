@@ -1,0 +1,229 @@
+/**
+ * The HTTP listener. A request goes through the guards (`request-guards.ts`), then its query and body are checked
+ * against what the route declares, then the route runs; every failure on the way becomes the error envelope in one
+ * place. fastify brings the router, body reading with a limit, and closing with requests in flight.
+ */
+import { errorTable } from '@shanghai/proto';
+import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import type { RequestRecorder } from '../../observability/request-metrics.js';
+import { ServerError } from '../../requests/server-error.js';
+import type { ApiServices } from '../api-services.js';
+import { reportedFailure } from '../reported-failure.js';
+import { envelopeOf, errorEnvelope } from './envelope.js';
+import { HttpContext } from './http-context.js';
+import type { HttpRequest, HttpRoute } from './http-route.js';
+import { checkedBody, parseJsonBody } from './json-body.js';
+import { openApiDocument } from './openapi.js';
+import { parseQuery } from './query-parameters.js';
+import { allOriginHeaders, checkContentType, checkHost, isLoopback, preflightHeaders } from './request-guards.js';
+import { routes } from './routes.js';
+
+/** An HTTP listener that answers. */
+export interface HttpApi {
+  readonly port: number;
+  /** Takes no new connections, lets requests in flight end for up to `graceMs`, then cuts them off. Idempotent. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** A path parameter may be a percent-encoded key of 64 KiB; headers may hold it too. */
+const maxParameterLength = 3 * 65_536;
+const maxHeaderBytes = 256 * 1024;
+
+/** Binds `host:port` (0 = any free port) and serves. Rejects with the errno where the port cannot be had. */
+export async function openHttpApi(services: ApiServices, host: string, port: number): Promise<HttpApi> {
+  const app = createHttpApp(services, host);
+  await app.listen({ host, port });
+  const address = app.server.address();
+  let closing: Promise<void> | undefined;
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : port,
+    close(graceMs) {
+      closing ??= closeApp(app, graceMs);
+      return closing;
+    },
+  };
+}
+
+async function closeApp(app: FastifyInstance, graceMs: number): Promise<void> {
+  const force = setTimeout(() => app.server.closeAllConnections(), graceMs);
+  await app.close();
+  clearTimeout(force);
+}
+
+/** The application without a listener; `host` decides whether the `Host` header is checked. */
+export function createHttpApp(services: ApiServices, host: string): FastifyInstance {
+  const contexts = new WeakMap<object, HttpContext>();
+  const contextOf = (request: FastifyRequest, reply: FastifyReply): HttpContext => {
+    const known = contexts.get(request.raw);
+    if (known !== undefined) return known;
+    const context = new HttpContext(request.raw, reply.raw, services);
+    contexts.set(request.raw, context);
+    return context;
+  };
+  const unmatched = services.requests.recorder('http', 'unmatched');
+  const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+    answerFailure(error, contextOf(request, reply), request, reply, services, unmatched);
+  const app = fastify({
+    bodyLimit: services.limits.maxRequestBytes,
+    routerOptions: { maxParamLength: maxParameterLength, querystringParser: () => ({}) },
+    http: { maxHeaderSize: maxHeaderBytes },
+    frameworkErrors: (error, request, reply) => void fail(error, request, reply),
+    clientErrorHandler: answerUnreadable,
+    forceCloseConnections: 'idle',
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addHook('onRequest', async (request, reply) => {
+    contextOf(request, reply);
+    if (isLoopback(host)) checkHost(request.headers.host);
+  });
+  app.setErrorHandler((error, request, reply) => fail(error, request, reply));
+  app.setNotFoundHandler((request, reply) => fail(unmatchedError(request), request, reply));
+  const description = openApiDocument(routes, services.version);
+  app.get('/openapi.json', async () => description);
+  for (const route of routes) addRoute(app, route, services, contextOf);
+  for (const [path, methods] of allOriginPaths()) addPreflight(app, path, methods);
+  return app;
+}
+
+function addRoute(
+  app: FastifyInstance,
+  route: HttpRoute,
+  services: ApiServices,
+  contextOf: (request: FastifyRequest, reply: FastifyReply) => HttpContext,
+): void {
+  const recorder = services.requests.recorder('http', `${route.method} ${route.path}`);
+  app.route({
+    method: route.method,
+    url: route.path,
+    onRequest: async (request, reply) => {
+      request.recorder = recorder;
+      if (route.allOrigins) reply.headers(allOriginHeaders);
+      checkContentType(request.method, request.headers['content-type']);
+    },
+    handler: async (request, reply) => {
+      const context = contextOf(request, reply);
+      const answer = await route.handle(typedRequest(route, request), context, services);
+      recorder.finished(context.startedMs, 'OK');
+      reply.code(answer.statusCode ?? 200);
+      if ('text' in answer) return reply.type(answer.contentType).send(answer.text);
+      if (answer.headers !== undefined) reply.headers(answer.headers);
+      return envelopeOf(answer, services.nowMs());
+    },
+  });
+}
+
+function typedRequest(route: HttpRoute, request: FastifyRequest): HttpRequest<unknown, unknown> {
+  const { url } = request.raw;
+  const mark = url?.indexOf('?') ?? -1;
+  const query = parseQuery(route.parameters, mark < 0 ? '' : (url?.slice(mark + 1) ?? ''));
+  const bytes = request.body instanceof Buffer ? request.body : Buffer.alloc(0);
+  return {
+    params: request.params as Record<string, string>,
+    query,
+    body: route.body === undefined ? undefined : checkedBody(route.body, parseJsonBody(bytes)),
+    header(name) {
+      const value = request.headers[name];
+      return typeof value === 'string' ? value : undefined;
+    },
+  };
+}
+
+function answerFailure(
+  error: unknown,
+  context: HttpContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  services: ApiServices,
+  unmatched: RequestRecorder,
+) {
+  const cause = isFastifyError(error) ? translated(error, services) : error;
+  const failure = reportedFailure(
+    cause,
+    context.correlationId,
+    `${request.method} ${request.routeOptions.url ?? ''}`,
+    services.logger,
+  );
+  const { http } = errorTable[failure.code];
+  (request.recorder ?? unmatched).finished(context.startedMs, failure.code);
+  const leader = failure.details['leader'];
+  if (typeof leader === 'string') reply.header('X-Shanghai-Leader', leader);
+  if (http === 405) reply.header('Allow', String(failure.details['allowed'] ?? ''));
+  return reply.code(http).send(errorEnvelope(failure, services.nowMs()));
+}
+
+function isFastifyError(error: unknown): error is FastifyError {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('FST_');
+}
+
+/** What the framework refuses, in the words of the table. */
+function translated(error: FastifyError, services: ApiServices): ServerError | FastifyError {
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    const { maxRequestBytes } = services.limits;
+    return new ServerError('INVALID_REQUEST', `the body is larger than ${maxRequestBytes} bytes`, {
+      details: { maxRequestBytes },
+    });
+  }
+  if (error.code === 'FST_ERR_BAD_URL' || error.code === 'FST_ERR_MAX_PARAM_LENGTH') {
+    return new ServerError(
+      'INVALID_REQUEST',
+      'the path is not percent-encoded UTF-8, or too long; use /kv?key= and base64',
+    );
+  }
+  if (error.statusCode !== undefined && error.statusCode < 500)
+    return new ServerError('INVALID_REQUEST', error.message);
+  return error;
+}
+
+/** Why no route matched: another method of a path that exists, or no such path. */
+function unmatchedError(request: FastifyRequest): ServerError {
+  const path = request.url.split('?', 1)[0] ?? '';
+  const methods = routes.filter((route) => patternOf(route.path).test(path)).map((route) => route.method);
+  if (methods.length > 0) {
+    const allowed = [...new Set(methods)].join(', ');
+    return new ServerError('METHOD_NOT_ALLOWED', `${path} does not take ${request.method}; allowed: ${allowed}`, {
+      details: { allowed },
+    });
+  }
+  const shown = path.length > 200 ? `${path.slice(0, 200)}…` : path;
+  return new ServerError('NOT_FOUND', `there is no route ${request.method} ${shown}; /openapi.json lists them all`);
+}
+
+function patternOf(path: string): RegExp {
+  return new RegExp(`^${path.replace(/:[a-z_]+/g, '[^/]+')}$`);
+}
+
+function allOriginPaths(): Map<string, string[]> {
+  const paths = new Map<string, string[]>();
+  for (const { path, method, allOrigins } of routes) {
+    if (allOrigins) paths.set(path, [...(paths.get(path) ?? []), method]);
+  }
+  return paths;
+}
+
+function addPreflight(app: FastifyInstance, path: string, methods: readonly string[]): void {
+  app.options(path, async (_request, reply) => reply.code(204).headers(preflightHeaders(methods)).send());
+}
+
+/** A request that is not HTTP, or whose headers are too large: answered by hand, because no request object exists. */
+function answerUnreadable(
+  error: Error & { code?: string },
+  socket: { writable: boolean; end(text: string): void },
+): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return;
+  const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const message = isTooLarge ? `the headers are larger than ${maxHeaderBytes} bytes` : 'the request is not HTTP/1.1';
+  const failure = { code: 'INVALID_REQUEST', message, details: {} } as const;
+  const body = JSON.stringify(errorEnvelope(failure, Date.now()));
+  const head = `HTTP/1.1 ${isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'}`;
+  socket.end(
+    `${head}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Of the route that matched. */
+    recorder?: RequestRecorder;
+  }
+}

@@ -1,0 +1,43 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { wireMetadata } from '@shanghai/proto';
+import type { RequestContext } from '../../requests/request-context.js';
+import { ServerError } from '../../requests/server-error.js';
+import type { ApiServices } from '../api-services.js';
+import { acceptedCorrelationId, continuedTraceparent, traceIdOf, traceparentKey } from '../correlation.js';
+
+/** An HTTP request as the requests behind it see it. The signal is made when first asked for, and aborts when the connection goes. */
+export class HttpContext implements RequestContext {
+  readonly correlationId: string;
+  readonly startedMs: number;
+  readonly #response: ServerResponse;
+  #controller: AbortController | undefined;
+
+  constructor(request: IncomingMessage, response: ServerResponse, services: ApiServices) {
+    this.#response = response;
+    this.startedMs = services.monotonicMs();
+    const traceparent = single(request.headers[traceparentKey]);
+    const given = acceptedCorrelationId(single(request.headers[wireMetadata.correlationId]));
+    this.correlationId = given ?? traceIdOf(traceparent) ?? services.newCorrelationId();
+    response.setHeader('X-Correlation-ID', this.correlationId);
+    const continued = continuedTraceparent(traceparent);
+    if (continued !== undefined) response.setHeader(traceparentKey, continued);
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      const controller = new AbortController();
+      this.#controller = controller;
+      const response = this.#response;
+      const abort = () => {
+        if (!response.writableEnded) controller.abort(new ServerError('CANCELLED', 'the caller closed the connection'));
+      };
+      if (response.closed) abort();
+      else response.once('close', abort);
+    }
+    return this.#controller.signal;
+  }
+}
+
+function single(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}

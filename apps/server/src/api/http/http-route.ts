@@ -1,0 +1,63 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { ZodType } from 'zod';
+import type { ApiServices } from '../api-services.js';
+import type { HttpContext } from './http-context.js';
+import type { QueryOf, QueryParameter } from './query-parameters.js';
+
+/** A request that was understood: its parts have the types the route declared. */
+export interface HttpRequest<Query, Body> {
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Query;
+  readonly body: Body;
+  header(name: string): string | undefined;
+}
+
+/** What a route answers: `data` in the success envelope, or `text` as it is. */
+export type HttpAnswer =
+  | {
+      readonly data: unknown;
+      /** Default 200. */
+      readonly statusCode?: number;
+      /** Default `'success'`. */
+      readonly status?: 'success' | 'partial_success';
+      readonly headers?: OutgoingHttpHeaders;
+    }
+  | { readonly text: string; readonly contentType: string; readonly statusCode?: number };
+
+/** What a route says about itself for the API description. */
+export interface RouteDescription {
+  readonly summary: string;
+  readonly parameters: Readonly<Record<string, QueryParameter<unknown>>>;
+  readonly body?: ZodType;
+  /** Status codes of success and what they mean. */
+  readonly answers: Readonly<Record<number, string>>;
+}
+
+/** One route. */
+export interface HttpRoute extends RouteDescription {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** `:name` stands for one path segment. */
+  readonly path: string;
+  /** Pages of any origin may call it. */
+  readonly allOrigins: boolean;
+  handle(request: HttpRequest<unknown, unknown>, context: HttpContext, services: ApiServices): Promise<HttpAnswer>;
+}
+
+/** A route whose handler is typed by its parameters and its body. */
+export interface TypedRoute<Parameters extends Readonly<Record<string, QueryParameter<unknown>>>, Body>
+  extends Omit<HttpRoute, 'parameters' | 'body' | 'handle'> {
+  readonly parameters: Parameters;
+  readonly body?: ZodType<Body>;
+  handle(
+    request: HttpRequest<QueryOf<Parameters>, Body>,
+    context: HttpContext,
+    services: ApiServices,
+  ): Promise<HttpAnswer>;
+}
+
+/** Gives a route its types. Query and body are checked against the declaration before the handler runs. */
+export function httpRoute<Parameters extends Readonly<Record<string, QueryParameter<unknown>>>, Body = undefined>(
+  route: TypedRoute<Parameters, Body>,
+): HttpRoute {
+  return route as unknown as HttpRoute;
+}

@@ -1,0 +1,17 @@
+import { adminRoutes } from './admin-routes.js';
+import { batchRoute } from './batch-route.js';
+import type { HttpRoute } from './http-route.js';
+import { keyRoutes } from './key-routes.js';
+import { rangeRoute } from './range-route.js';
+import { sessionRoute } from './session-route.js';
+import { statusRoutes } from './status-routes.js';
+
+/** Every route but the API description, which is made from them. */
+export const routes: readonly HttpRoute[] = [
+  ...keyRoutes,
+  rangeRoute,
+  batchRoute,
+  sessionRoute,
+  ...statusRoutes,
+  ...adminRoutes,
+];
