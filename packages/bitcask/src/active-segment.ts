@@ -1,8 +1,8 @@
-import { type AppendFile, type Clock, createAppendFile, type DiskFile, isErrno } from '@shanghai/env';
+import { type AppendFile, type Clock, createAppendFile, type DiskFile, isErrno, writeFully } from '@shanghai/env';
 import type { BitcaskListener } from './bitcask-events.js';
-import { crcSeed, markBytes, writeMark } from './core/record.js';
+import { crcSeed, writeMark } from './core/record.js';
 import type { Segment } from './core/segment.js';
-import { segmentHeaderBytes } from './core/segment-header.js';
+import { encodeWitness, segmentHeaderBytes, witnessOffset } from './core/segment-header.js';
 import { NoSpace } from './no-space.js';
 
 /**
@@ -17,6 +17,7 @@ export class ActiveSegment {
   #syncing: Promise<void> | undefined;
   /** The durable end that the last mark told. */
   #markedEnd = segmentHeaderBytes;
+  #witnessedEnd = segmentHeaderBytes;
   #laidEnd = segmentHeaderBytes;
   /** Where the last record that is not a mark ends: syncing more than that proves nothing to anyone. */
   #recordsEnd = segmentHeaderBytes;
@@ -47,6 +48,11 @@ export class ActiveSegment {
     return Math.min(this.#append.durableEnd, this.#recordsEnd) > this.#markedEnd;
   }
 
+  /** Whether the header's witness is older than the last sync. */
+  get wantsWitness(): boolean {
+    return this.#append.durableEnd > this.#witnessedEnd;
+  }
+
   /** Writes a mark into the 28 bytes at `start`, for a write that will begin at `end`. */
   layMark(bytes: Uint8Array, view: DataView, start: number, sequence: number): void {
     this.#laidEnd = this.#append.durableEnd;
@@ -59,11 +65,11 @@ export class ActiveSegment {
     this.#recordsEnd = this.#append.end;
   }
 
-  /** Appends a mark alone, for whoever reads this file after a crash; it need not be durable itself. */
-  async appendMark(sequence: number): Promise<void> {
-    const bytes = new Uint8Array(markBytes);
-    this.layMark(bytes, new DataView(bytes.buffer), 0, sequence);
-    await this.#write(bytes);
+  /** Tells in the header how far the syncs have come, for whoever reads this file after a crash; need not be durable itself. */
+  async writeWitness(): Promise<void> {
+    const durableEnd = this.#append.durableEnd;
+    await writeFully(this.file, encodeWitness(this.segment.seed, durableEnd), witnessOffset);
+    this.#witnessedEnd = durableEnd;
   }
 
   /** Resolves when everything appended before the call is durable. */

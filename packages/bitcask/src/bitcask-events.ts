@@ -6,8 +6,18 @@ export interface BitcaskListener {
   segmentSealed?(event: { readonly file: string; readonly bytes: number }): void;
   merged?(event: MergeResult): void;
   mergeFailed?(event: { readonly error: Error }): void;
-  recovered?(event: { readonly file: string; readonly from: 'hint' | 'scan'; readonly records: number; readonly durationMs: number }): void;
-  tornTail?(event: { readonly file: string; readonly offset: number; readonly bytes: number; readonly copy: string }): void;
+  recovered?(event: {
+    readonly file: string;
+    readonly from: 'hint' | 'scan';
+    readonly records: number;
+    readonly durationMs: number;
+  }): void;
+  tornTail?(event: {
+    readonly file: string;
+    readonly offset: number;
+    readonly bytes: number;
+    readonly copy: string;
+  }): void;
   checkpoint?(event: { readonly durableSequence: number; readonly durationMs: number }): void;
   poisoned?(event: { readonly error: Error }): void;
 }

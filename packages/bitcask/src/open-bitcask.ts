@@ -61,11 +61,8 @@ async function openLocked(options: ResolvedBitcaskOptions, lock: DirectoryLock |
   await recoverStore(options, manifest, index);
   if (!options.readOnly) {
     // Only now: everything that is live has been read.
-    for (const name of leftovers.names) await options.disk.remove(`${options.directory}/${name}`);
-    for (const entry of standing.entries) {
-      if (!index.segments.has(entry.fileId))
-        await options.disk.remove(`${options.directory}/${dataName(entry.fileId)}`);
-    }
+    const emptied = standing.entries.filter((entry) => !index.segments.has(entry.fileId));
+    await removeAll(options, [...leftovers.names, ...emptied.map((entry) => dataName(entry.fileId))]);
   }
   const pool = new FilePool(options.disk, options.directory, options.maxOpenFiles);
   const parts = assemble(
@@ -76,6 +73,17 @@ async function openLocked(options: ResolvedBitcaskOptions, lock: DirectoryLock |
   late.sweep = () => parts.merger.sweep();
   if (!options.readOnly) start(parts);
   return new Store(parts);
+}
+
+/** Removes files; those that are gone already were replaced or removed meanwhile. */
+async function removeAll(options: ResolvedBitcaskOptions, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    try {
+      await options.disk.remove(`${options.directory}/${name}`);
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+    }
+  }
 }
 
 function assemble(context: StoreContext, cache: ValueCache, lock: DirectoryLock | undefined): StoreParts {

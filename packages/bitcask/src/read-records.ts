@@ -1,6 +1,9 @@
 import type { KeydirPosition } from './core/keydir.js';
 import type { ReadRecord, RecordReader } from './record-reader.js';
 
+/** Reads in flight: enough for a disk that answers late, few enough for the thread pool others share. */
+const parallelReads = 8;
+
 /** Records this near to each other are fetched together: skipping costs less than another call. */
 const gapBytes = 4_096;
 const spanBytes = 524_288;
@@ -12,6 +15,7 @@ const spanBytes = 524_288;
 export async function readRecords(reader: RecordReader, positions: readonly KeydirPosition[]): Promise<ReadRecord[]> {
   const order = positions.map((_, i) => i).sort((a, b) => byPlace(at(positions, a), at(positions, b)));
   const records = new Array<ReadRecord>(positions.length);
+  const reads: Promise<void>[] = [];
   for (let from = 0; from < order.length; ) {
     const first = at(positions, order[from] as number);
     let to = from;
@@ -27,9 +31,11 @@ export async function readRecords(reader: RecordReader, positions: readonly Keyd
         break;
       end = Math.max(end, next.offset + next.recordBytes);
     }
-    await readSpan(reader, positions, order.slice(from, to), first, end, records);
+    reads.push(readSpan(reader, positions, order.slice(from, to), first, end, records));
+    if (reads.length === parallelReads) await Promise.all(reads.splice(0));
     from = to;
   }
+  await Promise.all(reads);
   return records;
 }
 

@@ -3,7 +3,7 @@ import type { BitcaskEntry } from './bitcask.js';
 import { BitcaskError } from './bitcask-error.js';
 import { unpack, unpackSync } from './compression.js';
 import type { KeydirPosition } from './core/keydir.js';
-import { crcHolds, crcSeed, createRecordFields, type RecordFields, readRecord, recordFlags } from './core/record.js';
+import { checkRecord, crcSeed, createRecordFields, type RecordFields, recordFlags } from './core/record.js';
 import type { StoreIndex } from './core/store-index.js';
 import type { FilePool } from './file-pool.js';
 
@@ -60,12 +60,11 @@ export class RecordReader {
     const { recordBytes, offset } = position;
     if (available < recordBytes)
       throw this.corrupt(position, `the file ends after ${available} of ${recordBytes} bytes`);
-    const view = new DataView(bytes.buffer, bytes.byteOffset + start, recordBytes);
     const record = start === 0 && bytes.length === recordBytes ? bytes : bytes.subarray(start, start + recordBytes);
     const fields = createRecordFields();
-    if (!crcHolds(record, view, 0, recordBytes, crcSeed(this.#index.seedOf(position.fileId), offset)))
+    if (!checkRecord(record, crcSeed(this.#index.seedOf(position.fileId), offset), fields)) {
       throw this.corrupt(position, 'its checksum does not hold');
-    readRecord(view, 0, fields);
+    }
     if (fields.sequence !== position.sequence || fields.recordBytes !== recordBytes)
       throw this.corrupt(position, 'it is not the record that was written there');
     return { bytes: record, fields };

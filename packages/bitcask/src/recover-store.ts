@@ -4,7 +4,7 @@ import { IndexLoader } from './core/index-loader.js';
 import type { ManifestEntry } from './core/manifest-codec.js';
 import { segmentSeedOf } from './core/record.js';
 import { createSegment, type Segment } from './core/segment.js';
-import { decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes } from './core/segment-header.js';
+import { decodeSegmentHeader, decodeWitness, type SegmentHeader, segmentHeaderBytes } from './core/segment-header.js';
 import { dataName } from './core/segment-names.js';
 import type { StoreIndex } from './core/store-index.js';
 import { loadFromData, loadFromHint } from './load-segment.js';
@@ -55,7 +55,7 @@ async function recoverSegment(
       await file.sync();
       await options.disk.syncDirectory(options.directory);
     }
-    const header = await readHeader(file, path, entry);
+    const { header, witnessedEnd } = await readHeader(file, path, entry);
     const segment = createSegment({
       fileId: entry.fileId,
       segmentId: entry.segmentId,
@@ -68,7 +68,8 @@ async function recoverSegment(
     index.segments.set(segment.fileId, segment);
     if (isSealed && segment.bytes !== entry.sealedBytes) throw lengthDiffers(path, segment.bytes, entry.sealedBytes);
     const fromHint = isSealed && (await loadFromHint(options.disk, options.directory, segment, loader));
-    if (!fromHint) await readSegment(options, file, segment, header.baseSequence, loader, isSealed);
+    if (!fromHint)
+      await readSegment(options, file, segment, header.baseSequence, loader, isSealed ? undefined : witnessedEnd);
     options.listener.recovered?.({
       file: path,
       from: fromHint ? 'hint' : 'scan',
@@ -81,18 +82,21 @@ async function recoverSegment(
   }
 }
 
+/** Loads by reading. `witnessedEnd` is there for the segment that was being written, whose end may be torn. */
 async function readSegment(
   options: ResolvedBitcaskOptions,
   file: DiskFile,
   segment: Segment,
   baseSequence: number,
   loader: IndexLoader,
-  isSealed: boolean,
+  witnessedEnd: number | undefined,
 ): Promise<void> {
   const scan = await loadFromData(file, segment, baseSequence, loader);
-  if (scan.problem === undefined) return;
-  if (isSealed) throw damaged(file.path, scan.validEnd, segment.bytes, scan.problem);
-  await settleTail(options, file, segment, scan.validEnd, scan.problem);
+  if (witnessedEnd !== undefined) {
+    await settleTail(options, file, segment, { validEnd: scan.validEnd, problem: scan.problem, witnessedEnd });
+  } else if (scan.problem !== undefined) {
+    throw damaged(file.path, scan.validEnd, segment.bytes, scan.problem);
+  }
 }
 
 async function openListed(options: ResolvedBitcaskOptions, path: string, mode: 'read' | 'write'): Promise<DiskFile> {
@@ -111,7 +115,11 @@ async function openListed(options: ResolvedBitcaskOptions, path: string, mode: '
   }
 }
 
-async function readHeader(file: DiskFile, path: string, entry: ManifestEntry): Promise<SegmentHeader> {
+async function readHeader(
+  file: DiskFile,
+  path: string,
+  entry: ManifestEntry,
+): Promise<{ header: SegmentHeader; witnessedEnd: number }> {
   const bytes = new Uint8Array(segmentHeaderBytes);
   const decoded = decodeSegmentHeader(bytes.subarray(0, await readFully(file, bytes, 0)));
   const details = { file: path, offset: 0, bytes: segmentHeaderBytes };
@@ -130,7 +138,7 @@ async function readHeader(file: DiskFile, path: string, entry: ManifestEntry): P
       { details },
     );
   }
-  return decoded.value;
+  return { header: decoded.value, witnessedEnd: decodeWitness(bytes, segmentSeedOf(entry.segmentId)) };
 }
 
 function mismatch(header: SegmentHeader, entry: ManifestEntry): string | undefined {

@@ -7,28 +7,38 @@ import { findDurableEnd } from './segment-scan.js';
 
 const copyBytes = 1_048_576;
 
+/** What reading the segment that was being written has shown. */
+export interface TailReading {
+  /** Where the last whole unit ends. */
+  readonly validEnd: number;
+  /** What is wrong there; `undefined` where the file ends there. */
+  readonly problem: string | undefined;
+  /** How much the header tells to have been synced; 0 where it tells nothing. */
+  readonly witnessedEnd: number;
+}
+
 /**
- * Decides what the bytes from `validEnd` on are, in the segment that was being written: a torn tail, which is copied
- * aside, synced, and cut off; or damage, which is refused. The rule stands in docs/formats/bitcask.md, section 3.3.
+ * Decides what the bytes behind the last whole unit are, in the segment that was being written: a torn tail, which is
+ * copied aside, synced, and cut off; or damage, which is refused. The rule stands in docs/formats/bitcask.md, section 3.3.
  */
 export async function settleTail(
   options: ResolvedBitcaskOptions,
   file: DiskFile,
   segment: Segment,
-  validEnd: number,
-  problem: string,
+  reading: TailReading,
 ): Promise<void> {
+  const { validEnd, problem } = reading;
   const end = segment.bytes;
-  const durableEnd = await findDurableEnd(file, segment.seed, validEnd, end);
+  const marked = problem === undefined ? 0 : await findDurableEnd(file, segment.seed, validEnd, end);
+  const durableEnd = Math.max(marked, reading.witnessedEnd);
   if (durableEnd > validEnd) {
     throw new BitcaskError(
       'CORRUPT',
-      `'${file.path}' is damaged at ${validEnd}: ${problem}; a later record tells that ${durableEnd} bytes were durable, restore the file from a replica or a backup`,
-      {
-        details: { file: file.path, offset: validEnd, bytes: durableEnd - validEnd },
-      },
+      `'${file.path}' is damaged at ${validEnd}: ${problem ?? 'it ends there'}, but ${durableEnd} bytes had been synced; restore the file from a replica or a backup`,
+      { details: { file: file.path, offset: validEnd, bytes: durableEnd - validEnd } },
     );
   }
+  if (problem === undefined) return;
   segment.bytes = validEnd;
   if (options.readOnly) return;
   const copy = `${options.directory}/${tornName(segment.fileId, validEnd)}`;

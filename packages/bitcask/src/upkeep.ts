@@ -1,21 +1,20 @@
 import type { Timer } from '@shanghai/env';
 import type { Checkpoints } from './checkpoints.js';
-import { NoSpace } from './no-space.js';
 import type { SegmentLog } from './segment-log.js';
 import type { StoreContext } from './store-context.js';
 import type { Writer } from './writer.js';
 
-/** How long the writer is idle before a mark is written for the last sync. */
-const idleMarkMs = 100;
+/** How long the writer is idle before the active segment's header tells of the last sync. */
+const idleWitnessMs = 100;
 
-/** What follows writes a little later: the sync of mode `interval`, the mark of an idle writer, checkpoints by operations. */
+/** What follows writes a little later: the sync of mode `interval`, the witness of an idle writer, checkpoints by operations. */
 export class Upkeep {
   readonly #store: StoreContext;
   readonly #log: SegmentLog;
   readonly #writer: Writer;
   readonly #checkpoints: Checkpoints;
   #syncTimer: Timer | undefined;
-  #markTimer: Timer | undefined;
+  #witnessTimer: Timer | undefined;
   #stopped = false;
 
   constructor(store: StoreContext, log: SegmentLog, writer: Writer, checkpoints: Checkpoints) {
@@ -33,13 +32,14 @@ export class Upkeep {
     if (durability === 'interval' && this.#writer.durableSequence < this.#writer.writtenSequence) {
       this.#syncTimer ??= clock.setTimer(syncIntervalMs, () => this.#sync());
     }
-    if (this.#log.active?.wantsMark === true) this.#markTimer ??= clock.setTimer(idleMarkMs, () => this.#mark());
+    if (this.#log.active?.wantsWitness === true)
+      this.#witnessTimer ??= clock.setTimer(idleWitnessMs, () => this.#witness());
   }
 
   stop(): void {
     this.#stopped = true;
     this.#syncTimer?.cancel();
-    this.#markTimer?.cancel();
+    this.#witnessTimer?.cancel();
   }
 
   #sync(): void {
@@ -52,17 +52,14 @@ export class Upkeep {
     );
   }
 
-  #mark(): void {
-    this.#markTimer = undefined;
+  #witness(): void {
+    this.#witnessTimer = undefined;
     if (this.#stopped || this.#store.health.failure !== undefined) return;
     void this.#writer.exclusively(async () => {
       const { active } = this.#log;
-      if (active === undefined || !active.wantsMark) return;
-      try {
-        await active.appendMark(this.#writer.writtenSequence);
-      } catch (error) {
-        if (!(error instanceof NoSpace)) this.#store.health.poison(error as Error);
-      }
+      if (active === undefined || !active.wantsWitness) return;
+      // It only helps to tell damage from a crash: without it less is told.
+      await active.writeWitness().catch(() => undefined);
     });
   }
 }

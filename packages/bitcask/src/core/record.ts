@@ -176,6 +176,45 @@ export function readRecord(view: DataView, start: number, out: RecordFields): vo
   out.recordBytes = out.valueStart + out.storedBytes - start;
 }
 
+/** `readRecord` and `crcHolds` in one for a record that fills `bytes`, without a view: point reads make none. */
+export function checkRecord(bytes: Uint8Array, seed: number, out: RecordFields): boolean {
+  if (bytes.length < recordHeaderBytes || crc32(bytes, seed, 4) !== uint32At(bytes, 0)) return false;
+  const flags = bytes[4] as number;
+  out.flags = flags;
+  out.keyBytes = uint32At(bytes, 4) >>> 8;
+  out.storedBytes = uint32At(bytes, 8);
+  out.sequence = uint64At(bytes, 12);
+  let at = recordHeaderBytes;
+  out.expiresAtMs = 0;
+  if ((flags & recordFlags.expires) !== 0) {
+    out.expiresAtMs = uint64At(bytes, at);
+    at += 8;
+  }
+  out.rawBytes = out.storedBytes;
+  if ((flags & recordFlags.codecMask) !== 0) {
+    out.rawBytes = uint32At(bytes, at);
+    at += 4;
+  }
+  out.keyStart = at;
+  out.valueStart = at + out.keyBytes;
+  out.recordBytes = out.valueStart + out.storedBytes;
+  return true;
+}
+
+function uint32At(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24)) >>>
+    0
+  );
+}
+
+function uint64At(bytes: Uint8Array, at: number): number {
+  return uint32At(bytes, at + 4) * 4_294_967_296 + uint32At(bytes, at);
+}
+
 /** Whether the CRC of the record in `[start, end)` holds. */
 export function crcHolds(bytes: Uint8Array, view: DataView, start: number, end: number, seed: number): boolean {
   return crc32(bytes, seed, start + 4, end) === view.getUint32(start, true);

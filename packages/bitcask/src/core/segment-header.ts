@@ -8,10 +8,15 @@ import { getUint64, setUint64 } from './uint64.js';
  * ```
  *  0          16           24        28     29      32              40        48          60
  *  +----------+------------+---------+------+-------+---------------+---------+-----------+------+
- *  | preamble | segment id | file id | kind | zero  | base sequence | created | zero 12 B | crc  |
- *  |          | u64        | u32     | u8   | 3 B   | u64           | ms u64  |           | u32  |
+ *  | preamble | segment id | file id | kind | zero  | base sequence | created | witness   | crc  |
+ *  |          | u64        | u32     | u8   | 3 B   | u64           | ms u64  | 12 B      | u32  |
  *  +----------+------------+---------+------+-------+---------------+---------+-----------+------+
+ * witness: | durable end u64 | crc u32 |
  * ```
+ *
+ * The witness is the one part that is written later, in place, while the segment is active: how much of the file was
+ * synced when the writer turned idle. Without it a file cut off exactly between two records would look whole. It has a
+ * checksum of its own; one that does not hold says nothing.
  */
 
 export const segmentHeaderBytes = 64;
@@ -37,8 +42,29 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   view.setUint8(28, header.kind === 'log' ? 1 : 2);
   setUint64(view, 32, header.baseSequence);
   setUint64(view, 40, header.createdMs);
-  view.setUint32(60, crc32(bytes, 0, 0, 60), true);
+  view.setUint32(60, crc32(bytes, 0, 0, witnessOffset), true);
   return bytes;
+}
+
+/** Where the witness lies in the file. */
+export const witnessOffset = 48;
+const witnessBytes = 12;
+
+/** The bytes to write at `witnessOffset`: `[0, durableEnd)` of the segment has been synced. */
+export function encodeWitness(segmentSeed: number, durableEnd: number): Uint8Array {
+  const bytes = new Uint8Array(witnessBytes);
+  const view = new DataView(bytes.buffer);
+  setUint64(view, 0, durableEnd);
+  view.setUint32(8, crc32(bytes, segmentSeed, 0, 8), true);
+  return bytes;
+}
+
+/** The durable end that a header's witness tells, or 0. */
+export function decodeWitness(header: Uint8Array, segmentSeed: number): number {
+  const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
+  const holds =
+    crc32(header, segmentSeed, witnessOffset, witnessOffset + 8) === view.getUint32(witnessOffset + 8, true);
+  return holds ? getUint64(view, witnessOffset) : 0;
 }
 
 export function decodeSegmentHeader(bytes: Uint8Array): Decoded<SegmentHeader> {
@@ -47,7 +73,7 @@ export function decodeSegmentHeader(bytes: Uint8Array): Decoded<SegmentHeader> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const preamble = checkPreamble(view, 'segment');
   if (preamble.kind === 'damaged') return preamble;
-  if (crc32(bytes, 0, 0, 60) !== view.getUint32(60, true))
+  if (crc32(bytes, 0, 0, witnessOffset) !== view.getUint32(60, true))
     return { kind: 'damaged', what: 'the header checksum does not hold' };
   if (preamble.kind === 'unsupported') return preamble;
   const kind = view.getUint8(28);
