@@ -1,0 +1,29 @@
+import type { ErrorCode } from '@shanghai/proto';
+import type { OperationOutcome } from '../requests/key-value-requests.js';
+
+/** What applying an entry gave. The same on every replica; a session remembers it. */
+export type ApplyResult =
+  | { readonly type: 'outcomes'; readonly outcomes: readonly OperationOutcome[] }
+  | {
+      readonly type: 'failed';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly details: Readonly<Record<string, unknown>>;
+    }
+  | { readonly type: 'session'; readonly sessionId: number; readonly ttlMs: number }
+  | {
+      readonly type: 'logAppended';
+      readonly firstSequence: number;
+      readonly lastSequence: number;
+      readonly timeMs: number;
+      readonly duplicate: boolean;
+    }
+  | { readonly type: 'done' };
+
+/** The result of entries that say nothing. */
+export const done: ApplyResult = { type: 'done' };
+
+/** A refusal; nothing was changed. */
+export function failed(code: ErrorCode, message: string, details: Readonly<Record<string, unknown>> = {}): ApplyResult {
+  return { type: 'failed', code, message, details };
+}

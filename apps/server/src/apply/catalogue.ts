@@ -1,0 +1,206 @@
+/**
+ * The system group's state: what the cluster is made of. Small and rarely changed, so it is kept in memory and as one
+ * JSON record per item in the group's store.
+ */
+import { invariant } from '@shanghai/env';
+import type { LogSettings } from '../logs/log-requests.js';
+import { type ApplyResult, done, failed } from './apply-result.js';
+import type { CatalogueCommand, NodeEntry } from './catalogue-command.js';
+import { catalogueKey } from './state-keys.js';
+import type { WriteSet } from './write-set.js';
+
+/** Keyspaces a cluster may have. */
+export const maxKeyspaces = 1024;
+
+/** Logs a cluster may have. */
+export const maxLogs = 10_000;
+
+/** The group that holds all slots and logs of a cluster that was not sharded. */
+export const firstDataGroup = 1;
+
+/** What the cluster was made with, and its settings. */
+export interface ClusterEntry {
+  readonly clusterId: string;
+  /** Gates commands that older versions do not know. */
+  readonly clusterVersion: number;
+  readonly slots: number;
+  /** Epoch of the slot table, raised with every change of it. */
+  readonly slotEpoch: number;
+  /** Group of each range of slots: [first slot, group], in slot order. */
+  readonly slotGroups: readonly (readonly [number, number])[];
+  readonly groups: readonly number[];
+  readonly settings: { readonly version: number; readonly maxValueBytes: number };
+  readonly nextKeyspaceId: number;
+  readonly nextLogId: number;
+}
+
+/** A log of the catalogue. */
+export interface LogCatalogueEntry {
+  readonly logId: number;
+  readonly name: string;
+  readonly settings: LogSettings;
+  readonly createdAtMs: number;
+  readonly groupId: number;
+  /** 0 in mode quorum; the origin node's id in mode multi-master. */
+  readonly origin: number;
+}
+
+const clusterTable = 'c';
+const nodeTable = 'n';
+const keyspaceTable = 'k';
+const logTable = 'l';
+
+/** The catalogue of a cluster. */
+export class Catalogue {
+  #cluster: ClusterEntry | undefined;
+  readonly #nodes = new Map<number, NodeEntry>();
+  readonly #keyspaces = new Map<string, number>([['', 0]]);
+  readonly #logs = new Map<string, LogCatalogueEntry>();
+
+  /** Loads the records of a store, keys without their prefix byte. */
+  load(records: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]): void {
+    for (const { key, value } of records) {
+      const item: unknown = JSON.parse(Buffer.from(value).toString());
+      switch (String.fromCharCode(key[1] as number)) {
+        case clusterTable:
+          this.#cluster = item as ClusterEntry;
+          break;
+        case nodeTable:
+          this.#nodes.set((item as NodeEntry).nodeId, item as NodeEntry);
+          break;
+        case keyspaceTable:
+          this.#keyspaces.set((item as { name: string }).name, (item as { id: number }).id);
+          break;
+        case logTable:
+          this.#logs.set((item as LogCatalogueEntry).name, item as LogCatalogueEntry);
+          break;
+        default:
+          invariant(false, `a catalogue record of an unknown table '${key[1]}'`);
+      }
+    }
+  }
+
+  /** Absent before the first start is complete. */
+  get cluster(): ClusterEntry | undefined {
+    return this.#cluster;
+  }
+
+  get nodes(): readonly NodeEntry[] {
+    return [...this.#nodes.values()];
+  }
+
+  /** The id of a keyspace, or `undefined` where nobody has written to it. */
+  keyspaceId(name: string): number | undefined {
+    return this.#keyspaces.get(name);
+  }
+
+  log(name: string): LogCatalogueEntry | undefined {
+    return this.#logs.get(name);
+  }
+
+  /** In name order. */
+  logs(): LogCatalogueEntry[] {
+    return [...this.#logs.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  apply(change: CatalogueCommand, logTimeMs: number, writes: WriteSet): ApplyResult {
+    switch (change.type) {
+      case 'bootstrap':
+        return this.#bootstrap(change, writes);
+      case 'putNode':
+        this.#nodes.set(change.node.nodeId, change.node);
+        put(writes, nodeTable, String(change.node.nodeId), change.node);
+        return done;
+      case 'createKeyspace':
+        return this.#createKeyspace(change.name, writes);
+      case 'createLog':
+        return this.#createLog(change, logTimeMs, writes);
+      case 'deleteLog':
+        if (!this.#logs.delete(change.name)) return failed('NOT_FOUND', `there is no log '${change.name}'`);
+        writes.delete(catalogueKey(logTable, change.name));
+        return done;
+    }
+  }
+
+  #bootstrap(change: Extract<CatalogueCommand, { type: 'bootstrap' }>, writes: WriteSet): ApplyResult {
+    if (this.#cluster !== undefined) return done;
+    const { clusterId, clusterVersion, slots, maxValueBytes } = change;
+    this.#putCluster(
+      {
+        clusterId,
+        clusterVersion,
+        slots,
+        slotEpoch: 1,
+        slotGroups: [[0, firstDataGroup]],
+        groups: [0, firstDataGroup],
+        settings: { version: 1, maxValueBytes },
+        nextKeyspaceId: 1,
+        nextLogId: 1,
+      },
+      writes,
+    );
+    return done;
+  }
+
+  #createKeyspace(name: string, writes: WriteSet): ApplyResult {
+    if (this.#keyspaces.has(name)) return done;
+    if (this.#keyspaces.size >= maxKeyspaces) {
+      return failed('RESOURCE_EXHAUSTED', `keyspace '${name}' would be one more than the ${maxKeyspaces} allowed`);
+    }
+    const cluster = this.#made();
+    const id = cluster.nextKeyspaceId;
+    this.#keyspaces.set(name, id);
+    put(writes, keyspaceTable, name, { name, id });
+    this.#putCluster({ ...cluster, nextKeyspaceId: id + 1 }, writes);
+    return done;
+  }
+
+  #createLog(
+    change: Extract<CatalogueCommand, { type: 'createLog' }>,
+    logTimeMs: number,
+    writes: WriteSet,
+  ): ApplyResult {
+    const { name, settings } = change;
+    const known = this.#logs.get(name);
+    if (known !== undefined) {
+      return sameSettings(known.settings, settings)
+        ? done
+        : failed('ALREADY_EXISTS', `log '${name}' exists with other settings`, { settings: known.settings });
+    }
+    if (this.#logs.size >= maxLogs) {
+      return failed('RESOURCE_EXHAUSTED', `log '${name}' would be one more than the ${maxLogs} allowed`);
+    }
+    const cluster = this.#made();
+    const logId = cluster.nextLogId;
+    const origin = settings.mode === 'quorum' ? 0 : change.origin;
+    const log: LogCatalogueEntry = { logId, name, settings, createdAtMs: logTimeMs, groupId: firstDataGroup, origin };
+    this.#logs.set(name, log);
+    put(writes, logTable, name, log);
+    this.#putCluster({ ...cluster, nextLogId: logId + 1 }, writes);
+    return done;
+  }
+
+  #made(): ClusterEntry {
+    invariant(this.#cluster !== undefined, 'the cluster was not bootstrapped');
+    return this.#cluster;
+  }
+
+  #putCluster(cluster: ClusterEntry, writes: WriteSet): void {
+    this.#cluster = cluster;
+    put(writes, clusterTable, '', cluster);
+  }
+}
+
+function put(writes: WriteSet, table: string, name: string, item: unknown): void {
+  writes.put(catalogueKey(table, name), Buffer.from(JSON.stringify(item)));
+}
+
+function sameSettings(a: LogSettings, b: LogSettings): boolean {
+  return (
+    a.mode === b.mode &&
+    a.acknowledgement === b.acknowledgement &&
+    a.retentionMs === b.retentionMs &&
+    a.retentionBytes === b.retentionBytes &&
+    a.cleanupPolicy === b.cleanupPolicy
+  );
+}

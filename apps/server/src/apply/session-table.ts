@@ -1,0 +1,166 @@
+/**
+ * Sessions: what makes a retried request happen once. After "Implementing linearizability at large scale and low
+ * latency" (RIFL, SOSP 2015) and the client sessions of the Raft dissertation, section 6.3.
+ *
+ * A session remembers the results of its last 1,024 request numbers. Numbers may arrive in any order within that window
+ * (clients send in parallel); a number below it can no longer be judged and is an unknown outcome. Everything here is
+ * replicated state: it changes only by entries, in entry order, and expires by log time. The table in memory holds one
+ * small object a session, in the order of last use; results stay in the store.
+ */
+import { invariant } from '@shanghai/env';
+import { readU64, writeU64 } from './byte-fields.js';
+import { sessionHeaderKey, sessionResultKey } from './state-keys.js';
+import type { WriteSet } from './write-set.js';
+
+/** Request numbers a session remembers. */
+export const sessionWindow = 1024;
+
+/** Sessions a group holds; one more evicts the one that was used least recently. */
+export const maxSessions = 10_000;
+
+/** Expired sessions an entry removes at most, so that no entry becomes expensive; the next entries go on. */
+const maxRemovalsPerEntry = 16;
+
+const recordVersion = 1;
+const recordBytes = 48;
+
+interface Session {
+  readonly id: number;
+  readonly ttlMs: number;
+  /** Highest request number seen. */
+  highest: number;
+  lastUsedMs: number;
+  /** Index of the entry that used it last: the order of use, also after a restart. */
+  lastUsedIndex: number;
+}
+
+/** What is known of a request before it is applied. `place` is where its result lies or goes. */
+export type SessionVerdict =
+  | { readonly type: 'new' }
+  | { readonly type: 'answered'; readonly result: Uint8Array }
+  | { readonly type: 'forgotten' }
+  | { readonly type: 'expired' };
+
+/** The sessions of one group. */
+export class SessionTable {
+  /** In the order of last use, oldest first. */
+  readonly #sessions = new Map<number, Session>();
+  /** No session expires before; at most the true soonest expiry. */
+  #soonestExpiryMs = Number.POSITIVE_INFINITY;
+
+  /** Loads the records of a store. */
+  load(records: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]): void {
+    invariant(this.#sessions.size === 0, 'sessions are loaded once');
+    const sessions = records.map(({ value }) => decodeSession(value));
+    sessions.sort((a, b) => a.lastUsedIndex - b.lastUsedIndex);
+    for (const session of sessions) this.#insert(session);
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** The soonest log time at which a session may end; infinite without sessions. */
+  get soonestExpiryMs(): number {
+    return this.#soonestExpiryMs;
+  }
+
+  /** Where a request's result would lie, if the store may hold it: a key to fetch before the step. */
+  resultKey(sessionId: number, requestNumber: number): Buffer | undefined {
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined || requestNumber > session.highest) return undefined;
+    return sessionResultKey(sessionId, requestNumber % sessionWindow);
+  }
+
+  open(id: number, ttlMs: number, index: number, logTimeMs: number, writes: WriteSet): void {
+    if (this.#sessions.size >= maxSessions) this.#remove(this.#oldest(), writes);
+    const session: Session = { id, ttlMs, highest: 0, lastUsedMs: logTimeMs, lastUsedIndex: index };
+    this.#insert(session);
+    writes.put(sessionHeaderKey(id), encodeSession(session));
+  }
+
+  /** Judges a request of a session and marks the session used. */
+  judge(sessionId: number, requestNumber: number, index: number, logTimeMs: number, writes: WriteSet): SessionVerdict {
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined || session.lastUsedMs + session.ttlMs <= logTimeMs) return { type: 'expired' };
+    const { highest } = session;
+    session.lastUsedMs = logTimeMs;
+    session.lastUsedIndex = index;
+    if (requestNumber > highest) session.highest = requestNumber;
+    this.#sessions.delete(sessionId);
+    this.#sessions.set(sessionId, session);
+    writes.put(sessionHeaderKey(sessionId), encodeSession(session));
+    if (requestNumber > highest) return { type: 'new' };
+    if (requestNumber <= highest - sessionWindow) return { type: 'forgotten' };
+    const found = writes.find(sessionResultKey(sessionId, requestNumber % sessionWindow), 0);
+    if (found === undefined || readU64(found.value, 0) !== requestNumber) return { type: 'new' };
+    return { type: 'answered', result: found.value.subarray(8) };
+  }
+
+  /** Remembers a request's result. */
+  remember(sessionId: number, requestNumber: number, result: Uint8Array, writes: WriteSet): void {
+    const record = Buffer.allocUnsafe(8 + result.length);
+    writeU64(record, 0, requestNumber);
+    record.set(result, 8);
+    writes.put(sessionResultKey(sessionId, requestNumber % sessionWindow), record);
+  }
+
+  /** Removes some of the sessions that expired by `logTimeMs`. */
+  expire(logTimeMs: number, writes: WriteSet): void {
+    if (logTimeMs < this.#soonestExpiryMs) return;
+    const expired: Session[] = [];
+    let soonestMs = Number.POSITIVE_INFINITY;
+    for (const session of this.#sessions.values()) {
+      const expiresMs = session.lastUsedMs + session.ttlMs;
+      if (expiresMs <= logTimeMs && expired.length < maxRemovalsPerEntry) expired.push(session);
+      else soonestMs = Math.min(soonestMs, expiresMs);
+    }
+    for (const session of expired) this.#remove(session, writes);
+    this.#soonestExpiryMs = soonestMs;
+  }
+
+  #insert(session: Session): void {
+    this.#sessions.set(session.id, session);
+    this.#soonestExpiryMs = Math.min(this.#soonestExpiryMs, session.lastUsedMs + session.ttlMs);
+  }
+
+  #oldest(): Session {
+    const oldest = this.#sessions.values().next().value;
+    invariant(oldest !== undefined, 'there is no session to evict');
+    return oldest;
+  }
+
+  #remove(session: Session, writes: WriteSet): void {
+    this.#sessions.delete(session.id);
+    writes.delete(sessionHeaderKey(session.id));
+    const remembered = Math.min(session.highest, sessionWindow);
+    for (let n = session.highest; n > session.highest - remembered; n--) {
+      const key = sessionResultKey(session.id, n % sessionWindow);
+      if (writes.has(key, 0)) writes.delete(key);
+    }
+  }
+}
+
+//   0        1..7  8   16   24       32            40
+//   version  0     id  ttl  highest  last used ms  index of the last use
+function encodeSession(session: Session): Buffer {
+  const bytes = Buffer.alloc(recordBytes);
+  bytes[0] = recordVersion;
+  writeU64(bytes, 8, session.id);
+  writeU64(bytes, 16, session.ttlMs);
+  writeU64(bytes, 24, session.highest);
+  writeU64(bytes, 32, session.lastUsedMs);
+  writeU64(bytes, 40, session.lastUsedIndex);
+  return bytes;
+}
+
+function decodeSession(bytes: Uint8Array): Session {
+  invariant(bytes.length === recordBytes && bytes[0] === recordVersion, 'a session record of an unknown version');
+  return {
+    id: readU64(bytes, 8),
+    ttlMs: readU64(bytes, 16),
+    highest: readU64(bytes, 24),
+    lastUsedMs: readU64(bytes, 32),
+    lastUsedIndex: readU64(bytes, 40),
+  };
+}

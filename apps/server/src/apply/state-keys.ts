@@ -1,0 +1,82 @@
+/**
+ * Where in a group's store each part of its state lies: one byte says which part. docs/formats/state-machine.md lists
+ * them. Numbers in keys are big-endian, so that ranges come in numeric order.
+ */
+import { writeU32Ordered, writeU64Ordered } from './byte-fields.js';
+
+/** The first byte of every key of a group's store. */
+export const statePrefix = {
+  /** Counters, applied index, settings: one record. */
+  meta: 0x01,
+  sessionHeader: 0x02,
+  sessionResult: 0x03,
+  log: 0x04,
+  producer: 0x05,
+  catalogue: 0x06,
+  data: 0x20,
+  /** This node's own notes; not part of the replicated state. */
+  local: 0xf0,
+} as const;
+
+/** The one record of counters. */
+export const metaKey = Buffer.from([statePrefix.meta]);
+
+/** Bytes in front of a caller's key. */
+export const dataKeyHeadBytes = 5;
+
+/** A key of a keyspace. */
+export function dataKey(keyspaceId: number, key: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafe(dataKeyHeadBytes + key.length);
+  bytes[0] = statePrefix.data;
+  writeU32Ordered(bytes, 1, keyspaceId);
+  bytes.set(key, dataKeyHeadBytes);
+  return bytes;
+}
+
+/** A session's own record. */
+export function sessionHeaderKey(sessionId: number): Buffer {
+  const bytes = Buffer.allocUnsafe(9);
+  bytes[0] = statePrefix.sessionHeader;
+  writeU64Ordered(bytes, 1, sessionId);
+  return bytes;
+}
+
+/** The place of a request's result: numbers a window apart share it, so that a session never holds more than a window. */
+export function sessionResultKey(sessionId: number, place: number): Buffer {
+  const bytes = Buffer.allocUnsafe(11);
+  bytes[0] = statePrefix.sessionResult;
+  writeU64Ordered(bytes, 1, sessionId);
+  bytes[9] = place >>> 8;
+  bytes[10] = place;
+  return bytes;
+}
+
+/** A log's record. */
+export function logKey(logId: number): Buffer {
+  const bytes = Buffer.allocUnsafe(5);
+  bytes[0] = statePrefix.log;
+  writeU32Ordered(bytes, 1, logId);
+  return bytes;
+}
+
+/** What is remembered of a log's producer. */
+export function producerKey(logId: number, producerId: number): Buffer {
+  const bytes = Buffer.allocUnsafe(13);
+  bytes[0] = statePrefix.producer;
+  writeU32Ordered(bytes, 1, logId);
+  writeU64Ordered(bytes, 5, producerId);
+  return bytes;
+}
+
+/** A record of the catalogue: `table` is one letter. */
+export function catalogueKey(table: string, name: string): Buffer {
+  return Buffer.concat([Buffer.from([statePrefix.catalogue]), Buffer.from(table), Buffer.from(name)]);
+}
+
+/** Which log appends a run of entries ending at `index` accepted. */
+export function acceptedAppendsKey(index: number): Buffer {
+  const bytes = Buffer.allocUnsafe(9);
+  bytes[0] = statePrefix.local;
+  writeU64Ordered(bytes, 1, index);
+  return bytes;
+}

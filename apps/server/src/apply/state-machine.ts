@@ -1,0 +1,257 @@
+/**
+ * A group's replicated state: entries in, results out, the same on every replica.
+ *
+ * Entries that became durable together come as one run. A run is decoded, what it will read is fetched, then a pure,
+ * synchronous step applies entry after entry to the counters, tables and the run's write set, and all writes of the run
+ * go to the store as one batch together with the counters. So the store always shows a state between two entries, and
+ * says which. The batch is not synced: the command log still has the entries until a checkpoint.
+ *
+ * What readers see is the state of the last batch that completed (`visible`), never the step's own.
+ */
+import { BitcaskError } from '@shanghai/bitcask';
+import { type Clock, delay, invariant } from '@shanghai/env';
+import type { CommandApplier, CommittedEntry } from '../raft/command-log.js';
+import { type AppendNote, decodeAppendNotes, encodeAppendNotes } from './accepted-appends.js';
+import { type ApplyResult, done, failed } from './apply-result.js';
+import { readU64Ordered } from './byte-fields.js';
+import { Catalogue } from './catalogue.js';
+import { type Change, ChangeRing, type ChangeRingLimits } from './change-ring.js';
+import type { Command, CommandHeader, WriteCommand } from './command.js';
+import { decodeCommand } from './command-codec.js';
+import { decodeCounters, emptyCounters, encodeCounters, type GroupCounters } from './group-counters.js';
+import { applyWrites, keysRead, operationSlots } from './key-value-apply.js';
+import { type AcceptedAppend, LogTable } from './log-table.js';
+import type { LogWriter } from './log-writer.js';
+import { decodeResult, encodeFailure, encodeOutcomes } from './result-codec.js';
+import { SessionTable } from './session-table.js';
+import { acceptedAppendsKey, metaKey, statePrefix } from './state-keys.js';
+import { readStatePart } from './state-part.js';
+import type { StateStore } from './state-store.js';
+import { WriteSet } from './write-set.js';
+
+/** What a state machine is made of. */
+export interface StateMachineOptions {
+  readonly store: StateStore;
+  readonly logWriter: LogWriter;
+  readonly ring: ChangeRingLimits;
+  /** Waits between attempts while the disk is full. */
+  readonly clock: Clock;
+  /** Told of every run that became visible. */
+  readonly onApplied?: (entries: number, operations: number) => void;
+}
+
+const diskFullRetryMs = 500;
+
+/** The state of one group. One `apply` at a time. */
+export class StateMachine implements CommandApplier<ApplyResult> {
+  readonly store: StateStore;
+  readonly sessions = new SessionTable();
+  readonly logs = new LogTable();
+  readonly catalogue = new Catalogue();
+  readonly changes: ChangeRing;
+  readonly #options: StateMachineOptions;
+  readonly #counters: GroupCounters;
+  #visible: Readonly<GroupCounters>;
+  /** Notes not yet forgotten: the key's index, oldest first. */
+  readonly #noteIndexes: number[] = [];
+  readonly #notes = new Map<number, AppendNote>();
+  readonly #closing = new AbortController();
+
+  private constructor(options: StateMachineOptions, counters: GroupCounters) {
+    this.#options = options;
+    this.store = options.store;
+    this.#counters = counters;
+    this.#visible = { ...counters };
+    this.changes = new ChangeRing(options.ring, counters.revision);
+  }
+
+  /** Loads the state of a store. */
+  static async open(options: StateMachineOptions): Promise<StateMachine> {
+    const meta = await options.store.getEntry(metaKey, { horizonMs: 0 });
+    const machine = new StateMachine(options, meta === undefined ? emptyCounters() : decodeCounters(meta.value));
+    machine.sessions.load(await readStatePart(options.store, statePrefix.sessionHeader));
+    machine.logs.load(await readStatePart(options.store, statePrefix.log));
+    machine.logs.producers.load(await readStatePart(options.store, statePrefix.producer));
+    machine.catalogue.load(await readStatePart(options.store, statePrefix.catalogue));
+    for (const record of await readStatePart(options.store, statePrefix.local)) machine.#loadNotes(record);
+    return machine;
+  }
+
+  /** The counters of the state that readers see. */
+  get visible(): Readonly<GroupCounters> {
+    return this.#visible;
+  }
+
+  async apply(entries: readonly CommittedEntry[]): Promise<readonly ApplyResult[]> {
+    const commands = entries.map((entry) => (entry.command === undefined ? undefined : decodeCommand(entry.command)));
+    const writes = new WriteSet(this.store);
+    const keys = this.#keysRead(commands);
+    if (keys.length > 0) await writes.prefetch(keys);
+    const run: Run = { writes, changes: [], accepted: [], fresh: 0 };
+    const results = entries.map((entry, i) => this.#step(entry, commands[i], run));
+    await this.#commit(run);
+    return results;
+  }
+
+  /** Deletes the notes that nobody needs once everything up to `durableIndex` is durable. */
+  async forgetNotes(durableIndex: number): Promise<void> {
+    const kept = this.#noteIndexes.findIndex((index) => index > durableIndex);
+    const old = this.#noteIndexes.splice(0, kept === -1 ? this.#noteIndexes.length : kept);
+    for (const index of this.#notes.keys()) if (index <= durableIndex) this.#notes.delete(index);
+    if (old.length === 0) return;
+    await this.store.batch(old.map((index) => ({ type: 'delete', key: acceptedAppendsKey(index) })));
+  }
+
+  /** Ends waiting for a full disk: such a run rejects. */
+  stop(): void {
+    this.#closing.abort(new Error('the state machine was stopped'));
+  }
+
+  #loadNotes({ key, value }: { readonly key: Uint8Array; readonly value: Uint8Array }): void {
+    this.#noteIndexes.push(readU64Ordered(key, 1));
+    for (const note of decodeAppendNotes(value)) this.#notes.set(note.entryIndex, note);
+  }
+
+  #keysRead(commands: readonly (Command | undefined)[]): Buffer[] {
+    const keys: Buffer[] = [];
+    for (const command of commands) {
+      if (command === undefined) continue;
+      const { header, body } = command;
+      if (body.kind !== 'independent' && body.kind !== 'atomic' && body.kind !== 'transact') continue;
+      keys.push(...keysRead(body));
+      if (header.sessionId === 0) continue;
+      const key = this.sessions.resultKey(header.sessionId, header.requestNumber);
+      if (key !== undefined) keys.push(key);
+    }
+    return keys;
+  }
+
+  #step(entry: CommittedEntry, command: Command | undefined, run: Run): ApplyResult {
+    const counters = this.#counters;
+    if (entry.index <= counters.appliedIndex) {
+      this.#recall(entry, command, run);
+      return done;
+    }
+    invariant(entry.index === counters.appliedIndex + 1, `entry ${entry.index} after ${counters.appliedIndex}`);
+    counters.appliedIndex = entry.index;
+    counters.appliedTerm = entry.term;
+    run.fresh++;
+    if (command === undefined) return done;
+    counters.logTimeMs = Math.max(counters.logTimeMs, command.header.logTimeMs);
+    const result = this.#perform(entry.index, command, run);
+    this.sessions.expire(counters.logTimeMs, run.writes);
+    return result;
+  }
+
+  #perform(index: number, { header, body }: Command, run: Run): ApplyResult {
+    const counters = this.#counters;
+    const { writes } = run;
+    switch (body.kind) {
+      case 'independent':
+      case 'atomic':
+      case 'transact':
+        return header.sessionId === 0
+          ? applyWrites(body, counters, writes, run.changes)
+          : this.#performOnce(index, header, body, run);
+      case 'openSession': {
+        const sessionId = counters.nextSessionId++;
+        this.sessions.open(sessionId, body.ttlMs, index, counters.logTimeMs, writes);
+        return { type: 'session', sessionId, ttlMs: body.ttlMs };
+      }
+      case 'time':
+        return done;
+      case 'settings':
+        if (body.version <= counters.settingsVersion) return done;
+        counters.settingsVersion = body.version;
+        counters.maxValueBytes = body.maxValueBytes;
+        counters.slots = body.slots;
+        return done;
+      case 'logStart':
+        return this.logs.start(body.logId, body.origin, writes);
+      case 'logAppend':
+        return this.logs.append(body, index, counters, writes, run.accepted);
+      case 'logTrim':
+        return this.logs.trim(body.logId, body.firstSequence, writes);
+      case 'logDrop':
+        return this.logs.drop(body.logId, index, writes);
+      case 'catalogue':
+        return this.catalogue.apply(body.change, counters.logTimeMs, writes);
+    }
+  }
+
+  #performOnce(index: number, header: CommandHeader, body: WriteCommand, run: Run): ApplyResult {
+    const { sessionId, requestNumber } = header;
+    const verdict = this.sessions.judge(sessionId, requestNumber, index, this.#counters.logTimeMs, run.writes);
+    switch (verdict.type) {
+      case 'expired':
+        return failed('SESSION_EXPIRED', `session ${sessionId} is not known (any more); open a new one`);
+      case 'forgotten':
+        return failed('OUTCOME_UNKNOWN', `request ${requestNumber} of session ${sessionId} is no longer remembered`);
+      case 'answered':
+        return decodeResult(verdict.result);
+      case 'new': {
+        const result = applyWrites(body, this.#counters, run.writes, run.changes);
+        invariant(result.type === 'outcomes' || result.type === 'failed', `a write gave '${result.type}'`);
+        const encoded =
+          result.type === 'failed'
+            ? encodeFailure(result)
+            : encodeOutcomes(result.outcomes, operationSlots(body, this.#counters.slots));
+        this.sessions.remember(sessionId, requestNumber, encoded, run.writes);
+        return result;
+      }
+    }
+  }
+
+  /** An entry the store holds already: only the log files may lack it. */
+  #recall(entry: CommittedEntry, command: Command | undefined, run: Run): void {
+    const note = this.#notes.get(entry.index);
+    if (note === undefined || command?.body.kind !== 'logAppend') return;
+    if (this.logs.get(note.logId) === undefined) return;
+    run.accepted.push({ ...note, command: command.body });
+  }
+
+  /** Writes a run's outcome and shows it. */
+  async #commit(run: Run): Promise<void> {
+    const { writes, accepted } = run;
+    const files = accepted.length === 0 ? undefined : this.#untilSpace(() => this.#options.logWriter.write(accepted));
+    if (run.fresh > 0) {
+      const { appliedIndex } = this.#counters;
+      if (accepted.length > 0) {
+        writes.put(acceptedAppendsKey(appliedIndex), encodeAppendNotes(accepted));
+        this.#noteIndexes.push(appliedIndex);
+      }
+      writes.put(metaKey, encodeCounters(this.#counters));
+      const shown = { ...this.#counters };
+      await this.#untilSpace(() => this.store.batch(writes.operations));
+      await files;
+      this.#visible = shown;
+      this.changes.publish(run.changes, shown.revision);
+      this.#options.onApplied?.(run.fresh, writes.operations.length);
+      return;
+    }
+    await files;
+  }
+
+  /** A full disk is waited out: the entries are committed and must be applied, and nothing of the attempt was kept. */
+  async #untilSpace(attempt: () => Promise<unknown>): Promise<void> {
+    for (;;) {
+      try {
+        await attempt();
+        return;
+      } catch (error) {
+        const full = error instanceof BitcaskError && error.code === 'DISK_FULL';
+        if (!full || this.#closing.signal.aborted) throw error;
+        await delay(this.#options.clock, diskFullRetryMs, this.#closing.signal);
+      }
+    }
+  }
+}
+
+/** What a run gathers while it is stepped. */
+interface Run {
+  readonly writes: WriteSet;
+  readonly changes: Change[];
+  readonly accepted: AcceptedAppend[];
+  /** Entries that were new to the state. */
+  fresh: number;
+}

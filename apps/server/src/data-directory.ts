@@ -1,0 +1,190 @@
+/**
+ * A node's data directory (docs/formats/data-directory.md):
+ *
+ *   node.json    whose it is; written before anything else is put in
+ *   wal/         the write-ahead log all groups share
+ *   groups/<id>  one store a group
+ *   logs/        files of named logs
+ *
+ * One lock at the root covers all of it. `node.json` records inode and birth time of `wal/`: a directory that was copied
+ * or restored shows others, and gets a new instance id, because what its copy acknowledged later it does not hold.
+ */
+import {
+  type DirectoryLock,
+  type Disk,
+  ensureDirectory,
+  isErrno,
+  LockError,
+  type Random,
+  readWholeFile,
+  replaceFile,
+} from '@shanghai/env';
+import { DataDirectoryError } from './data-directory-error.js';
+
+/** The version this program writes. */
+export const dataDirectoryFormat = 1;
+
+/** What `node.json` says. */
+export interface NodeIdentity {
+  readonly format: number;
+  readonly clusterId: string;
+  readonly nodeId: number;
+  /** New whenever the directory may no longer hold what it once acknowledged. */
+  readonly instanceId: string;
+  readonly createdAtMs: number;
+  readonly wal: { readonly inode: number; readonly birthTimeMs: number };
+}
+
+/** An open and locked data directory. */
+export interface DataDirectory {
+  readonly path: string;
+  readonly identity: NodeIdentity;
+  /** Why this start has a new instance id, if it has. */
+  readonly renewed: 'copied' | 'repaired' | undefined;
+  readonly lock: DirectoryLock;
+}
+
+/** What opening one takes. */
+export interface DataDirectoryOptions {
+  readonly path: string;
+  readonly nodeId: number;
+  readonly breakLock: boolean;
+  readonly disk: Disk;
+  readonly random: Random;
+  readonly nowMs: number;
+}
+
+/** What an offline repair leaves in `wal/`. */
+const repairMarker = 'repaired.json';
+
+const maxIdentityBytes = 65_536;
+
+/** Opens a data directory, making it where there is none. Rejects with `DataDirectoryError`. */
+export async function openDataDirectory(options: DataDirectoryOptions): Promise<DataDirectory> {
+  const { disk, path } = options;
+  try {
+    await ensureDirectory(disk, path);
+    const lock = await disk.lockDirectory(path, { breakLock: options.breakLock, description: 'shanghai server' });
+    try {
+      return { path, lock, ...(await identify(options)) };
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  } catch (error) {
+    throw explain(error, path);
+  }
+}
+
+/** A failure of the file system or a lock in a data directory's words; anything else unchanged. */
+export function explain(error: unknown, path: string): unknown {
+  if (error instanceof LockError) {
+    const code = error.code === 'LOCKED' || error.code === 'LOCKED_BY_OTHER_HOST' ? 'LOCKED' : 'UNREADABLE';
+    return new DataDirectoryError(code, `data directory '${path}': ${error.message}`, {
+      cause: error,
+      details: error.details,
+    });
+  }
+  if (isErrno(error, 'ENOSPC') || isErrno(error, 'EDQUOT')) {
+    return new DataDirectoryError('FULL', `data directory '${path}': the disk is full; make space and start again`, {
+      cause: error,
+    });
+  }
+  for (const code of ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EIO', 'EISDIR']) {
+    if (!isErrno(error, code)) continue;
+    const why = (error as Error).message;
+    return new DataDirectoryError('UNREADABLE', `data directory '${path}' cannot be used: ${why}`, { cause: error });
+  }
+  return error;
+}
+
+async function identify(options: DataDirectoryOptions): Promise<Pick<DataDirectory, 'identity' | 'renewed'>> {
+  const { disk, path } = options;
+  const bytes = await readWholeFile(disk, `${path}/node.json`, maxIdentityBytes);
+  if (bytes === undefined) return { identity: await create(options), renewed: undefined };
+  const identity = parseIdentity(bytes, path);
+  if (identity.nodeId !== options.nodeId) {
+    throw new DataDirectoryError(
+      'OTHER_NODE',
+      `data directory '${path}' belongs to node ${identity.nodeId}, started as node ${options.nodeId}`,
+    );
+  }
+  const stat = await disk.stat(`${path}/wal`);
+  if (stat?.kind !== 'directory') {
+    throw new DataDirectoryError('DAMAGED', `data directory '${path}' has lost its wal/; restore it from a backup`);
+  }
+  const repaired = (await disk.stat(`${path}/wal/${repairMarker}`)) !== undefined;
+  const copied = stat.inode !== identity.wal.inode || stat.birthTimeMs !== identity.wal.birthTimeMs;
+  if (!copied && !repaired) return { identity, renewed: undefined };
+  const { inode, birthTimeMs } = stat;
+  const renewed: NodeIdentity = { ...identity, instanceId: newId(options.random), wal: { inode, birthTimeMs } };
+  await writeIdentity(disk, path, renewed);
+  if (repaired) {
+    await disk.remove(`${path}/wal/${repairMarker}`);
+    await disk.syncDirectory(`${path}/wal`);
+  }
+  return { identity: renewed, renewed: copied ? 'copied' : 'repaired' };
+}
+
+async function create(options: DataDirectoryOptions): Promise<NodeIdentity> {
+  const { disk, path, nodeId, random, nowMs } = options;
+  for (const part of ['wal', 'groups', 'logs']) {
+    const directory = `${path}/${part}`;
+    await ensureDirectory(disk, directory);
+    if ((await disk.list(directory)).length === 0) continue;
+    throw new DataDirectoryError(
+      'DAMAGED',
+      `data directory '${path}' has no node.json but its ${part}/ is not empty; restore node.json or choose another directory`,
+    );
+  }
+  const stat = await disk.stat(`${path}/wal`);
+  const identity: NodeIdentity = {
+    format: dataDirectoryFormat,
+    clusterId: newId(random),
+    nodeId,
+    instanceId: newId(random),
+    createdAtMs: nowMs,
+    wal: { inode: stat?.inode ?? 0, birthTimeMs: stat?.birthTimeMs ?? 0 },
+  };
+  await writeIdentity(disk, path, identity);
+  return identity;
+}
+
+function parseIdentity(bytes: Uint8Array, path: string): NodeIdentity {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(Buffer.from(bytes).toString());
+  } catch (error) {
+    throw new DataDirectoryError('DAMAGED', `'${path}/node.json' is no JSON; restore it from a backup`, {
+      cause: error,
+    });
+  }
+  const { format } = parsed as { format?: unknown };
+  if (typeof format === 'number' && format > dataDirectoryFormat) {
+    throw new DataDirectoryError(
+      'UNSUPPORTED_FORMAT',
+      `data directory '${path}' has format ${format}, this version knows up to ${dataDirectoryFormat}; use a newer version`,
+    );
+  }
+  const identity = parsed as Partial<NodeIdentity>;
+  const complete =
+    format === dataDirectoryFormat &&
+    typeof identity.clusterId === 'string' &&
+    typeof identity.instanceId === 'string' &&
+    Number.isSafeInteger(identity.nodeId) &&
+    typeof identity.wal?.inode === 'number' &&
+    typeof identity.wal.birthTimeMs === 'number';
+  if (!complete) {
+    throw new DataDirectoryError('DAMAGED', `'${path}/node.json' is incomplete; restore it from a backup`);
+  }
+  return identity as NodeIdentity;
+}
+
+function writeIdentity(disk: Disk, path: string, identity: NodeIdentity): Promise<void> {
+  return replaceFile(disk, `${path}/node.json`, Buffer.from(`${JSON.stringify(identity, undefined, 2)}\n`));
+}
+
+/** 128 random bits in hexadecimal. */
+function newId(random: Random): string {
+  return Buffer.from(random.bytes(16)).toString('hex');
+}

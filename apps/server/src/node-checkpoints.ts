@@ -1,0 +1,127 @@
+/**
+ * Housekeeping off the write path: checkpoints by time and by bytes proposed, retention of named logs, and log time moved
+ * on when a session is due while nobody writes. One timer, once a second.
+ */
+import type { Clock, Timer } from '@shanghai/env';
+import type { Wal } from '@shanghai/wal';
+import type { LogFiles } from './logs/log-files.js';
+import { expiredBefore } from './logs/log-retention.js';
+import type { NodeListener } from './node-events.js';
+import type { Replica } from './raft/replica.js';
+
+/** What housekeeping works on. */
+export interface CheckpointParts {
+  readonly replicas: readonly Replica[];
+  readonly system: Replica;
+  readonly files: LogFiles;
+  readonly wal: Wal;
+  readonly clock: Clock;
+  readonly listener: NodeListener;
+  readonly intervalMs: number;
+  readonly bytes: number;
+}
+
+const tickMs = 1000;
+
+/** The housekeeper of a node. */
+export class NodeCheckpoints {
+  readonly #parts: CheckpointParts;
+  #timer: Timer | undefined;
+  #running: Promise<readonly { groupId: number; durableAppliedIndex: number }[]> | undefined;
+  #housekeeping: Promise<void> | undefined;
+  #lastMs: number;
+  #walBytes = 0;
+  #stopped = false;
+
+  constructor(parts: CheckpointParts) {
+    this.#parts = parts;
+    this.#lastMs = parts.clock.monotonicMs();
+  }
+
+  start(): void {
+    this.#timer = this.#parts.clock.setTimer(tickMs, () => {
+      this.#housekeeping = this.#tick()
+        .catch((error: Error) => this.#parts.listener.checkpointFailed?.({ error }))
+        .then(() => {
+          if (!this.#stopped) this.start();
+        });
+    });
+  }
+
+  /** Makes everything applied durable and cuts the log behind it. Calls that come meanwhile share the running one. */
+  run(): Promise<readonly { groupId: number; durableAppliedIndex: number }[]> {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  /** Ends the timer and waits for what runs. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    await this.#housekeeping;
+    await this.#running?.catch(() => undefined);
+  }
+
+  async #tick(): Promise<void> {
+    const { replicas, clock, intervalMs, bytes, wal } = this.#parts;
+    for (const replica of replicas) {
+      if (replica.log.status().state !== 'open') continue;
+      if (replica.isDue(Math.min(replica.machine.sessions.soonestExpiryMs, Number.MAX_SAFE_INTEGER))) {
+        await replica.advanceTime();
+      }
+    }
+    await this.#trimLogs();
+    const idle = replicas.every((replica) => replica.durableAppliedIndex === replica.machine.visible.appliedIndex);
+    if (idle) return;
+    const due = clock.monotonicMs() - this.#lastMs >= intervalMs || wal.info().bytes - this.#walBytes >= bytes;
+    if (due) await this.run();
+  }
+
+  async #run(): Promise<readonly { groupId: number; durableAppliedIndex: number }[]> {
+    const { replicas, files, clock, listener, wal } = this.#parts;
+    const done = [];
+    for (const replica of replicas) {
+      if (replica.log.status().state !== 'open') continue;
+      const startMs = clock.monotonicMs();
+      const { groupId } = replica;
+      const durableAppliedIndex = await replica.checkpoint(() => files.flush());
+      if (groupId !== 0) await this.#forgetLogs(replica);
+      listener.checkpointed?.({ groupId, durableAppliedIndex, durationMs: clock.monotonicMs() - startMs });
+      done.push({ groupId, durableAppliedIndex });
+    }
+    this.#lastMs = clock.monotonicMs();
+    this.#walBytes = wal.info().bytes;
+    return done;
+  }
+
+  /** Files go only now: their deletion or trim is durable in the state. */
+  async #forgetLogs(replica: Replica): Promise<void> {
+    const { files } = this.#parts;
+    await files.removeGone((logId) => replica.machine.logs.isGone(logId, replica.durableAppliedIndex));
+    for (const place of files.openPlaces()) {
+      const log = replica.machine.logs.get(place.logId);
+      if (log === undefined || log.firstSequence === 1) continue;
+      const { firstSequence } = log;
+      await files.use(place, async (wal) => wal.release(0, firstSequence - 1));
+    }
+  }
+
+  /** Proposes what retention asks for. Logs whose files are closed get no entries and wait until they are used again. */
+  async #trimLogs(): Promise<void> {
+    const { files, system, replicas, listener, clock } = this.#parts;
+    const places = new Map(files.openPlaces().map((place) => [place.logId, place]));
+    for (const log of system.machine.catalogue.logs()) {
+      const place = places.get(log.logId);
+      const { retentionMs, retentionBytes } = log.settings;
+      if (place === undefined || (retentionMs === 0 && retentionBytes === 0)) continue;
+      const replica = replicas.find(({ groupId }) => groupId === log.groupId);
+      const firstSequence = await files.use(place, (wal) => expiredBefore(wal, log.settings, clock.nowMs()));
+      const known = replica?.machine.logs.get(log.logId);
+      if (replica === undefined || known === undefined || firstSequence <= known.firstSequence) continue;
+      await replica.propose({ kind: 'logTrim', logId: log.logId, firstSequence });
+      listener.logTrimmed?.({ logId: log.logId, firstSequence });
+    }
+  }
+}

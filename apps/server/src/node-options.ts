@@ -1,0 +1,55 @@
+import type { BitcaskListener, CacheOptions, CompressionOptions, MergeOptions } from '@shanghai/bitcask';
+import type { Clock, Disk, Random } from '@shanghai/env';
+import type { WalDurability, WalListener } from '@shanghai/wal';
+import type { NodeLimits } from './limits.js';
+import type { NodeListener } from './node-events.js';
+
+/** What `openNode` takes. Only `dataDirectory` is needed. */
+export interface NodeOptions {
+  /** Made if missing. */
+  readonly dataDirectory: string;
+  /** In [1, 2^32). Default 1. Fixed for a data directory at its first start. */
+  readonly nodeId?: number;
+  /** For people. Default `node-<id>`. */
+  readonly nodeName?: string;
+  /** Where clients and peers reach this node; recorded in the node table. Default: empty. */
+  readonly addresses?: { readonly grpc?: string; readonly http?: string; readonly peer?: string };
+  /** Hash slots of a new cluster, in [1, 65,536]. Default 1,024. Fixed at the first start. */
+  readonly slots?: number;
+  readonly limits?: Partial<NodeLimits>;
+  readonly wal?: NodeWalOptions;
+  readonly store?: NodeStoreOptions;
+  /** Files of named logs. Defaults: segments of 64 MiB, the first of 1 MiB. */
+  readonly logs?: { readonly segmentBytes?: number; readonly firstSegmentBytes?: number };
+  /** State is made durable at least this often while there is something to do. Default 30,000. Raising it makes restarts longer. */
+  readonly checkpointIntervalMs?: number;
+  /** … and whenever so many bytes were proposed. Default 64 MiB. */
+  readonly checkpointBytes?: number;
+  /** Take over a lock that another host left. Default false. */
+  readonly breakLock?: boolean;
+  readonly listener?: NodeListener;
+  readonly walListener?: WalListener;
+  readonly bitcaskListener?: BitcaskListener;
+  /** Defaults: the Node forms. */
+  readonly disk?: Disk;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/** The write-ahead log. Defaults as in `@shanghai/wal`. */
+export interface NodeWalOptions {
+  readonly durability?: WalDurability;
+  readonly syncIntervalMs?: number;
+  readonly segmentBytes?: number;
+  readonly firstSegmentBytes?: number;
+  readonly segmentsAhead?: number;
+}
+
+/** The stores of the groups. Defaults as in `@shanghai/bitcask`. */
+export interface NodeStoreOptions {
+  readonly segmentBytes?: number;
+  readonly cache?: CacheOptions;
+  readonly compression?: CompressionOptions;
+  readonly merge?: MergeOptions;
+  readonly maxOpenFiles?: number;
+}

@@ -1,0 +1,90 @@
+import { type Bitcask, type BitcaskListener, openBitcask } from '@shanghai/bitcask';
+import { type Clock, type Disk, ensureDirectory } from '@shanghai/env';
+import type { Wal } from '@shanghai/wal';
+import type { ApplyResult } from './apply/apply-result.js';
+import type { LogWriter } from './apply/log-writer.js';
+import { StateMachine } from './apply/state-machine.js';
+import type { NodeLimits } from './limits.js';
+import type { NodeListener } from './node-events.js';
+import type { NodeStoreOptions } from './node-options.js';
+import { Replica } from './raft/replica.js';
+import { openSingleVoterLog } from './raft/single-voter-log.js';
+
+/** What a group's copy is opened with. */
+export interface ReplicaOptions {
+  readonly groupId: number;
+  readonly nodeId: number;
+  /** The store's own directory. */
+  readonly directory: string;
+  readonly wal: Wal;
+  readonly logWriter: LogWriter;
+  readonly limits: NodeLimits;
+  readonly store: NodeStoreOptions;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly listener: NodeListener;
+  readonly bitcaskListener?: BitcaskListener;
+}
+
+/** Keys of the state are a caller's key behind a few bytes. */
+const keyOverheadBytes = 64;
+
+/** Opens a group's store, replays what the log holds behind it, and begins a term. */
+export async function openReplica(options: ReplicaOptions): Promise<Replica> {
+  const { groupId, clock, limits, listener } = options;
+  let machine: StateMachine | undefined;
+  // Until the state is loaded nothing counts as expired.
+  const store = await openStore(options, () => machine?.visible.logTimeMs ?? 0);
+  try {
+    machine = await StateMachine.open({
+      store,
+      logWriter: options.logWriter,
+      ring: { maxChanges: limits.watchChanges, maxBytes: limits.watchBytes },
+      clock,
+      onApplied: (entries, operations) => listener.applied?.({ groupId, entries, operations }),
+    });
+    const startMs = clock.monotonicMs();
+    const { appliedIndex, appliedTerm } = machine.visible;
+    const { changes } = machine;
+    const log = await openSingleVoterLog<ApplyResult>({
+      wal: options.wal,
+      groupId,
+      nodeId: options.nodeId,
+      applier: machine,
+      applied: { index: appliedIndex, term: appliedTerm },
+      limits,
+      clock,
+      onFailed: (error) => {
+        listener.failed?.({ groupId, error });
+        changes.published.notify();
+      },
+    });
+    const entries = machine.visible.appliedIndex - appliedIndex;
+    listener.replayed?.({ groupId, entries, durationMs: clock.monotonicMs() - startMs });
+    return new Replica(store, machine, log, clock);
+  } catch (error) {
+    machine?.stop();
+    await store.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function openStore(options: ReplicaOptions, horizon: () => number): Promise<Bitcask> {
+  const { directory, disk, clock, limits, bitcaskListener } = options;
+  await ensureDirectory(disk, directory);
+  return openBitcask({
+    ...options.store,
+    directory,
+    // The command log is what makes a write durable; the store is made so at checkpoints.
+    durability: 'never',
+    lock: false,
+    horizon,
+    maxKeyBytes: limits.maxKeyBytes + keyOverheadBytes,
+    // Results of the largest batch are remembered as one value.
+    maxValueBytes: Math.max(limits.maxValueBytes, 1024 * limits.maxOperations) + keyOverheadBytes,
+    maxQueuedBytes: 4 * limits.maxProposalBytes,
+    disk,
+    clock,
+    ...(bitcaskListener === undefined ? {} : { listener: bitcaskListener }),
+  });
+}

@@ -1,0 +1,198 @@
+/**
+ * Opening a node: lock the directory, know whose it is, open the one write-ahead log, then each group (store, replay,
+ * term), then let the groups agree on what the catalogue says. What was opened is closed again when a step fails.
+ */
+import { nodeClock, nodeDisk, nodeRandom } from '@shanghai/env';
+import { openWal, type Wal, WalError } from '@shanghai/wal';
+import { firstDataGroup } from './apply/catalogue.js';
+import { type DataDirectory, explain, openDataDirectory } from './data-directory.js';
+import { DataDirectoryError } from './data-directory-error.js';
+import { type NodeLimits, requestOverheadBytes, resolveLimits } from './limits.js';
+import { LogFiles } from './logs/log-files.js';
+import { LogService } from './logs/log-service.js';
+import type { ShanghaiNode } from './node.js';
+import { bootstrap } from './node-bootstrap.js';
+import { NodeCheckpoints } from './node-checkpoints.js';
+import { NodeHost } from './node-host.js';
+import type { NodeOptions } from './node-options.js';
+import { openReplica } from './open-node-replica.js';
+import type { Replica } from './raft/replica.js';
+import { Gate } from './requests/gate.js';
+import { KeyValueService } from './requests/key-value-service.js';
+import { SlotRouter } from './routing/slot-router.js';
+
+const defaultSlots = 1024;
+const defaultCheckpointIntervalMs = 30_000;
+const defaultCheckpointBytes = 64 * 1024 * 1024;
+const defaultLogSegmentBytes = 64 * 1024 * 1024;
+const defaultFirstLogSegmentBytes = 1024 * 1024;
+
+/**
+ * Opens a node from its data directory, making both where there are none, and resolves when it takes requests. Rejects
+ * with `DataDirectoryError`, or with what the log (`WalError`), a store (`BitcaskError`) or a group's stream
+ * (`CommandLogError`) says; wrong options are `RangeError`s.
+ */
+export async function openNode(options: NodeOptions): Promise<ShanghaiNode> {
+  const settings = resolve(options);
+  const { disk, random, clock, nodeId } = settings;
+  const directory = await openDataDirectory({
+    path: options.dataDirectory,
+    nodeId,
+    breakLock: options.breakLock ?? false,
+    disk,
+    random,
+    nowMs: clock.nowMs(),
+  });
+  const opened: (() => Promise<unknown>)[] = [() => directory.lock.release()];
+  try {
+    return await openParts(options, settings, directory, opened);
+  } catch (error) {
+    for (const close of opened.reverse()) await close().catch(() => undefined);
+    throw explain(withDirectory(error, options.dataDirectory), options.dataDirectory);
+  }
+}
+
+async function openParts(
+  options: NodeOptions,
+  settings: Settings,
+  directory: DataDirectory,
+  opened: (() => Promise<unknown>)[],
+): Promise<ShanghaiNode> {
+  const { clock, listener, nodeId, nodeName, limits } = settings;
+  const { instanceId } = directory.identity;
+  if (directory.renewed !== undefined) listener.instanceRenewed?.({ instanceId, why: directory.renewed });
+  const wal = await openSharedWal(options, settings);
+  opened.push(() => wal.close());
+  const files = openLogFiles(options, settings);
+  opened.push(() => files.close());
+  const open = async (groupId: number): Promise<Replica> => {
+    const replica = await openGroup(options, settings, wal, files, groupId);
+    opened.push(() => replica.close(0));
+    return replica;
+  };
+  const system = await open(0);
+  const data = await open(firstDataGroup);
+  const { grpc = '', http = '', peer = '' } = options.addresses ?? {};
+  const addresses = { grpcAddress: grpc, httpAddress: http, peerAddress: peer };
+  await bootstrap(system, data, {
+    clusterId: directory.identity.clusterId,
+    slots: options.slots ?? defaultSlots,
+    maxValueBytes: limits.maxValueBytes,
+    node: { nodeId, name: nodeName, instanceId, ...addresses },
+  });
+  const replicas = [system, data];
+  const router = new SlotRouter(system.machine.catalogue, new Map(replicas.map((one) => [one.groupId, one])));
+  const gate = new Gate();
+  const checkpoints = new NodeCheckpoints({
+    replicas,
+    system,
+    files,
+    wal,
+    clock,
+    listener,
+    intervalMs: options.checkpointIntervalMs ?? defaultCheckpointIntervalMs,
+    bytes: options.checkpointBytes ?? defaultCheckpointBytes,
+  });
+  checkpoints.start();
+  const keyValue = new KeyValueService({ system, router, limits, gate, firstGroup: data });
+  const logs = new LogService({ system, router, files, limits, gate, nodeId });
+  return new NodeHost({
+    directory,
+    nodeName,
+    wal,
+    replicas,
+    router,
+    files,
+    gate,
+    checkpoints,
+    keyValue,
+    logs,
+    clock,
+  });
+}
+
+type Settings = ReturnType<typeof resolve>;
+
+function resolve(options: NodeOptions) {
+  const nodeId = options.nodeId ?? 1;
+  if (!Number.isInteger(nodeId) || nodeId < 1 || nodeId >= 2 ** 32) {
+    throw new RangeError(`nodeId must be an integer in [1, 2^32), got ${nodeId}`);
+  }
+  const slots = options.slots ?? defaultSlots;
+  if (!Number.isInteger(slots) || slots < 1 || slots > 65_536) {
+    throw new RangeError(`slots must be an integer in [1, 65536], got ${slots}`);
+  }
+  return {
+    nodeId,
+    nodeName: options.nodeName ?? `node-${nodeId}`,
+    limits: resolveLimits(options.limits),
+    disk: options.disk ?? nodeDisk(),
+    clock: options.clock ?? nodeClock(),
+    random: options.random ?? nodeRandom(),
+    listener: options.listener ?? {},
+  };
+}
+
+function openSharedWal(options: NodeOptions, settings: Settings): Promise<Wal> {
+  const { disk, clock, random, limits } = settings;
+  return openWal({
+    ...options.wal,
+    directory: `${options.dataDirectory}/wal`,
+    lock: false,
+    maxRecordBytes: limits.maxRequestBytes + requestOverheadBytes(limits),
+    maxQueuedBytes: walQueueBytes(limits),
+    disk,
+    clock,
+    random,
+    ...(options.walListener === undefined ? {} : { listener: options.walListener }),
+  });
+}
+
+/** Two groups' proposals fit, so that their own bounds refuse first. */
+function walQueueBytes(limits: NodeLimits): number {
+  return 3 * limits.maxProposalBytes;
+}
+
+function openLogFiles(options: NodeOptions, settings: Settings): LogFiles {
+  const { disk, clock, random, limits } = settings;
+  return new LogFiles({
+    directory: `${options.dataDirectory}/logs`,
+    disk,
+    clock,
+    random,
+    maxOpen: limits.openLogs,
+    segmentBytes: options.logs?.segmentBytes ?? defaultLogSegmentBytes,
+    firstSegmentBytes: options.logs?.firstSegmentBytes ?? defaultFirstLogSegmentBytes,
+  });
+}
+
+function openGroup(
+  options: NodeOptions,
+  settings: Settings,
+  wal: Wal,
+  files: LogFiles,
+  groupId: number,
+): Promise<Replica> {
+  const { disk, clock, limits, listener, nodeId } = settings;
+  return openReplica({
+    groupId,
+    nodeId,
+    directory: `${options.dataDirectory}/groups/${groupId}`,
+    wal,
+    logWriter: files,
+    limits,
+    store: options.store ?? {},
+    disk,
+    clock,
+    listener,
+    ...(options.bitcaskListener === undefined ? {} : { bitcaskListener: options.bitcaskListener }),
+  });
+}
+
+/** What the log reports about the whole directory is said in the directory's words. */
+function withDirectory(error: unknown, path: string): unknown {
+  if (!(error instanceof WalError) || error.code !== 'DISK_FULL') return error;
+  return new DataDirectoryError('FULL', `data directory '${path}': the disk is full; make space and start again`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,146 @@
+/**
+ * A group's copy on this node: its store, the state machine over it, and the command log that feeds it.
+ *
+ * It stamps proposals with log time (never falling, never behind the state), holds the barriers of the read levels, and
+ * makes the state durable at checkpoints, behind which alone the log is cut.
+ */
+import type { Bitcask } from '@shanghai/bitcask';
+import type { Clock } from '@shanghai/env';
+import type { ApplyResult } from '../apply/apply-result.js';
+import { type CommandBody, type CommandHeader, manySlots } from '../apply/command.js';
+import { encodeCommand } from '../apply/command-codec.js';
+import type { StateMachine } from '../apply/state-machine.js';
+import { decodeReadToken, encodeReadToken } from '../requests/read-token.js';
+import type { ReadContext } from '../requests/request-context.js';
+import { ServerError } from '../requests/server-error.js';
+import { type CommandLog, commandHeadroomBytes } from './command-log.js';
+
+/** Time entries are at least so far apart. */
+const timeEntryMs = 1000;
+
+/** What a proposal carries beside its body. */
+export type ProposalHeader = Partial<Omit<CommandHeader, 'logTimeMs'>>;
+
+/** One group on this node. */
+export class Replica {
+  readonly groupId: number;
+  readonly store: Bitcask;
+  readonly machine: StateMachine;
+  readonly log: CommandLog<ApplyResult>;
+  readonly #clock: Clock;
+  #stampedMs = 0;
+  #durableIndex: number;
+  #timeEntry: Promise<unknown> | undefined;
+  #timeEntryAtMs = Number.NEGATIVE_INFINITY;
+  #token: { readonly index: number; readonly bytes: Uint8Array } | undefined;
+
+  constructor(store: Bitcask, machine: StateMachine, log: CommandLog<ApplyResult>, clock: Clock) {
+    this.groupId = log.groupId;
+    this.store = store;
+    this.machine = machine;
+    this.log = log;
+    this.#clock = clock;
+    this.#durableIndex = log.status().firstIndex - 1;
+  }
+
+  /** What is durable without the log. */
+  get durableAppliedIndex(): number {
+    return this.#durableIndex;
+  }
+
+  /** Proposes a command and resolves to what applying it gave; refusals of the state machine become `ServerError`s. */
+  async propose(body: CommandBody, header: ProposalHeader = {}): Promise<Exclude<ApplyResult, { type: 'failed' }>> {
+    const logTimeMs = Math.max(this.#stampedMs, this.machine.visible.logTimeMs, this.#clock.nowMs());
+    this.#stampedMs = logTimeMs;
+    const full: CommandHeader = {
+      logTimeMs,
+      sessionId: header.sessionId ?? 0,
+      requestNumber: header.requestNumber ?? 0,
+      retry: header.retry ?? false,
+      slot: header.slot ?? manySlots,
+      epoch: header.epoch ?? 0,
+    };
+    const result = await this.log.propose(encodeCommand(full, body, commandHeadroomBytes));
+    if (result.type !== 'failed') return result;
+    throw new ServerError(result.code, result.message, { details: result.details });
+  }
+
+  /** Resolves when a read of this level may look at the state. */
+  async readBarrier(read: ReadContext): Promise<void> {
+    switch (read.level) {
+      case 'linearizable': {
+        const index = await this.log.readIndex();
+        if (index > this.machine.visible.appliedIndex) await this.#untilVisible(index);
+        return;
+      }
+      case 'session':
+        await this.#sessionBarrier(read.token);
+        return;
+      case 'stale':
+        return;
+    }
+  }
+
+  /** What a later read of level `session` must have seen: the state as it is now. */
+  token(): Uint8Array {
+    const index = this.machine.visible.appliedIndex;
+    if (this.#token?.index !== index) this.#token = { index, bytes: encodeReadToken({ groupId: this.groupId, index }) };
+    return this.#token.bytes;
+  }
+
+  /** Whether a key with this expiry should be gone by the clock although log time has not got there. */
+  isDue(expiresAtMs: number): boolean {
+    return expiresAtMs !== 0 && expiresAtMs <= this.#clock.nowMs();
+  }
+
+  /** Moves log time to the clock's with an entry of its own, at most once a second; else does nothing. */
+  async advanceTime(): Promise<void> {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#timeEntry === undefined) {
+      if (nowMs - this.#timeEntryAtMs < timeEntryMs) return;
+      this.#timeEntryAtMs = nowMs;
+      this.#timeEntry = this.propose({ kind: 'time' }).finally(() => {
+        this.#timeEntry = undefined;
+      });
+    }
+    await this.#timeEntry;
+  }
+
+  /**
+   * Makes what is applied durable and cuts the log behind it. `syncOthers` syncs what the group keeps outside its store.
+   * Resolves to the durable applied index.
+   */
+  async checkpoint(syncOthers: () => Promise<void>): Promise<number> {
+    const index = this.machine.visible.appliedIndex;
+    await Promise.all([this.store.checkpoint(), syncOthers()]);
+    this.#durableIndex = Math.max(this.#durableIndex, index);
+    await this.machine.forgetNotes(index);
+    await this.log.compact(index);
+    return this.#durableIndex;
+  }
+
+  async close(drainMs: number): Promise<void> {
+    await this.log.close(drainMs);
+    this.machine.stop();
+    await this.store.close();
+  }
+
+  async #sessionBarrier(bytes: Uint8Array | undefined): Promise<void> {
+    if (bytes === undefined) throw new ServerError('INVALID_REQUEST', "a read of level 'session' needs a token");
+    const token = decodeReadToken(bytes);
+    if (token.groupId !== this.groupId || token.index <= this.machine.visible.appliedIndex) return;
+    const { lastIndex } = this.log.status();
+    if (token.index > lastIndex) {
+      throw new ServerError('CLUSTER_ERROR', `this node has seen entry ${lastIndex}, the token names ${token.index}`);
+    }
+    await this.#untilVisible(token.index);
+  }
+
+  async #untilVisible(index: number): Promise<void> {
+    while (this.machine.visible.appliedIndex < index) {
+      const { state } = this.log.status();
+      if (state === 'failed') throw new ServerError('SERVICE_UNAVAILABLE', `group ${this.groupId} has failed`);
+      await this.machine.changes.published.wait();
+    }
+  }
+}

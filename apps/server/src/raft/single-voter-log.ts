@@ -1,0 +1,422 @@
+/**
+ * The command log of a group whose only voter is this node: what its write-ahead log has synced is committed.
+ *
+ * Records already have the form that consensus uses (docs/formats/command-log.md): every start begins a new term with a
+ * hard state and an empty entry, as a new leader does, and compaction is a record of its own.
+ *
+ * Proposals are appended as they come; the write-ahead log gathers what waits for the running sync. All entries that
+ * became durable together are applied together: the first of them to hear of it schedules the run, and by the time it
+ * starts the others have heard too.
+ *
+ *   open ─ soft failure (disk full) ─► full ─ new term begun ─► open
+ *   open | full ─ any other failure ─► failed
+ */
+import { type Clock, invariant } from '@shanghai/env';
+import { type Wal, WalError, type WalRecord } from '@shanghai/wal';
+import { ServerError } from '../requests/server-error.js';
+import type { CommandApplier, CommandLog, CommandLogStatus, CommittedEntry } from './command-log.js';
+import { commandHeadroomBytes } from './command-log.js';
+import { CommandLogError } from './command-log-error.js';
+import { CompactionMarks } from './compaction-marks.js';
+import {
+  encodeCompaction,
+  encodeEmptyEntry,
+  encodeHardState,
+  entryType,
+  recordKind,
+  writeEntryHead,
+} from './entry-codec.js';
+import { type RecoveredStream, recoveredRuns, recoverStream } from './recover-stream.js';
+
+/** What a single voter's log is made of. */
+export interface SingleVoterLogOptions<Result> {
+  readonly wal: Wal;
+  /** Also the number of its stream in the write-ahead log. */
+  readonly groupId: number;
+  readonly nodeId: number;
+  readonly applier: CommandApplier<Result>;
+  /** What the applier's state holds already: replay gives it older entries too, for stores of its own behind it. */
+  readonly applied: { readonly index: number; readonly term: number };
+  readonly limits: ProposalLimits;
+  readonly clock: Clock;
+  /** Told once, when the group cannot go on. */
+  readonly onFailed: (error: Error) => void;
+}
+
+/** Bounds on what waits. Beyond them proposals are refused with `RESOURCE_EXHAUSTED`. */
+export interface ProposalLimits {
+  readonly maxProposals: number;
+  readonly maxProposalBytes: number;
+}
+
+interface Proposal<Result> extends CommittedEntry {
+  readonly bytes: number;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: Error) => void;
+  lsn: number;
+  settled: 'pending' | 'durable' | 'failed';
+}
+
+/** Entries applied as one run, at most. */
+const maxRunEntries = 1024;
+
+/** A run ends with the entry that reaches so many bytes. */
+const maxRunBytes = 8 * 1024 * 1024;
+
+/** Replays a group's stream through the applier, begins a new term, and takes proposals from then on. */
+export async function openSingleVoterLog<Result>(options: SingleVoterLogOptions<Result>): Promise<CommandLog<Result>> {
+  const recovered = await recoverStream(options.wal, options.groupId);
+  const { applied } = options;
+  if (applied.index < recovered.compactedIndex) {
+    throw new CommandLogError(
+      'CORRUPT',
+      `the store of group ${options.groupId} ends at entry ${applied.index}, but the log begins behind ` +
+        `${recovered.compactedIndex}; restore the data directory from a backup`,
+    );
+  }
+  const log = new SingleVoterLog(options, recovered);
+  await log.start(recovered);
+  return log;
+}
+
+class SingleVoterLog<Result> implements CommandLog<Result> {
+  readonly groupId: number;
+  readonly #options: SingleVoterLogOptions<Result>;
+  readonly #entryOptions: { readonly stream: number; readonly kind: number };
+  readonly #marks = new CompactionMarks();
+  #term: number;
+  #firstIndex: number;
+  #lastIndex: number;
+  #commitIndex: number;
+  #appliedIndex: number;
+  /** Proposals not applied yet, in index order. The first `#committed` of them are committed. */
+  #pending: Proposal<Result>[] = [];
+  #committed = 0;
+  #pendingBytes = 0;
+  /** Appends that the write-ahead log has not settled. */
+  #unsettled = 0;
+  #state: CommandLogStatus['state'] = 'open';
+  #failure: Error | undefined;
+  #softFailure: Error | undefined;
+  #applying = false;
+  #termBeginning: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #idle: (() => void) | undefined;
+
+  constructor(options: SingleVoterLogOptions<Result>, recovered: RecoveredStream) {
+    this.#options = options;
+    this.groupId = options.groupId;
+    this.#entryOptions = { stream: options.groupId, kind: recordKind.entry };
+    this.#term = Math.max(recovered.term, options.applied.term);
+    this.#firstIndex = recovered.compactedIndex + 1;
+    this.#lastIndex = Math.max(recovered.lastIndex, options.applied.index);
+    this.#commitIndex = this.#lastIndex;
+    this.#appliedIndex = options.applied.index;
+  }
+
+  /** Replays and begins a term. */
+  async start(recovered: RecoveredStream): Promise<void> {
+    const { wal, applier } = this.#options;
+    for await (const run of recoveredRuns(wal, this.groupId, recovered)) {
+      await applier.apply(run);
+      const last = run.at(-1);
+      invariant(last !== undefined, 'a run has entries');
+      this.#appliedIndex = Math.max(this.#appliedIndex, last.index);
+      for (const entry of run) this.#marks.add(entry);
+    }
+    invariant(this.#appliedIndex === this.#lastIndex, `applied ${this.#appliedIndex} of ${this.#lastIndex} entries`);
+    const releasable = recovered.lsns[recovered.compactedIndex - recovered.firstIndex];
+    if (releasable !== undefined) wal.release(this.groupId, releasable);
+    // Where the state is ahead of the log (records acknowledged without a sync were lost) the log goes on behind it.
+    const ahead = this.#appliedIndex > recovered.lastIndex;
+    await this.#beginTerm(ahead);
+    await this.#untilApplied();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  propose(buffer: Uint8Array): Promise<Result> {
+    const refusal = this.#refusal(buffer.length);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const index = ++this.#lastIndex;
+    const term = this.#term;
+    writeEntryHead(buffer, entryType.normal, index, term);
+    return new Promise<Result>((resolve, reject) => {
+      const command = buffer.subarray(commandHeadroomBytes);
+      const proposal: Proposal<Result> = {
+        index,
+        term,
+        command,
+        bytes: buffer.length,
+        resolve,
+        reject,
+        lsn: 0,
+        settled: 'pending',
+      };
+      this.#track(proposal, this.#options.wal.append(buffer, this.#entryOptions));
+    });
+  }
+
+  readIndex(): Promise<number> {
+    // The only voter needs nobody to confirm that it leads. Whatever was acknowledged is applied.
+    if (this.#failure !== undefined) return Promise.reject(this.#unavailable());
+    return Promise.resolve(this.#appliedIndex);
+  }
+
+  async compact(index: number): Promise<void> {
+    invariant(index <= this.#appliedIndex, `entry ${index} is not applied (${this.#appliedIndex} is)`);
+    if (this.#state !== 'open') return;
+    const mark = this.#marks.take(index);
+    if (mark === undefined || mark.index < this.#firstIndex) return;
+    const stream = this.groupId;
+    const { wal, nodeId } = this.#options;
+    await wal.appendBatch([
+      { stream, kind: recordKind.hardState, payload: encodeHardState(this.#commitIndex, this.#term, nodeId) },
+      { stream, kind: recordKind.compaction, payload: encodeCompaction(mark.index, mark.term) },
+    ]);
+    wal.release(stream, mark.lsn);
+    this.#firstIndex = mark.index + 1;
+  }
+
+  status(): CommandLogStatus {
+    return {
+      role: 'leader',
+      leaderNodeId: this.#options.nodeId,
+      term: this.#term,
+      firstIndex: this.#firstIndex,
+      lastIndex: this.#lastIndex,
+      commitIndex: this.#commitIndex,
+      appliedIndex: this.#appliedIndex,
+      proposalsInFlight: this.#pending.length,
+      state: this.#state,
+    };
+  }
+
+  close(drainMs: number): Promise<void> {
+    this.#closing ??= this.#close(drainMs);
+    return this.#closing;
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    if (this.#state !== 'failed') this.#state = 'closed';
+    if (this.#isIdle()) return;
+    const timer = this.#options.clock.setTimer(drainMs, () => {
+      this.#rejectPending(new Error(`${this.#pending.length} writes did not end within ${drainMs} ms`));
+      this.#idle?.();
+    });
+    await this.#untilApplied();
+    timer.cancel();
+  }
+
+  #refusal(bytes: number): ServerError | undefined {
+    if (this.#state !== 'open') return this.#refusalByState();
+    const { maxProposals, maxProposalBytes } = this.#options.limits;
+    if (this.#pending.length < maxProposals && this.#pendingBytes + bytes <= maxProposalBytes) return undefined;
+    return new ServerError(
+      'RESOURCE_EXHAUSTED',
+      `${this.#pending.length} writes with ${this.#pendingBytes} bytes are in flight (at most ${maxProposals} and ` +
+        `${maxProposalBytes}); nothing was done, send fewer at once`,
+    );
+  }
+
+  #refusalByState(): ServerError {
+    if (this.#state !== 'full') return this.#unavailable();
+    this.#tryAgain();
+    return new ServerError('STORAGE_FULL', 'the disk is full; nothing was done, try again when there is space', {
+      cause: this.#softFailure,
+    });
+  }
+
+  #unavailable(): ServerError {
+    const why = this.#failure === undefined ? 'it is closing' : `its log failed: ${this.#failure.message}`;
+    return new ServerError('SERVICE_UNAVAILABLE', `group ${this.groupId} takes no requests: ${why}`, {
+      cause: this.#failure,
+    });
+  }
+
+  #track(proposal: Proposal<Result>, append: Promise<number>): void {
+    this.#pending.push(proposal);
+    this.#pendingBytes += proposal.bytes;
+    this.#unsettled++;
+    append.then(
+      (lsn) => this.#onDurable(proposal, lsn),
+      (error: unknown) => this.#onAppendFailed(proposal, error),
+    );
+  }
+
+  #onDurable(proposal: Proposal<Result>, lsn: number): void {
+    this.#unsettled--;
+    proposal.lsn = lsn;
+    proposal.settled = 'durable';
+    let next = this.#pending[this.#committed];
+    while (next?.settled === 'durable') {
+      this.#commitIndex = next.index;
+      this.#committed++;
+      next = this.#pending[this.#committed];
+    }
+    this.#settle();
+  }
+
+  #onAppendFailed(proposal: Proposal<Result>, error: unknown): void {
+    this.#unsettled--;
+    proposal.settled = 'failed';
+    const soft = error instanceof WalError && (error.code === 'DISK_FULL' || error.code === 'QUEUE_FULL');
+    if (!soft) this.#fail(error instanceof Error ? error : new Error(String(error)));
+    else {
+      this.#softFailure = error;
+      if (this.#state === 'open') this.#state = 'full';
+    }
+    this.#settle();
+  }
+
+  /** Goes on with whatever the last settled append made possible. */
+  #settle(): void {
+    if (this.#unsettled === 0 && this.#softFailure !== undefined && this.#failure === undefined) this.#dropHole();
+    if (this.#committed > 0 && !this.#applying) {
+      this.#applying = true;
+      queueMicrotask(() => void this.#applyCommitted());
+    }
+    this.#wakeIfIdle();
+  }
+
+  /** Nothing behind the hole counts (recover-stream.ts), so it can be refused as not done. */
+  #dropHole(): void {
+    const hole = this.#pending.findIndex((proposal) => proposal.settled === 'failed');
+    if (hole === -1) return;
+    const dropped = this.#pending.splice(hole);
+    this.#lastIndex = (dropped[0] as Proposal<Result>).index - 1;
+    for (const proposal of dropped) {
+      this.#pendingBytes -= proposal.bytes;
+      proposal.reject(
+        new ServerError('STORAGE_FULL', 'the disk is full; nothing was done, try again when there is space', {
+          cause: this.#softFailure,
+        }),
+      );
+    }
+  }
+
+  async #applyCommitted(): Promise<void> {
+    try {
+      while (this.#committed > 0 && this.#failure === undefined) await this.#applyRun();
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+    }
+    this.#applying = false;
+    this.#wakeIfIdle();
+  }
+
+  async #applyRun(): Promise<void> {
+    const run = this.#nextRun();
+    const results = await this.#options.applier.apply(run);
+    invariant(results.length === run.length, `${results.length} results for ${run.length} entries`);
+    if (this.#failure !== undefined) return;
+    this.#pending.splice(0, run.length);
+    this.#committed -= run.length;
+    const last = run.at(-1) as Proposal<Result>;
+    this.#appliedIndex = last.index;
+    this.#marks.add(last);
+    for (const [i, proposal] of run.entries()) {
+      this.#pendingBytes -= proposal.bytes;
+      proposal.resolve(results[i] as Result);
+    }
+  }
+
+  #nextRun(): Proposal<Result>[] {
+    let count = 0;
+    let bytes = 0;
+    while (count < this.#committed && count < maxRunEntries && bytes < maxRunBytes) {
+      bytes += (this.#pending[count] as Proposal<Result>).bytes;
+      count++;
+    }
+    return this.#pending.slice(0, count);
+  }
+
+  #tryAgain(): void {
+    if (this.#unsettled > 0 || this.#termBeginning !== undefined) return;
+    this.#termBeginning = this.#beginTerm(false)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#termBeginning = undefined;
+      });
+  }
+
+  /** As a leader does: a new term, recorded, and an empty entry that commits what came before. */
+  async #beginTerm(behindState: boolean): Promise<void> {
+    const term = this.#term + 1;
+    const index = this.#lastIndex + 1;
+    const stream = this.groupId;
+    const { wal, nodeId, applied } = this.#options;
+    const records: WalRecord[] = [
+      { stream, kind: recordKind.hardState, payload: encodeHardState(this.#commitIndex, term, nodeId) },
+      { stream, kind: recordKind.entry, payload: encodeEmptyEntry(index, term) },
+    ];
+    if (behindState) {
+      const payload = encodeCompaction(this.#appliedIndex, applied.term);
+      records.splice(1, 0, { stream, kind: recordKind.compaction, payload });
+    }
+    let first: number;
+    try {
+      first = await wal.appendBatch(records);
+    } catch (error) {
+      if (this.#state === 'open') this.#fail(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    }
+    this.#term = term;
+    this.#lastIndex = index;
+    this.#softFailure = undefined;
+    if (this.#state === 'full') this.#state = 'open';
+    if (behindState) this.#firstIndex = index;
+    const nothing = () => undefined;
+    const empty: Proposal<Result> = {
+      index,
+      term,
+      command: undefined,
+      bytes: 0,
+      resolve: nothing,
+      reject: nothing,
+      lsn: 0,
+      settled: 'pending',
+    };
+    this.#track(empty, Promise.resolve(first + records.length - 1));
+  }
+
+  #fail(error: Error): void {
+    if (this.#failure !== undefined) return;
+    this.#state = 'failed';
+    this.#rejectPending(error);
+    this.#options.onFailed(error);
+  }
+
+  #rejectPending(error: Error): void {
+    this.#failure ??= error;
+    const lost = this.#pending;
+    this.#pending = [];
+    this.#committed = 0;
+    this.#pendingBytes = 0;
+    for (const proposal of lost) {
+      proposal.reject(
+        new ServerError(
+          'OUTCOME_UNKNOWN',
+          `the log of group ${this.groupId} ended while the write was in flight: ${error.message}`,
+          { cause: error },
+        ),
+      );
+    }
+  }
+
+  #isIdle(): boolean {
+    return this.#pending.length === 0 && !this.#applying && this.#unsettled === 0;
+  }
+
+  #wakeIfIdle(): void {
+    if (this.#idle === undefined || !this.#isIdle()) return;
+    this.#idle();
+    this.#idle = undefined;
+  }
+
+  #untilApplied(): Promise<void> {
+    if (this.#isIdle()) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#idle = resolve;
+    });
+  }
+}

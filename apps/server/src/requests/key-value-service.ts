@@ -1,0 +1,155 @@
+import { invariant } from '@shanghai/env';
+import { manySlots } from '../apply/command.js';
+import { dataKey } from '../apply/state-keys.js';
+import { decodeStoredValue } from '../apply/stored-value.js';
+import type { NodeLimits } from '../limits.js';
+import type { Replica } from '../raft/replica.js';
+import type { SlotRouter } from '../routing/slot-router.js';
+import type { Gate } from './gate.js';
+import type {
+  KeyValueRequests,
+  OperationOutcome,
+  RangePage,
+  RangeRequest,
+  StoredPair,
+  WatchPage,
+  WatchRequest,
+  WriteRequest,
+} from './key-value-requests.js';
+import { rangePages } from './range-pages.js';
+import { checkCount, checkKey, checkKeyspace, checkRange, checkSession, checkWrite } from './request-checks.js';
+import type { Answered, ReadContext, RequestContext, WriteContext } from './request-context.js';
+import { watchPages } from './watch-pages.js';
+
+/** A session's life beyond its last request where the caller names none. */
+const defaultSessionTtlMs = 3_600_000;
+
+/** The longest life of a session: a week. */
+const maxSessionTtlMs = 7 * 24 * 3_600_000;
+
+/** What the key-value plane stands on. */
+export interface KeyValueServiceParts {
+  readonly system: Replica;
+  readonly router: SlotRouter;
+  readonly limits: NodeLimits;
+  readonly gate: Gate;
+  /** The group that answers requests without a key. */
+  readonly firstGroup: Replica;
+}
+
+/** The key-value plane over this node's replicas. */
+export class KeyValueService implements KeyValueRequests {
+  readonly #parts: KeyValueServiceParts;
+  readonly #keyspacesBeingMade = new Map<string, Promise<void>>();
+
+  constructor(parts: KeyValueServiceParts) {
+    this.#parts = parts;
+  }
+
+  async openSession(
+    ttlMs: number,
+    context: RequestContext,
+  ): Promise<Answered<{ readonly sessionId: number; readonly ttlMs: number }>> {
+    this.#parts.gate.enter(context);
+    checkCount('session time to live', ttlMs, 0);
+    const replica = this.#parts.firstGroup;
+    const wanted = ttlMs === 0 ? defaultSessionTtlMs : Math.min(ttlMs, maxSessionTtlMs);
+    const result = await replica.propose({ kind: 'openSession', ttlMs: wanted });
+    invariant(result.type === 'session', `opening a session gave '${result.type}'`);
+    return answered(replica, { sessionId: result.sessionId, ttlMs: result.ttlMs });
+  }
+
+  async get(key: Uint8Array, read: ReadContext, context: RequestContext): Promise<Answered<StoredPair | undefined>> {
+    const { gate, limits, router } = this.#parts;
+    gate.enter(context);
+    checkKey(key, limits);
+    const { replica } = router.ofKey(key, read.routed);
+    await replica.readBarrier(read);
+    const keyspaceId = this.#keyspaceId(read.keyspace);
+    if (keyspaceId === undefined) return answered(replica, undefined);
+    let entry = await replica.store.getEntry(dataKey(keyspaceId, key), horizon(replica));
+    if (entry !== undefined && replica.isDue(entry.expiresAtMs)) {
+      await replica.advanceTime();
+      if (entry.expiresAtMs <= replica.machine.visible.logTimeMs) entry = undefined;
+    }
+    if (entry === undefined) return answered(replica, undefined);
+    const { revision, value } = decodeStoredValue(entry.value);
+    return answered(replica, { key, value, revision, expiresAtMs: entry.expiresAtMs });
+  }
+
+  async *range(request: RangeRequest, read: ReadContext, context: RequestContext): AsyncGenerator<Answered<RangePage>> {
+    const { gate, limits, firstGroup: replica } = this.#parts;
+    gate.enter(context);
+    checkRange(request);
+    const keyspaceId = () => this.#keyspaceId(read.keyspace);
+    yield* rangePages({ replica, keyspaceId, request, read, limits }, context);
+  }
+
+  async write(
+    request: WriteRequest,
+    write: WriteContext,
+    context: RequestContext,
+  ): Promise<Answered<readonly OperationOutcome[]>> {
+    const { gate, limits, router } = this.#parts;
+    gate.enter(context);
+    checkWrite(request, limits);
+    if (write.session !== undefined) checkSession(write.session);
+    const { operations, conditions = [], kind } = request;
+    const only = operations.length === 1 && conditions.length === 0 ? operations[0] : undefined;
+    const { replica, slot, epoch } =
+      only === undefined
+        ? router.ofKeys(
+            [...operations, ...conditions].map(({ key }) => key),
+            write.routed,
+          )
+        : router.ofKey(only.key, write.routed);
+    const keyspaceId = this.#keyspaceId(write.keyspace) ?? (await this.#makeKeyspace(write.keyspace));
+    const { sessionId, requestNumber, retry } = write.session ?? noSession;
+    const result = await replica.propose(
+      { kind, keyspaceId, conditions, operations },
+      { sessionId, requestNumber, retry, slot: only === undefined ? manySlots : slot, epoch },
+    );
+    invariant(result.type === 'outcomes', `a write gave '${result.type}'`);
+    return answered(replica, result.outcomes);
+  }
+
+  async *watch(request: WatchRequest, context: RequestContext): AsyncGenerator<WatchPage> {
+    const { gate, limits, firstGroup: replica } = this.#parts;
+    gate.enter(context);
+    checkRange(request);
+    const keyspaceId = () => this.#keyspaceId(request.keyspace);
+    yield* gate.untilClosed(context.signal, (signal) => watchPages({ replica, keyspaceId, request, limits }, signal));
+  }
+
+  #keyspaceId(keyspace: string): number | undefined {
+    return keyspace === '' ? 0 : this.#parts.system.machine.catalogue.keyspaceId(keyspace);
+  }
+
+  /** The first write to a keyspace makes it. Those that come meanwhile wait for the same proposal. */
+  async #makeKeyspace(keyspace: string): Promise<number> {
+    checkKeyspace(keyspace);
+    const { system } = this.#parts;
+    let making = this.#keyspacesBeingMade.get(keyspace);
+    if (making === undefined) {
+      making = system
+        .propose({ kind: 'catalogue', change: { type: 'createKeyspace', name: keyspace } })
+        .then(() => undefined)
+        .finally(() => this.#keyspacesBeingMade.delete(keyspace));
+      this.#keyspacesBeingMade.set(keyspace, making);
+    }
+    await making;
+    const id = this.#keyspaceId(keyspace);
+    invariant(id !== undefined, `keyspace '${keyspace}' was made and is not there`);
+    return id;
+  }
+}
+
+const noSession = { sessionId: 0, requestNumber: 0, retry: false };
+
+function answered<T>(replica: Replica, value: T): Answered<T> {
+  return { value, token: replica.token(), staleMs: 0 };
+}
+
+function horizon(replica: Replica): { readonly horizonMs: number } {
+  return { horizonMs: replica.machine.visible.logTimeMs };
+}

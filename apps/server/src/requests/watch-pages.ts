@@ -1,0 +1,95 @@
+/**
+ * Committed changes as pages, each gathered when the consumer asks. Nothing is queued for a watcher: it is a position in
+ * the group's ring of changes, and one that falls behind the oldest change kept is told `OUT_OF_RANGE`.
+ */
+import type { Change } from '../apply/change-ring.js';
+import type { NodeLimits } from '../limits.js';
+import type { Replica } from '../raft/replica.js';
+import type { WatchEvent, WatchPage, WatchRequest } from './key-value-requests.js';
+import { ServerError } from './server-error.js';
+import { decodeWatchPosition, encodeWatchPosition } from './watch-position.js';
+
+/** Changes looked at for one page. */
+const pageChanges = 1024;
+
+const noBytes = new Uint8Array(0);
+
+/** What a watch needs. */
+export interface WatchedRange {
+  readonly replica: Replica;
+  /** Asked for every page: the keyspace may be made while it is watched. */
+  readonly keyspaceId: () => number | undefined;
+  readonly request: WatchRequest;
+  readonly limits: NodeLimits;
+}
+
+/** The pages of a watch, until the signal aborts. The first page is a mark of where it begins. */
+export async function* watchPages(watch: WatchedRange, signal: AbortSignal): AsyncGenerator<WatchPage> {
+  const { replica, request } = watch;
+  const ring = replica.machine.changes;
+  let revision = startRevision(replica, request.position);
+  let marked = revision;
+  yield { events: [], position: position(replica, revision) };
+  while (!signal.aborted) {
+    if (revision < ring.forgottenRevision) throw outOfRange(replica, revision);
+    const page = gather(watch, revision);
+    revision = page.revision;
+    if (page.events.length > 0 || revision - marked >= pageChanges) {
+      marked = revision;
+      yield { events: page.events, position: position(replica, revision) };
+    } else if (revision === ring.revision) await ring.published.wait(signal);
+  }
+}
+
+function startRevision(replica: Replica, bytes: Uint8Array | undefined): number {
+  const ring = replica.machine.changes;
+  if (bytes === undefined || bytes.length === 0) return ring.revision;
+  const own = decodeWatchPosition(bytes).find(({ groupId }) => groupId === replica.groupId);
+  if (own === undefined || own.revision > ring.revision) throw outOfRange(replica, own?.revision);
+  return own.revision;
+}
+
+function gather(watch: WatchedRange, revision: number): { events: WatchEvent[]; revision: number } {
+  const { request, limits } = watch;
+  const ring = watch.replica.machine.changes;
+  const end = ring.revision;
+  const changes = ring.after(revision, pageChanges);
+  const keyspaceId = watch.keyspaceId();
+  const events: WatchEvent[] = [];
+  let bytes = 0;
+  let reached = revision;
+  for (const change of changes) {
+    if (change.keyspaceId === keyspaceId && contains(request, change.key)) {
+      const value = request.keysOnly === true ? noBytes : change.value;
+      bytes += change.key.length + value.length;
+      if (events.length > 0 && bytes > limits.pageBytes) return { events, revision: reached };
+      events.push(eventOf(change, value));
+    }
+    reached = change.revision;
+  }
+  return { events, revision: changes.length < pageChanges ? end : reached };
+}
+
+function eventOf(change: Change, value: Uint8Array): WatchEvent {
+  const { type, key, revision, expiresAtMs } = change;
+  return { type, key, value, revision, expiresAtMs };
+}
+
+function contains({ start = noBytes, end = noBytes }: WatchRequest, key: Uint8Array): boolean {
+  return Buffer.compare(key, start) >= 0 && (end.length === 0 || Buffer.compare(key, end) < 0);
+}
+
+function position(replica: Replica, revision: number): Uint8Array {
+  return encodeWatchPosition([{ groupId: replica.groupId, revision }]);
+}
+
+function outOfRange(replica: Replica, revision: number | undefined): ServerError {
+  const { forgottenRevision } = replica.machine.changes;
+  const first = Buffer.from(position(replica, forgottenRevision)).toString('base64');
+  const asked = revision === undefined ? 'of another group' : `${revision}`;
+  return new ServerError(
+    'OUT_OF_RANGE',
+    `changes after revision ${asked} are not kept; the first position kept is revision ${forgottenRevision}`,
+    { details: { firstPosition: first, firstRevision: forgottenRevision } },
+  );
+}
