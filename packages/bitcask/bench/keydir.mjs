@@ -44,7 +44,10 @@ function cpuMs() {
   return (user + system) / 1000;
 }
 
-function measure(name, count, operation) {
+// `chunkCount` says how many allocations there are; the longest block with a new one is printed apart.
+function measure(name, count, operation, chunkCount = () => 0) {
+  let chunks = chunkCount();
+  let longestGrowthMs = 0;
   let longestMs = 0;
   let longestCpuMs = 0;
   const startMs = performance.now();
@@ -57,12 +60,15 @@ function measure(name, count, operation) {
     const nowCpuMs = cpuMs();
     longestMs = Math.max(longestMs, nowMs - lastMs);
     longestCpuMs = Math.max(longestCpuMs, nowCpuMs - lastCpuMs);
+    if (chunkCount() !== chunks) longestGrowthMs = Math.max(longestGrowthMs, nowMs - lastMs);
+    chunks = chunkCount();
     lastMs = nowMs;
     lastCpuMs = nowCpuMs;
   }
   const ns = (((lastMs - startMs) * 1e6) / count).toFixed(0);
   const pause = `${longestMs.toFixed(2)} ms, processor ${longestCpuMs.toFixed(2)} ms`;
-  console.log(`${name.padEnd(28)} ${ns.padStart(6)} ns/op   longest block of 64: ${pause}`);
+  const growth = longestGrowthMs > 0 ? `, with a new chunk ${longestGrowthMs.toFixed(2)} ms` : '';
+  console.log(`${name.padEnd(28)} ${ns.padStart(6)} ns/op   longest block of 64: ${pause}${growth}`);
 }
 
 function residentBytes() {
@@ -73,13 +79,14 @@ function residentBytes() {
 function load(name, makeKey) {
   const before = residentBytes();
   const keydir = createKeydir(options);
-  measure(name, keys, (i) => {
+  const insert = (i) => {
     makeKey(i);
     position.offset = i & 0x7fffffff;
     position.fileId = 1 + (i >>> 20);
     position.sequence = i + 1;
     keydir.set(key, position);
-  });
+  };
+  measure(name, keys, insert, () => keydir.tree.pool.chunkCount);
   const accounted = keydir.bytes / keys;
   const resident = (residentBytes() - before) / keys;
   console.log(`  ${accounted.toFixed(1)} B/key accounted, ${resident.toFixed(1)} B/key resident (key ${KEY_BYTES} B)`);
@@ -97,6 +104,23 @@ function scan(keydir) {
   });
 }
 
+// The engine compiles everything first, so that a pause below is one of the data structure.
+function warmUp() {
+  const keydir = createKeydir(options);
+  for (const makeKey of [sequentialKey, randomKey]) {
+    for (let n = 0; n < 100_000; n += 1) {
+      makeKey(n);
+      keydir.set(key, position);
+      keydir.get(key, out);
+    }
+    for (let n = 0; n < 100_000; n += 1) {
+      makeKey(n);
+      keydir.delete(key);
+    }
+  }
+}
+
+warmUp();
 console.log(`${keys} keys, node ${process.version}, ${JSON.stringify(options)}`);
 {
   const sequential = load('insert ascending', sequentialKey);

@@ -39,6 +39,7 @@ export interface PageTarget {
   readonly leftmost: number;
 }
 
+/** One run at a time: `begin`, take and push, look, `write`. The scratch memory is reused. */
 export class EntryRun {
   readonly #pageBytes: number;
   readonly #longKeys: LongKeys;

@@ -18,6 +18,7 @@ import type { TreePath } from './tree-path.js';
 const OBJECT_BYTES = 112;
 const NO_KEY = new Uint8Array(0);
 
+/** The tree's state and the way down. What changes it is in `tree-insert.ts` and `tree-remove.ts`. */
 export class KeyTree {
   readonly pool: PagePool;
   readonly longKeys: LongKeys = new SideTable((key) => key.length + OBJECT_BYTES);

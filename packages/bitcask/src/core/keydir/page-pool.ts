@@ -27,6 +27,7 @@ const ALIGNMENT_BYTES = 4096 - 16;
 /** How far into a page `touch` reads: as far as the directory of a usual leaf goes. */
 const TOUCHED_BYTES = 512;
 
+/** The pages of one tree. */
 export class PagePool {
   readonly pageBytes: number;
   readonly #pageShift: number;

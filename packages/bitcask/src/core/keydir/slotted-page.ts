@@ -23,9 +23,12 @@ import type { Chunk } from './page-pool.js';
 import { POSITION_BYTES } from './position-codec.js';
 import type { SideTable } from './side-table.js';
 
+/** Whole keys that are too long for pages, by id. */
 export type LongKeys = SideTable<Uint8Array>;
 
+/** Bytes before a page's prefix. */
 export const HEADER_BYTES = 16;
+/** Head and record offset of one entry. */
 export const DIRECTORY_ENTRY_BYTES = 6;
 /** Longest prefix a page keeps; a longer common one is cut to this. */
 export const MAX_PREFIX_BYTES = 255;
@@ -47,14 +50,17 @@ export function longKeyThreshold(pageBytes: number): number {
   return pageBytes >>> 3;
 }
 
+/** Entries of the page. */
 export function entryCount(chunk: Chunk, base: number): number {
   return chunk.view.getUint16(base, true);
 }
 
+/** Height above the leaves, which have 0. */
 export function pageLevel(chunk: Chunk, base: number): number {
   return chunk.view.getUint8(base + 6);
 }
 
+/** Bytes of the page's prefix, in [0, MAX_PREFIX_BYTES]. */
 export function prefixBytes(chunk: Chunk, base: number): number {
   return chunk.view.getUint8(base + 7);
 }
@@ -97,6 +103,7 @@ export function childAt(chunk: Chunk, base: number, index: number): number {
   return chunk.view.getUint32(index < 0 ? base + 8 : payloadAt(chunk, base, index), true);
 }
 
+/** Sets what `childAt` reads. */
 export function setChildAt(chunk: Chunk, base: number, index: number, child: number): void {
   chunk.view.setUint32(index < 0 ? base + 8 : payloadAt(chunk, base, index), child, true);
 }
