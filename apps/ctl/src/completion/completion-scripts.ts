@@ -80,12 +80,14 @@ function fishScript(tree: CommandNode): string {
     for (const child of node.children) {
       lines.push(`complete -c shanghaictl -f ${condition} -a ${child.path.at(-1)} -d ${quote(child.description)}`);
     }
-    for (const option of node.options) lines.push(`complete -c shanghaictl ${condition}${fishOption(option)}`);
+    // The program's own options hold behind every command.
+    const where = node.path.length === 0 ? '' : ` ${condition}`;
+    for (const option of node.options) lines.push(`complete -c shanghaictl${where}${fishOption(option)}`);
   }
   return `${lines.join('\n')}\n`;
 }
 
-/** The program's own options hold everywhere, its commands only where none was given yet. */
+/** A command is offered where its family was given and none of its siblings. */
 function fishCondition({ path, children }: CommandNode): string {
   if (path.length === 0) return `-n '__fish_use_subcommand'`;
   const seen = path.map((name) => `__fish_seen_subcommand_from ${name}`).join('; and ');
