@@ -5,6 +5,7 @@
  */
 import { errorTable } from '@shanghai/proto';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { isLoopbackHost } from '../../config/loopback-host.js';
 import type { RequestRecorder } from '../../observability/request-metrics.js';
 import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
@@ -15,7 +16,7 @@ import type { HttpRequest, HttpRoute } from './http-route.js';
 import { checkedBody, parseJsonBody } from './json-body.js';
 import { openApiDocument } from './openapi.js';
 import { parseQuery } from './query-parameters.js';
-import { allOriginHeaders, checkContentType, checkHost, isLoopback, preflightHeaders } from './request-guards.js';
+import { allOriginHeaders, checkContentType, checkHost, preflightHeaders } from './request-guards.js';
 import { routes } from './routes.js';
 
 /** An HTTP listener that answers. */
@@ -75,7 +76,7 @@ export function createHttpApp(services: ApiServices, host: string): FastifyInsta
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onRequest', async (request, reply) => {
     contextOf(request, reply);
-    if (isLoopback(host)) checkHost(request.headers.host);
+    if (isLoopbackHost(host)) checkHost(request.headers.host);
   });
   app.setErrorHandler((error, request, reply) => fail(error, request, reply));
   app.setNotFoundHandler((request, reply) => fail(unmatchedError(request), request, reply));

@@ -7,11 +7,6 @@ import { ServerError } from '../../requests/server-error.js';
 
 const loopbackName = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i;
 
-/** Whether a bind address can be reached from this machine only. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
-}
-
 /** On a loopback listener the `Host` header must be a loopback name. */
 export function checkHost(header: string | undefined): void {
   if (header !== undefined && loopbackName.test(header)) return;

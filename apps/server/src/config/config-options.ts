@@ -1,0 +1,241 @@
+/** Every option of the server. Flags, environment, file, help and the document are all made from this table. */
+import { logLevels } from '@shanghai/telemetry';
+import type { z } from 'zod';
+import {
+  booleanOption,
+  bytesOption,
+  type ConfigOption,
+  choiceOption,
+  integerOption,
+  numberOption,
+  optionalTextOption,
+  textOption,
+} from './config-option.js';
+
+const kib = 1024;
+const mib = 1024 * kib;
+const gib = 1024 * mib;
+const hourMs = 3_600_000;
+
+const node = {
+  dataDir: textOption({
+    default: './shanghai-data',
+    group: 'Node',
+    description: 'Where everything is stored; made if missing. One process at a time.',
+  }),
+  nodeId: integerOption(1, 2 ** 32 - 1, {
+    default: 1,
+    group: 'Node',
+    description: 'The number of this node. Fixed for a data directory at its first start.',
+  }),
+  nodeName: optionalTextOption({ default: '', group: 'Node', description: 'A name for people. Empty: node-<id>.' }),
+  slots: integerOption(1, 65_536, {
+    default: 1_024,
+    group: 'Node',
+    description: 'Hash slots of a new cluster. Fixed at its first start.',
+  }),
+  breakLock: booleanOption({
+    default: false,
+    group: 'Node',
+    description: 'Take over a data directory that another host left locked. Only when that host is surely down.',
+  }),
+  drainMs: integerOption(0, 600_000, {
+    default: 10_000,
+    group: 'Node',
+    description: 'How long requests in flight may take when the process is told to stop.',
+  }),
+};
+
+const listeners = {
+  host: textOption({ default: '127.0.0.1', group: 'Listeners', description: 'The address all listeners bind.' }),
+  httpPort: integerOption(0, 65_535, { default: 8080, group: 'Listeners', description: 'HTTP; 0 = any free port.' }),
+  grpcPort: integerOption(0, 65_535, { default: 9090, group: 'Listeners', description: 'gRPC; 0 = any free port.' }),
+  peerPort: integerOption(0, 65_535, {
+    default: 9190,
+    group: 'Listeners',
+    description: 'Reserved for the other nodes of a cluster; not bound by this version.',
+  }),
+  insecure: booleanOption({
+    default: false,
+    group: 'Listeners',
+    description: 'Allow a host that is not loopback although nothing is encrypted and nobody authenticated.',
+  }),
+};
+
+const logging = {
+  logLevel: choiceOption(logLevels, {
+    default: 'info',
+    group: 'Logging',
+    description: 'Least level written. debug writes a line for every request that fails.',
+  }),
+  logFormat: choiceOption(['json', 'pretty'], {
+    default: 'json',
+    group: 'Logging',
+    description: 'json for collectors, pretty for eyes.',
+  }),
+};
+
+const durability = {
+  durability: choiceOption(['always', 'interval', 'never'], {
+    default: 'always',
+    group: 'Durability',
+    description:
+      'always: a write is answered after the sync that covers it. The others answer before, and a power failure may lose the last answered writes; only for a node alone.',
+  }),
+  syncIntervalMs: integerOption(1, 60_000, {
+    default: 100,
+    group: 'Durability',
+    description: 'Durability interval only: how often the log is synced.',
+  }),
+  checkpointIntervalMs: integerOption(100, hourMs, {
+    default: 30_000,
+    group: 'Durability',
+    description: 'State is made durable at least so often while it changes. Raising it makes restarts longer.',
+  }),
+  checkpointBytes: bytesOption(64 * kib, 16 * gib, {
+    default: 64 * mib,
+    group: 'Durability',
+    description: '… and whenever so many bytes were written.',
+  }),
+};
+
+const storage = {
+  walSegmentBytes: bytesOption(64 * kib, gib, {
+    default: 64 * mib,
+    group: 'Storage',
+    description:
+      'Size to which files of the write-ahead log grow. Larger ones hold more dead records, smaller ones cost files.',
+  }),
+  storeSegmentBytes: bytesOption(4 * kib, 2 * gib - 1, {
+    default: 100 * mib,
+    group: 'Storage',
+    description: 'Size of the data files of keys and values.',
+  }),
+  logSegmentBytes: bytesOption(64 * kib, gib, {
+    default: 64 * mib,
+    group: 'Storage',
+    description: 'Size to which files of named logs grow; retention removes whole files.',
+  }),
+  maxOpenFiles: integerOption(4, 65_536, {
+    default: 256,
+    group: 'Storage',
+    description: 'Data files held open for reading.',
+  }),
+  cacheBytes: bytesOption(0, 64 * gib, {
+    default: 64 * mib,
+    group: 'Storage',
+    description: 'Values kept in memory after a read; 0 = none.',
+  }),
+  cacheTtlMs: integerOption(1, 24 * hourMs, {
+    default: 300_000,
+    group: 'Storage',
+    description: 'How long a value is kept there.',
+  }),
+  compression: choiceOption(['none', 'lz4', 'gzip'], {
+    default: 'none',
+    group: 'Storage',
+    description: 'How values are compressed on disk where that saves at least a tenth.',
+  }),
+  compressionLevel: integerOption(1, 9, {
+    default: 1,
+    group: 'Storage',
+    description: 'gzip only: higher saves more and costs more.',
+  }),
+  compressionMinBytes: bytesOption(1, 16 * mib, {
+    default: kib,
+    group: 'Storage',
+    description: 'Smaller values are stored as they are.',
+  }),
+};
+
+const merging = {
+  merge: booleanOption({ default: true, group: 'Merging', description: 'Merge dead records away in the background.' }),
+  mergeStaleRatio: numberOption(0.01, 1, {
+    default: 0.3,
+    group: 'Merging',
+    description: 'A file is worth merging when this share of its bytes is dead.',
+  }),
+  mergeMinSegments: integerOption(1, 10_000, {
+    default: 3,
+    group: 'Merging',
+    description: 'A merge begins when so many files are worth it.',
+  }),
+  mergeBytesPerSecond: bytesOption(0, 16 * gib, {
+    default: 50 * mib,
+    group: 'Merging',
+    description: 'Read and written bytes a second; 0 = unlimited.',
+  }),
+  mergeFromHour: integerOption(0, 23, {
+    default: 0,
+    group: 'Merging',
+    description: 'Hour of the UTC day from which merges may run.',
+  }),
+  mergeToHour: integerOption(0, 24, {
+    default: 24,
+    group: 'Merging',
+    description: 'Hour until which they may run; 0 to 24 = always, from above to = over midnight.',
+  }),
+};
+
+const limits = {
+  maxValueBytes: bytesOption(1, 512 * mib, {
+    default: 16 * mib,
+    group: 'Limits',
+    description: 'Largest value. A setting of the cluster: fixed at its first start.',
+  }),
+  maxRequestBytes: bytesOption(1, 512 * mib, {
+    default: 20 * mib,
+    group: 'Limits',
+    description: 'Keys and values of one request. At least max-value-bytes.',
+  }),
+  maxOperations: integerOption(1, 100_000, {
+    default: 10_000,
+    group: 'Limits',
+    description: 'Operations of a batch, records of an append.',
+  }),
+  maxMessageBytes: bytesOption(kib, gib, {
+    default: 24 * mib,
+    group: 'Limits',
+    description: 'Largest gRPC message. At least max-request-bytes and its framing.',
+  }),
+  maxInFlightBytes: bytesOption(kib, 16 * gib, {
+    default: 64 * mib,
+    group: 'Limits',
+    description: 'Bytes of writes that are not answered yet, of a group and of a pipeline. At least max-message-bytes.',
+  }),
+  maxInFlightWrites: integerOption(1, 1_000_000, {
+    default: 16_384,
+    group: 'Limits',
+    description: 'Writes of a group that are not answered yet; beyond it they are refused with RESOURCE_EXHAUSTED.',
+  }),
+  pipelineRequests: integerOption(1, 100_000, {
+    default: 1_024,
+    group: 'Limits',
+    description: 'Requests of one Pipeline stream that are answered at once; beyond it the stream is not read.',
+  }),
+  streamBufferBytes: bytesOption(4 * kib, gib, {
+    default: mib,
+    group: 'Limits',
+    description: 'Answer bytes that wait for a slow reader of a stream; beyond it nothing more is produced.',
+  }),
+};
+
+/** All options by key, in the order they are shown. */
+export const configOptions = {
+  ...node,
+  ...listeners,
+  ...logging,
+  ...durability,
+  ...storage,
+  ...merging,
+  ...limits,
+};
+
+/** The key of an option. */
+export type ConfigKey = keyof typeof configOptions;
+
+/** Values of all options. */
+export type Config = { readonly [Key in ConfigKey]: z.infer<(typeof configOptions)[Key]['schema']> };
+
+/** All options, without their own value types. */
+export const optionEntries = Object.entries(configOptions) as readonly [ConfigKey, ConfigOption<unknown>][];
