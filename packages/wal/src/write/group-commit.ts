@@ -129,6 +129,7 @@ export class GroupCommit {
     }
     // No await between the last look for work and this line: an append sees either the loop or none.
     this.#running = undefined;
+    if (this.#state.failure !== undefined) this.#failWaiting();
     this.#armIdleTimer();
   }
 
@@ -167,7 +168,6 @@ export class GroupCommit {
     }
     this.#queuedBytes -= payloadBytes;
     queue.settle(firstLsn, written, failure);
-    if (this.#state.failure !== undefined) this.#failWaiting();
     this.#state.changed();
   }
 
@@ -220,6 +220,7 @@ export class GroupCommit {
   /** Makes every waiting and later call fail with `cause`. The first failure is kept: what comes after follows from it. */
   poison(cause: unknown): void {
     this.#poison(cause);
+    // The loop, where it runs, fails those who wait when it ends.
     if (this.#running === undefined) this.#failWaiting();
   }
 
