@@ -32,8 +32,12 @@ const allowedImports: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** Outside the apps, only these folders may import `node:` modules. */
-const mayImportNode = [/^packages\/env\/src\/(node|testing)\//, /^packages\/env\/src\/crc32\.ts$/];
+/** Outside the apps, only these may import `node:` modules; the last two for zlib's pure computation. */
+const mayImportNode = [
+  /^packages\/env\/src\/(node|testing)\//,
+  /^packages\/env\/src\/crc32\.ts$/,
+  /^packages\/bitcask\/src\/compression\.ts$/,
+];
 
 /** Only here may the machine's clock, timers and randomness be used; everyone else is handed the ports. */
 const mayUseMachine = [/^packages\/env\/src\/node\//, /^apps\/(server|ctl|bench)\/src\//];
