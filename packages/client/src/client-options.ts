@@ -57,7 +57,7 @@ export const defaultClientOptions: Omit<ResolvedClientOptions, 'endpoints' | 'cl
   maxPendingBytes: 256 * 1024 * 1024,
   maxMessageRequests: 256,
   maxMessageBytes: 64 * 1024,
-  maxUnansweredMessages: 8,
+  maxUnansweredMessages: 4,
   maxAttempts: 10,
   firstRetryDelayMs: 25,
   maxRetryDelayMs: 1_000,

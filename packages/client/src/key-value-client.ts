@@ -206,7 +206,7 @@ export class KeyValueClient implements KeyValueStore {
     const keyspace = this.#keyspace;
     const level = options.level ?? this.#environment.options.readLevel;
     if (level === 'stale') return { keyspace, level: ReadLevelMessage.READ_LEVEL_STALE, token: noBytes };
-    const token = options.token === undefined ? this.#token.latest : toBuffer(options.token, 'token');
+    const token = options.token === undefined ? this.#token.newest : toBuffer(options.token, 'token');
     // A client that has seen nothing yet asks for the newest state: that is more than it is owed.
     if (level === 'session' && token.length > 0) {
       return { keyspace, level: ReadLevelMessage.READ_LEVEL_SESSION, token };

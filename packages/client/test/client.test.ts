@@ -29,6 +29,7 @@ describe('a client', () => {
     await expect(client.put('x'.repeat(65_537), 'x')).rejects.toThrow(RangeError);
     await expect(client.put('a', 7 as unknown as string)).rejects.toThrow(TypeError);
     await expect(client.put('a', 'x', { ttlMs: 0 })).rejects.toThrow(RangeError);
+    await expect(client.put('a', new Uint8Array(20 * 1024 * 1024))).rejects.toThrow(/split it/);
     await expect(client.batch([{ nonsense: 'a' } as unknown as { delete: string }])).rejects.toThrow(TypeError);
     await expect(client.log.append('..', 'x')).rejects.toThrow(RangeError);
     await expect(client.log.append('a', [])).rejects.toThrow(RangeError);

@@ -34,6 +34,12 @@ export interface PipelineCall {
   readonly bytes: number;
 }
 
+/**
+ * Bytes of one request, as the protocol allows. A server ends the whole stream when a message is beyond what it takes,
+ * so one that is too large must not be sent at all.
+ */
+export const maxRequestBytes = 20 * 1024 * 1024;
+
 /** So many writes that wait for a session are passed over to find a read that need not wait. */
 const lookAhead = 1_024;
 
@@ -65,9 +71,12 @@ export class Pipeline implements PipelineLinkEvents {
     });
   }
 
-  /** Sends a call and resolves to its answer. Rejects with a `ClientError`. */
+  /** Sends a call and resolves to its answer. Rejects with a `ClientError`; throws `RangeError` for one too large. */
   submit(request: PipelineCall, callOptions: CallOptions): Promise<PipelineAnswer> {
     const { options, activity } = this.#environment;
+    if (request.bytes > maxRequestBytes) {
+      throw new RangeError(`a request has at most ${maxRequestBytes} bytes, this one has ${request.bytes}; split it`);
+    }
     const refusal = this.#refusal(request, callOptions);
     if (refusal !== undefined) return Promise.reject(refusal);
     const timeoutMs = callOptions.timeoutMs ?? options.timeoutMs;

@@ -139,6 +139,7 @@ export class GrpcChannel implements Channel {
         else reject(errorOfGrpc(error, this.#endpoint));
       });
       signal.addEventListener('abort', onAbort, { once: true });
+      if (signal.aborted) onAbort();
     });
   }
 
@@ -150,6 +151,7 @@ export class GrpcChannel implements Channel {
     const call = this.#streams[method](request);
     const onAbort = () => call.cancel();
     signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
     try {
       for await (const message of call) yield message as StreamMethods[Method][1];
     } catch (error) {

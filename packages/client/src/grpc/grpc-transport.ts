@@ -2,7 +2,7 @@ import { type ChannelCredentials, credentials, type ClientOptions as GrpcClientO
 import { type Clock, nodeClock } from '@shanghai/env';
 import type { Transport } from '../transport.js';
 import { GrpcChannel } from './grpc-channel.js';
-import { keepProcessAlive } from './keep-process-alive.js';
+import { createProcessKeeper } from './process-keeper.js';
 
 /** How connections are made. */
 export interface GrpcTransportOptions {
@@ -34,6 +34,6 @@ export function grpcTransport(options: GrpcTransportOptions = {}): Transport {
   };
   return {
     open: (endpoint) => new GrpcChannel(endpoint, settings),
-    keepAlive: keepProcessAlive,
+    keepAlive: createProcessKeeper(),
   };
 }

@@ -21,6 +21,8 @@ import {
   LogService,
   type PipelineRequest,
   type PipelineResponse,
+  type PutRequest,
+  type PutResponse,
   wireMetadata,
 } from '@shanghai/proto';
 import { ClientError } from '../client-error.js';
@@ -51,6 +53,12 @@ export async function startGrpcMemoryServer(port = 0, server = new MemoryServer(
     openSession: unary('openSession'),
     range: streaming('range'),
     watch: streaming('watch'),
+    // The one unary operation that the benchmark compares with.
+    put: ((call, callback) => {
+      const { response } = server.pipeline({ id: 0n, request: { $case: 'put', value: call.request } });
+      if (response?.$case === 'put') callback(null, response.value);
+      else callback({ code: status.INTERNAL });
+    }) satisfies handleUnaryCall<PutRequest, PutResponse>,
     pipeline: (call: ServerDuplexStream<PipelineRequest, PipelineResponse>) => servePipeline(server, counts, call),
   } as unknown as KeyValueServer;
   const log: LogServer = {
