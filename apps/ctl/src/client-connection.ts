@@ -14,12 +14,18 @@ import type { Settings } from './settings.js';
 /** A session lives for the length of a command; a short time to live frees it soon after. */
 const sessionTtlMs = 120_000;
 
-/** Entries and bytes of one page of a log. */
+/** Work that takes minutes sits out the restart of a node; somebody who typed a command wants to hear that it is down. */
+const patientAttempts = 100;
+const hastyAttempts = 3;
+
+/** Entries of one page of a log. */
 const pageEntries = 1000;
 
 /** Connects with the first call. */
 export function connectClient(settings: Settings, { sessions }: ConnectOptions): Connection {
-  const client = connect({ endpoints: settings.endpoints, timeoutMs: settings.timeoutMs, sessions, sessionTtlMs });
+  const { endpoints, timeoutMs } = settings;
+  const maxAttempts = sessions ? patientAttempts : hastyAttempts;
+  const client = connect({ endpoints, timeoutMs, sessions, sessionTtlMs, maxAttempts });
   const store = settings.keyspace === '' ? client : client.keyspace(settings.keyspace);
   return {
     async get(key) {

@@ -13,12 +13,13 @@ process.on('SIGINT', () => {
 });
 process.on('SIGTERM', () => interrupt.abort());
 
-// A reader that went away (`| head`) is no failure: commands see the closed stream and end.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-}
+// A reader that went away (`| head`) ends the tool as it ends every other: 128 + SIGPIPE. Nothing is half done then,
+// because commands that write to a node say on stdout only at their end what they did.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(141);
+  throw error;
+});
+process.stderr.on('error', () => undefined);
 
 const host = processHost({
   stdin: process.stdin,

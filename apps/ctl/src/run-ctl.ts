@@ -22,7 +22,7 @@ export async function runCtl(argv: readonly string[], host: Host): Promise<numbe
 
 function report(host: Host, argv: readonly string[], code: string, error: unknown): void {
   const { stderr, environment } = host.terminal;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = code === 'INTERRUPTED' ? 'interrupted' : error instanceof Error ? error.message : String(error);
   const details = error instanceof Error && 'details' in error ? error.details : {};
   if (wantsJson(argv, environment)) {
     stderr.write(`${JSON.stringify({ error: { code, message, details: plainJson(details) } })}\n`);

@@ -20,7 +20,9 @@ export const getKeys: Action = async (context, values) => {
     if (output === 'table') await writeValue(context, first.value);
     else await context.print.document(entryJson(first, encoding), []);
   } else if (entries.length > 1) {
-    const list = context.print.list<Entry>(entryColumns(encoding, false, 80), (entry) => entryJson(entry, encoding));
+    const list = context.print.list<Entry>(entryColumns(encoding, false, cellLength(context)), (entry) =>
+      entryJson(entry, encoding),
+    );
     for (const entry of entries) if (entry !== undefined) await list.row(entry);
     await list.end();
   }
@@ -70,7 +72,7 @@ export const listRange: Action = async (context, values, flags) => {
     for await (const _ of entries) count += 1;
     return context.print.document({ count }, [['Keys', String(count)]]);
   }
-  const maxLength = flags['wide'] === true ? Number.POSITIVE_INFINITY : 80;
+  const maxLength = flags['wide'] === true ? Number.POSITIVE_INFINITY : cellLength(context);
   const list = context.print.list<Entry>(entryColumns(encoding, keysOnly, maxLength), (entry) =>
     entryJson(entry, encoding, keysOnly),
   );
@@ -80,6 +82,14 @@ export const listRange: Action = async (context, values, flags) => {
   }
   await list.end();
 };
+
+/** A row of a key and a value should fit into the terminal; where there is none, 80 characters each. */
+function cellLength({ terminal }: CommandContext): number {
+  const { isTTY, columns } = terminal.stdout;
+  if (isTTY !== true || columns === undefined) return 80;
+  // Two gaps and a revision of ten digits stand beside them.
+  return Math.min(80, Math.max(20, Math.floor((columns - 14) / 2)));
+}
 
 async function* none(): AsyncGenerator<Entry> {}
 
