@@ -1,0 +1,95 @@
+/**
+ * Where real parts are put together: configuration → node, metrics, logs, listeners. Nothing else in the server makes
+ * an adapter.
+ */
+import { createLogger, createMetrics, type Logger, type Metrics } from '@shanghai/telemetry';
+import type { ApiServices, ListenAddresses } from './api/api-services.js';
+import { createCorrelationIds } from './api/correlation.js';
+import { type GrpcApi, openGrpcApi } from './api/grpc/grpc-api.js';
+import { type HttpApi, openHttpApi } from './api/http/http-api.js';
+import type { Config } from './config/config-options.js';
+import { apiLimitsOf, hostAndPort, nodeOptionsOf } from './config/node-settings.js';
+import { listenError } from './listen-error.js';
+import type { ShanghaiNode } from './node.js';
+import { exposeStatus, observeNode } from './observability/node-metrics.js';
+import { createRequestMetrics } from './observability/request-metrics.js';
+import { observeStores } from './observability/store-metrics.js';
+import { observeWal } from './observability/wal-metrics.js';
+import { openNode } from './open-node.js';
+import { closeServer, Shutdown } from './shutdown.js';
+
+/** A server that answers. */
+export interface RunningServer {
+  readonly addresses: ListenAddresses;
+  readonly node: ShanghaiNode;
+  /** Asked for by a signal, by an API, or because the node cannot go on. */
+  readonly shutdown: Shutdown;
+  /** Drains, flushes and closes everything. Idempotent. */
+  close(drainMs: number): Promise<void>;
+}
+
+/** The logger that a configuration asks for. */
+export function loggerOf(config: Config): Logger {
+  return createLogger({ level: config.logLevel, format: config.logFormat });
+}
+
+/** Opens the node, then the listeners. What was opened is closed again when a step fails. */
+export async function startServer(config: Config, version: string, logger: Logger): Promise<RunningServer> {
+  const metrics = createMetrics({ processMetrics: true });
+  const shutdown = new Shutdown();
+  const node = await openNode({
+    ...nodeOptionsOf(config),
+    walListener: observeWal(metrics, logger),
+    bitcaskListener: observeStores(metrics, logger),
+    listener: observeNode(metrics, logger, (error) => shutdown.request({ drainMs: 0, failure: error })),
+  });
+  exposeStatus(metrics, version, () => node.status());
+  const addresses = { http: '', grpc: '', peer: '' };
+  const services = servicesOf(config, version, { node, logger, metrics, shutdown, addresses });
+  let http: HttpApi | undefined;
+  let grpc: GrpcApi | undefined;
+  let closing: Promise<void> | undefined;
+  const close = (drainMs: number) => {
+    closing ??= closeServer({ node, http, grpc, metrics, logger }, drainMs);
+    return closing;
+  };
+  try {
+    http = await openHttpApi(services, config.host, config.httpPort).catch((error: unknown) => {
+      throw listenError('HTTP', config.host, config.httpPort, error);
+    });
+    grpc = await openGrpcApi(services, config.host, config.grpcPort).catch((error: unknown) => {
+      throw listenError('gRPC', config.host, config.grpcPort, error);
+    });
+  } catch (error) {
+    await close(0);
+    throw error;
+  }
+  addresses.http = hostAndPort(config.host, http.port);
+  addresses.grpc = hostAndPort(config.host, grpc.port);
+  return { addresses, node, shutdown, close };
+}
+
+interface Parts {
+  readonly node: ShanghaiNode;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly shutdown: Shutdown;
+  readonly addresses: ListenAddresses;
+}
+
+function servicesOf(config: Config, version: string, parts: Parts): ApiServices {
+  const monotonicMs = () => performance.now();
+  return {
+    node: parts.node,
+    logger: parts.logger,
+    metrics: parts.metrics,
+    requests: createRequestMetrics(parts.metrics, monotonicMs),
+    version,
+    limits: apiLimitsOf(config),
+    addresses: () => parts.addresses,
+    newCorrelationId: createCorrelationIds(),
+    monotonicMs,
+    nowMs: () => Date.now(),
+    requestShutdown: (drainMs) => parts.shutdown.request({ drainMs }),
+  };
+}

@@ -1,0 +1,100 @@
+#!/usr/bin/env node
+/**
+ * The program: parse, compose, start, wait, stop. Standard output carries log lines only (one JSON object a line, the
+ * first of them `listening`); the banner and the reason of a failed start go to standard error.
+ */
+import { createRequire } from 'node:module';
+import { createLogger, type Logger } from '@shanghai/telemetry';
+import { banner } from './banner.js';
+import { loggerOf, type RunningServer, startServer } from './compose.js';
+import { loadConfig } from './config/load-config.js';
+import type { ResolvedConfig } from './config/resolve-config.js';
+import type { ShutdownRequest } from './shutdown.js';
+import { exitCodes, startupFailure } from './startup-failure.js';
+
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+
+/** Ends the process; its standard output is written synchronously, so nothing is lost. */
+function exit(code: number): never {
+  process.exit(code);
+}
+
+function endForFailedStart(error: unknown): never {
+  const failure = startupFailure(error);
+  const lines = failure.message.split('\n').map((line) => `shanghai: ${line}\n`);
+  process.stderr.write(lines.join(''));
+  if (!failure.isExpected && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  exit(failure.exitCode);
+}
+
+/** The first signal asks to stop, a second one ends at once. */
+function stopOnSignals(server: RunningServer, drainMs: number, logger: Logger): void {
+  const numbers = { SIGINT: 2, SIGTERM: 15 } as const;
+  let isAsked = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (isAsked) exit(128 + numbers[signal]);
+      isAsked = true;
+      logger.info({ signal }, 'told to stop; a second signal ends at once');
+      server.shutdown.request({ drainMs });
+    });
+  }
+}
+
+/** A defect of ours: said, and the process ends, because what it would do next cannot be trusted. */
+function endOnDefects(logger: Logger): void {
+  const end = (error: unknown) => {
+    logger.fatal({ err: error }, 'uncaught error');
+    exit(exitCodes.failed);
+  };
+  process.on('uncaughtException', end);
+  process.on('unhandledRejection', end);
+}
+
+function announce(resolved: ResolvedConfig, server: RunningServer): void {
+  const { config } = resolved;
+  const { http, grpc } = server.addresses;
+  const { nodeId, nodeName, clusterId } = server.node.status();
+  // Written whatever the level: programs that start a server wait for this line.
+  const logger = createLogger({ level: 'info', format: config.logFormat });
+  const ports = { httpPort: portOf(http), grpcPort: portOf(grpc) };
+  const what = { version, nodeId, nodeName, clusterId, dataDir: config.dataDir, pid: process.pid };
+  logger.info({ http: `http://${http}`, grpc, ...ports, ...what }, 'listening');
+  if (config.logLevel !== 'silent') process.stderr.write(banner(version, config, server.addresses));
+}
+
+function portOf(address: string): number {
+  return Number(address.slice(address.lastIndexOf(':') + 1));
+}
+
+async function stop(server: RunningServer, request: ShutdownRequest, logger: Logger): Promise<number> {
+  const { drainMs, failure } = request;
+  logger.info({ drainMs }, failure === undefined ? 'stopping' : 'stopping, because the node cannot go on');
+  try {
+    await server.close(drainMs);
+  } catch (error) {
+    logger.fatal({ err: error }, 'closing failed; what was acknowledged is in the log');
+    return exitCodes.failed;
+  }
+  logger.info({}, 'stopped');
+  return failure === undefined ? exitCodes.stopped : exitCodes.failed;
+}
+
+async function serve(resolved: ResolvedConfig): Promise<number> {
+  const { config, warnings } = resolved;
+  const logger = loggerOf(config);
+  for (const warning of warnings) logger.warn({}, warning);
+  const server = await startServer(config, version, logger).catch(endForFailedStart);
+  endOnDefects(logger);
+  stopOnSignals(server, config.drainMs, logger);
+  announce(resolved, server);
+  return await stop(server, await server.shutdown.requested, logger);
+}
+
+try {
+  const intention = loadConfig(process.argv.slice(2), process.env, version);
+  if (intention.type === 'print') process.stdout.write(intention.text);
+  else exit(await serve(intention.resolved));
+} catch (error) {
+  endForFailedStart(error);
+}

@@ -1,0 +1,82 @@
+import { doublingBuckets, type Logger, type Metrics } from '@shanghai/telemetry';
+import type { NodeStatus } from '../node.js';
+import type { NodeListener } from '../node-events.js';
+
+/** Events of the node → metrics and log lines. `onFailed` is called when a group cannot go on. */
+export function observeNode(metrics: Metrics, logger: Logger, onFailed: (error: Error) => void): NodeListener {
+  const runs = metrics
+    .histogram({ name: 'apply_run_entries', help: 'Entries applied as one.', buckets: doublingBuckets(1, 15) })
+    .series();
+  const operations = metrics.counter({ name: 'apply_operations_total', help: 'Store operations applied.' }).series();
+  const checkpoints = metrics.histogram({ name: 'checkpoint_seconds', help: 'Checkpoints of groups.' }).series();
+  const failures = metrics.counter({ name: 'checkpoint_failures_total', help: 'Checkpoints that failed.' }).series();
+  return {
+    applied(event) {
+      runs.observe(event.entries);
+      operations.add(event.operations);
+    },
+    checkpointed({ groupId, durableAppliedIndex, durationMs }) {
+      checkpoints.observe(durationMs / 1000);
+      logger.debug({ groupId, durableAppliedIndex, durationMs }, 'checkpoint');
+    },
+    checkpointFailed({ error }) {
+      failures.add();
+      logger.error({ err: error }, 'a checkpoint failed; nothing is lost, the log is kept');
+    },
+    replayed(event) {
+      // One entry is the term that every start begins.
+      if (event.entries > 1) logger.info({ ...event }, 'entries of the log were applied again');
+    },
+    instanceRenewed: (event) => logger.warn({ ...event }, 'the data directory was copied or repaired: new instance id'),
+    logShortened: (event) => logger.warn({ ...event }, 'entries acknowledged without a sync are gone'),
+    logTrimmed: (event) => logger.debug({ ...event }, 'entries of a log are beyond its retention'),
+    failed({ groupId, error }) {
+      logger.fatal({ groupId, err: error }, 'a group cannot go on');
+      onFailed(error);
+    },
+  };
+}
+
+/** Gauges from the node's status, read before every exposition. */
+export function exposeStatus(metrics: Metrics, version: string, status: () => NodeStatus): void {
+  const groupLabels = ['group'];
+  const gauge = (name: string, help: string, labels: readonly string[] = []) => metrics.gauge({ name, help, labels });
+  const info = gauge('node_info', 'Always 1; the labels say which node and version.', [
+    'version',
+    'node',
+    'durability',
+  ]);
+  const keys = gauge('store_keys', 'Keys in the key directories, expired ones included.');
+  const live = gauge('store_live_bytes', 'Bytes of records that count.');
+  const dead = gauge('store_dead_bytes', 'Bytes that merges can give back.');
+  const segments = gauge('store_segments', 'Data files.');
+  const directory = gauge('store_key_directory_bytes', 'Memory of the key directories.');
+  const hits = gauge('cache_hits', 'Reads answered from the value cache since the start.');
+  const misses = gauge('cache_misses', 'Reads that were not.');
+  const walBytes = gauge('wal_bytes', 'Bytes of the write-ahead log.');
+  const walSegments = gauge('wal_segments', 'Files of the write-ahead log.');
+  const leader = gauge('group_has_leader', '1 where the group has a leader.', groupLabels);
+  const applied = gauge('group_applied_index', 'Last entry applied.', groupLabels);
+  const durable = gauge('group_durable_applied_index', 'Last entry whose effects are synced.', groupLabels);
+  const sessions = gauge('group_sessions', 'Open sessions.', groupLabels);
+  metrics.beforeCollect(() => {
+    const { nodeName, storage, wal, groups } = status();
+    info.set(1, { version, node: nodeName, durability: wal.durability });
+    keys.set(storage.keys);
+    live.set(storage.liveBytes);
+    dead.set(storage.deadBytes);
+    segments.set(storage.segments);
+    directory.set(storage.keyDirectoryBytes);
+    hits.set(storage.cacheHits);
+    misses.set(storage.cacheMisses);
+    walBytes.set(wal.bytes);
+    walSegments.set(wal.segments);
+    for (const group of groups) {
+      const label = { group: String(group.groupId) };
+      leader.set(group.leaderNodeId === 0 ? 0 : 1, label);
+      applied.set(group.appliedIndex, label);
+      durable.set(group.durableAppliedIndex, label);
+      sessions.set(group.sessions, label);
+    }
+  });
+}

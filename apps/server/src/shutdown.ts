@@ -1,0 +1,63 @@
+/** When a server stops, and the order in which it closes. */
+import type { Logger, Metrics } from '@shanghai/telemetry';
+import type { GrpcApi } from './api/grpc/grpc-api.js';
+import type { HttpApi } from './api/http/http-api.js';
+import type { ShanghaiNode } from './node.js';
+
+/** Why and how to stop. */
+export interface ShutdownRequest {
+  /** How long requests in flight may take. */
+  readonly drainMs: number;
+  /** The node cannot go on because of this; absent: somebody asked. */
+  readonly failure?: Error;
+}
+
+/** Waits for the first request to stop; later ones change nothing. */
+export class Shutdown {
+  readonly requested: Promise<ShutdownRequest>;
+  #resolve: (request: ShutdownRequest) => void = () => {};
+
+  constructor() {
+    this.requested = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  request(request: ShutdownRequest): void {
+    this.#resolve(request);
+  }
+}
+
+/** What there is to close; listeners that were never opened are absent. */
+export interface ServerParts {
+  readonly node: ShanghaiNode;
+  readonly http: HttpApi | undefined;
+  readonly grpc: GrpcApi | undefined;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** How long answers may take to leave once the node has closed. */
+const answerGraceMs = 1_000;
+
+/**
+ * First the node refuses and drains, while the listeners still answer: requests in flight get their answers, new ones
+ * SERVICE_UNAVAILABLE instead of a refused connection. Then the node flushes and closes, then the listeners do. A step
+ * that fails keeps no other from being done; the first failure is thrown.
+ */
+export async function closeServer(parts: ServerParts, drainMs: number): Promise<void> {
+  const { node, http, grpc, metrics } = parts;
+  grpc?.markStopping();
+  const failures: unknown[] = [];
+  const step = async (close: () => Promise<void> | undefined) => {
+    try {
+      await close();
+    } catch (error) {
+      failures.push(error);
+    }
+  };
+  await step(() => node.close(drainMs));
+  await Promise.all([step(() => http?.close(answerGraceMs)), step(() => grpc?.close(answerGraceMs))]);
+  metrics.close();
+  if (failures.length > 0) throw failures[0];
+}

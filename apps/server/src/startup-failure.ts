@@ -1,0 +1,45 @@
+/** Why a server did not start, as one message for people and an exit code for programs. */
+import { BitcaskError } from '@shanghai/bitcask';
+import { CodedError } from '@shanghai/env';
+import { WalError } from '@shanghai/wal';
+import { ConfigError } from './config/config-error.js';
+import { DataDirectoryError } from './data-directory-error.js';
+import { ListenError } from './listen-error.js';
+
+/** Exit codes of the server. */
+export const exitCodes = {
+  stopped: 0,
+  failed: 1,
+  configuration: 2,
+  port: 3,
+  locked: 4,
+  dataDirectory: 5,
+  newerFormat: 6,
+} as const;
+
+/** What to say and how to end. `isExpected`: the message says all there is, no stack is needed. */
+export interface StartupFailure {
+  readonly exitCode: number;
+  readonly message: string;
+  readonly isExpected: boolean;
+}
+
+/** Judges an error of starting. */
+export function startupFailure(error: unknown): StartupFailure {
+  if (!(error instanceof CodedError)) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { exitCode: exitCodes.failed, message, isExpected: false };
+  }
+  const exitCode = exitCodeOf(error);
+  return { exitCode, message: error.message, isExpected: exitCode !== exitCodes.failed };
+}
+
+function exitCodeOf(error: CodedError<string>): number {
+  if (error instanceof ConfigError) return exitCodes.configuration;
+  if (error instanceof ListenError) return exitCodes.port;
+  if (error.code === 'UNSUPPORTED_FORMAT') return exitCodes.newerFormat;
+  if (error.code === 'LOCKED') return exitCodes.locked;
+  const isOfDirectory =
+    error instanceof DataDirectoryError || error instanceof WalError || error instanceof BitcaskError;
+  return isOfDirectory || error.code === 'CORRUPT' ? exitCodes.dataDirectory : exitCodes.failed;
+}
