@@ -138,7 +138,7 @@ export class MergeRun {
       bytes = 0;
     }
     await this.#copy(window);
-    this.#signal.throwIfAborted();
+    await this.#pace.spend(bytes * 2, this.#signal);
   }
 
   async #judge(candidate: MergeCandidate): Promise<Survivor | undefined> {

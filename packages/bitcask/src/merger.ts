@@ -1,5 +1,6 @@
-import type { Timer } from '@shanghai/env';
+import { isErrno, type Timer } from '@shanghai/env';
 import type { BitcaskStats, MergeResult } from './bitcask.js';
+import { BitcaskError } from './bitcask-error.js';
 import { inWindow, planForcedMerge, planMerge } from './core/merge-plan.js';
 import type { Segment } from './core/segment.js';
 import { hintName } from './core/segment-names.js';
@@ -124,7 +125,7 @@ export class Merger {
     for (const segment of inputs) if (!segment.hinted) await this.#hints.request(segment);
     const bytesBefore = inputs.reduce((sum, segment) => sum + segment.bytes, 0);
     const run = new MergeRun(this.#store, this.#reader, inputs, this.#pace, signal);
-    const merged = await this.#orDiskFull(run.write());
+    const merged = await this.#typed(run.write());
     await this.#install(run, inputs, merged);
     const bytesAfter = merged.outputs.reduce((sum, segment) => sum + segment.bytes, 0);
     this.#runs++;
@@ -159,15 +160,18 @@ export class Merger {
         throw error;
       }
       await run.abandon();
-      throw diskFull(error);
+      throw diskFull(error as Error);
     }
   }
 
-  async #orDiskFull<T>(promise: Promise<T>): Promise<T> {
+  /** What was written so far is removed; the store itself is not touched by a failing output. */
+  async #typed<T>(promise: Promise<T>): Promise<T> {
     try {
       return await promise;
     } catch (error) {
-      throw error instanceof NoSpace ? diskFull(error) : error;
+      if (error instanceof NoSpace || isErrno(error, 'ENOSPC')) throw diskFull(error as Error);
+      if (!(error instanceof Error) || (error as NodeJS.ErrnoException).syscall === undefined) throw error;
+      throw new BitcaskError('IO_ERROR', `a merge failed and changed nothing: ${error.message}`, { cause: error });
     }
   }
 
