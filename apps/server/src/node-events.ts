@@ -12,7 +12,7 @@ export interface NodeListener {
   replayed?(event: { readonly groupId: number; readonly entries: number; readonly durationMs: number }): void;
   /** The directory was copied or repaired: this start has a new instance id. */
   instanceRenewed?(event: { readonly instanceId: string; readonly why: 'copied' | 'repaired' }): void;
-  /** Named-log entries that were acknowledged without a sync (durability `interval` or `never`) are gone. */
+  /** With durability `interval` or `never`: a power failure took entries of a named log that were acknowledged. */
   logShortened?(event: { readonly logId: number; readonly from: number; readonly to: number }): void;
   /** Entries of a log are beyond its retention. */
   logTrimmed?(event: { readonly logId: number; readonly firstSequence: number }): void;

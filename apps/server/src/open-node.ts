@@ -13,6 +13,7 @@ import { LogService } from './logs/log-service.js';
 import type { ShanghaiNode } from './node.js';
 import { bootstrap } from './node-bootstrap.js';
 import { NodeCheckpoints } from './node-checkpoints.js';
+import type { NodeListener } from './node-events.js';
 import { NodeHost } from './node-host.js';
 import type { NodeOptions } from './node-options.js';
 import { openReplica } from './open-node-replica.js';
@@ -72,6 +73,7 @@ async function openParts(
   };
   const system = await open(0);
   const data = await open(firstDataGroup);
+  if (wal.info().durability !== 'always') await alignLogs(data, files, listener);
   const { grpc = '', http = '', peer = '' } = options.addresses ?? {};
   const addresses = { grpcAddress: grpc, httpAddress: http, peerAddress: peer };
   await bootstrap(system, data, {
@@ -109,6 +111,22 @@ async function openParts(
     logs,
     clock,
   });
+}
+
+/**
+ * With a write-ahead log that acknowledges before it syncs, a power failure may leave a log's files shorter or longer
+ * than the state's counters: the log goes on behind what its files hold, so that no sequence is given out twice.
+ */
+async function alignLogs(replica: Replica, files: LogFiles, listener: NodeListener): Promise<void> {
+  for (const logId of replica.machine.logs.ids()) {
+    const log = replica.machine.logs.get(logId);
+    if (log === undefined) continue;
+    const held = (await files.size(log)).segments === 0 ? 0 : await files.use(log, async (file) => file.info().lastLsn);
+    const { lastSequence } = log;
+    if (held === lastSequence) continue;
+    await replica.machine.alignLog(logId, held);
+    if (held < lastSequence) listener.logShortened?.({ logId, from: lastSequence, to: held });
+  }
 }
 
 type Settings = ReturnType<typeof resolve>;

@@ -123,14 +123,15 @@ export class LogTable {
   }
 
   /**
-   * Takes back sequence numbers whose entries were lost with un-synced files. Only where the node was told not to sync
-   * before it acknowledges.
+   * Takes over where a log's files end, against what the state says. Only where the node was told to acknowledge before
+   * it syncs: a power failure may then leave either behind the other.
    */
-  lower(logId: number, lastSequence: number): void {
+  align(logId: number, lastSequence: number, writes: WriteSet): void {
     const log = this.#logs.get(logId);
-    invariant(log !== undefined && lastSequence <= log.lastSequence, `log ${logId} cannot fall to ${lastSequence}`);
+    invariant(log !== undefined, `there is no log ${logId}`);
     log.lastSequence = lastSequence;
     log.firstSequence = Math.min(log.firstSequence, lastSequence + 1);
+    writes.put(logKey(logId), encodeLog(log));
   }
 
   #sent(

@@ -10,6 +10,7 @@
  */
 import { BitcaskError } from '@shanghai/bitcask';
 import { type Clock, delay, invariant } from '@shanghai/env';
+import { WalError } from '@shanghai/wal';
 import type { CommandApplier, CommittedEntry } from '../raft/command-log.js';
 import { type AppendNote, decodeAppendNotes, encodeAppendNotes } from './accepted-appends.js';
 import { type ApplyResult, done, failed } from './apply-result.js';
@@ -100,6 +101,13 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     for (const index of this.#notes.keys()) if (index <= durableIndex) this.#notes.delete(index);
     if (old.length === 0) return;
     await this.store.batch(old.map((index) => ({ type: 'delete', key: acceptedAppendsKey(index) })));
+  }
+
+  /** Lets a log go on behind the last sequence its files hold. Only before the first new entry. */
+  async alignLog(logId: number, lastSequence: number): Promise<void> {
+    const writes = new WriteSet(this.store);
+    this.logs.align(logId, lastSequence, writes);
+    await this.store.batch(writes.operations);
   }
 
   /** Ends waiting for a full disk: such a run rejects. */
@@ -213,23 +221,23 @@ export class StateMachine implements CommandApplier<ApplyResult> {
   /** Writes a run's outcome and shows it. */
   async #commit(run: Run): Promise<void> {
     const { writes, accepted } = run;
-    const files = accepted.length === 0 ? undefined : this.#untilSpace(() => this.#options.logWriter.write(accepted));
-    if (run.fresh > 0) {
-      const { appliedIndex } = this.#counters;
-      if (accepted.length > 0) {
-        writes.put(acceptedAppendsKey(appliedIndex), encodeAppendNotes(accepted));
-        this.#noteIndexes.push(appliedIndex);
-      }
-      writes.put(metaKey, encodeCounters(this.#counters));
-      const shown = { ...this.#counters };
-      await this.#untilSpace(() => this.store.batch(writes.operations));
-      await files;
-      this.#visible = shown;
-      this.changes.publish(run.changes, shown.revision);
-      this.#options.onApplied?.(run.fresh, writes.operations.length);
+    const writeFiles = () =>
+      accepted.length === 0 ? undefined : this.#untilSpace(() => this.#options.logWriter.write(accepted));
+    if (run.fresh === 0) {
+      await writeFiles();
       return;
     }
-    await files;
+    const { appliedIndex } = this.#counters;
+    if (accepted.length > 0) {
+      writes.put(acceptedAppendsKey(appliedIndex), encodeAppendNotes(accepted));
+      this.#noteIndexes.push(appliedIndex);
+    }
+    writes.put(metaKey, encodeCounters(this.#counters));
+    const shown = { ...this.#counters };
+    await Promise.all([this.#untilSpace(() => this.store.batch(writes.operations)), writeFiles()]);
+    this.#visible = shown;
+    this.changes.publish(run.changes, shown.revision);
+    this.#options.onApplied?.(run.fresh, writes.operations.length);
   }
 
   /** A full disk is waited out: the entries are committed and must be applied, and nothing of the attempt was kept. */
@@ -239,7 +247,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
         await attempt();
         return;
       } catch (error) {
-        const full = error instanceof BitcaskError && error.code === 'DISK_FULL';
+        const full = (error instanceof BitcaskError || error instanceof WalError) && error.code === 'DISK_FULL';
         if (!full || this.#closing.signal.aborted) throw error;
         await delay(this.#options.clock, diskFullRetryMs, this.#closing.signal);
       }

@@ -62,3 +62,8 @@ export function decodeFileRecord(bytes: Uint8Array, origin: number, epoch: numbe
 export function fileRecordTime(bytes: Uint8Array): number {
   return readU64(bytes, 16);
 }
+
+/** Index of the command log's entry that a file record comes from. */
+export function fileRecordIndex(bytes: Uint8Array): number {
+  return readU64(bytes, 8);
+}

@@ -10,7 +10,7 @@ import { openWal, type Wal, type WalListener, type WalRecord } from '@shanghai/w
 import type { AcceptedAppend } from '../apply/log-table.js';
 import type { LogWriter } from '../apply/log-writer.js';
 import { ServerError } from '../requests/server-error.js';
-import { encodeFileRecords } from './log-file-record.js';
+import { encodeFileRecords, fileRecordIndex } from './log-file-record.js';
 import { removeTree } from './remove-tree.js';
 
 /** What the files are made with. */
@@ -138,7 +138,8 @@ export class LogFiles implements LogWriter {
       const records: WalRecord[] = [];
       for (const append of appends) {
         const held = last - append.firstSequence + 1;
-        if (held < 0) throw hole(append, last);
+        if (held < 0) throw disagreement(append, last);
+        if (held > 0) await checkHeld(wal, append);
         if (held >= append.command.recordCount) continue;
         for (const payload of encodeFileRecords(append, held)) records.push({ payload });
         last = append.firstSequence + append.command.recordCount - 1;
@@ -199,7 +200,11 @@ export class LogFiles implements LogWriter {
   #close(name: string, file: OpenFile): Promise<void> {
     this.#open.delete(name);
     const closing = file.wal
-      .then((wal) => wal.close())
+      // What failed to open has nothing to close; whoever asked for it was told.
+      .then(
+        (wal) => wal.close(),
+        () => undefined,
+      )
       .finally(() => {
         if (this.#closing.get(name) === closing) this.#closing.delete(name);
       });
@@ -216,11 +221,19 @@ function nameOf({ logId, origin }: LogPlace): string {
   return `${logId}/${origin}`;
 }
 
-function hole(append: AcceptedAppend, last: number): ServerError {
+/** What is skipped must be what would have been written. */
+async function checkHeld(wal: Wal, append: AcceptedAppend): Promise<void> {
+  const { firstLsn, lastLsn } = wal.info();
+  if (append.firstSequence < firstLsn) return;
+  const held = await wal.read(append.firstSequence);
+  if (held === undefined || fileRecordIndex(held.payload) !== append.entryIndex) throw disagreement(append, lastLsn);
+}
+
+function disagreement(append: AcceptedAppend, last: number): ServerError {
   return new ServerError(
     'DATA_CORRUPTED',
-    `the files of log ${append.logId} end at sequence ${last}, but entry ${append.entryIndex} begins at ` +
-      `${append.firstSequence}; restore the data directory from a backup`,
+    `the files of log ${append.logId} end at sequence ${last} and do not fit entry ${append.entryIndex}, which begins ` +
+      `at ${append.firstSequence}; restore the data directory from a backup`,
     { details: { logId: append.logId, lastSequence: last, firstSequence: append.firstSequence } },
   );
 }
