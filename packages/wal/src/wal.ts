@@ -12,7 +12,7 @@ export interface Wal extends AsyncDisposable {
   /**
    * Appends one record. Resolves to its LSN when it is as durable as the log's mode promises (`always`: a sync that
    * covers it has completed). `payload` is copied before the call returns. LSNs follow the order of the calls.
-   * Rejects with `RECORD_TOO_LARGE`, `QUEUE_FULL`, `DISK_FULL` (nothing was written, the log goes on), `WAL_POISONED`, `WAL_CLOSED`.
+   * Rejects with `RECORD_TOO_LARGE`, `QUEUE_FULL`, `DISK_FULL` or `IO_ERROR` (nothing was written, the log goes on), `WAL_POISONED`, `WAL_CLOSED`.
    */
   append(payload: Uint8Array, options?: AppendOptions): Promise<Lsn>;
   /** Appends records that a crash keeps or loses together. Not empty. Resolves to the first record's LSN; the others follow it. */

@@ -95,7 +95,7 @@ export class GroupCommit {
       if (this.#writer.needsCover) await this.#writer.cover();
     } catch (error) {
       // Without the covering frame nothing is lost, only a later damage of the last frame would pass for a torn tail.
-      if (!(error instanceof WalError && error.code === 'DISK_FULL')) this.#poison(error);
+      if (!(error instanceof WalError)) this.#poison(error);
     }
     if (this.#state.failure !== undefined) throw poisonedError(this.#state.failure);
   }
@@ -180,7 +180,7 @@ export class GroupCommit {
       if (this.#rotateDue || (batch.records > 0 && this.#writer.isAged)) await this.#rotateAged();
       if (batch.records > 0) await this.#writer.write(batch, onWritten);
     } catch (error) {
-      if (!(error instanceof WalError && error.code === 'DISK_FULL')) throw error;
+      if (!(error instanceof WalError)) throw error;
       soft = error;
     }
     const syncs = this.#options.durability === 'always' || this.#syncDue || queue.hasFlushes;
@@ -208,7 +208,7 @@ export class GroupCommit {
       await this.#writer.cover();
       this.#syncs++;
     } catch (error) {
-      if (!(error instanceof WalError && error.code === 'DISK_FULL')) throw error;
+      if (!(error instanceof WalError)) throw error;
     }
   }
 

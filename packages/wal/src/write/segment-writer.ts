@@ -1,8 +1,9 @@
 /**
  * Writes frames into the active segment and moves on to the next one when it is full.
  *
- * Failures come in two kinds. `DISK_FULL` means that nothing of the step was written: the log stays as it is and the
- * step may be tried again. Anything else leaves bytes in an unknown state, and the caller poisons the log.
+ * Failures come in two kinds. A `WalError` (`DISK_FULL`, or `IO_ERROR` where no file could be made) means that nothing
+ * of the step was written: the log stays as it is and the step may be tried again. Anything else leaves bytes in an
+ * unknown state, and the caller poisons the log.
  */
 import { type DiskFile, invariant } from '@shanghai/env';
 import { frameHeaderBytes, sealFrame } from '../core/frame.js';
@@ -12,6 +13,7 @@ import { capacityForFrame, fitsSegment, nextCapacityBytes } from '../core/segmen
 import type { LogState } from '../log-state.js';
 import type { ResolvedWalOptions } from '../resolve-wal-options.js';
 import type { Segment } from '../segment.js';
+import { ioError } from '../wal-failures.js';
 import { activateSegment } from './activate-segment.js';
 import type { SegmentMaker } from './segment-maker.js';
 import { writeAt } from './write-at.js';
@@ -103,7 +105,9 @@ export class SegmentWriter {
     const { last } = this.#state;
     invariant(last.records > 0, `segment '${last.name}' has no record: its successor would have the same name`);
     const capacity = nextCapacityBytes(this.#options, last.header.capacityBytes);
-    const prepared = await this.#maker.take();
+    const prepared = await this.#maker.take().catch((error: unknown) => {
+      throw ioError('making a segment', error);
+    });
     try {
       if (this.#file !== undefined) await this.#seal(this.#file, last);
     } catch (error) {
