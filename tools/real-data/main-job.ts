@@ -70,7 +70,7 @@ async function rangeByHttp(node: RunningNode, prefix: string): Promise<string[]>
   let next: string | undefined;
   do {
     const query = new URLSearchParams({ prefix, ...(next === undefined ? {} : { next }) });
-    const answer = await fetch(`http://${node.http}/kv/range?${query}`);
+    const answer = await fetch(`${node.http}/kv/range?${query}`);
     assert.equal(answer.status, 200);
     const { data } = (await answer.json()) as { data: { pairs: { key: string }[]; next?: string } };
     keys.push(...data.pairs.map(({ key }) => key));
@@ -110,11 +110,11 @@ function compareMails(printed: string, mails: string, names: readonly string[], 
   const entries = printed
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as { sequence: number; key: string; value: string; encoding?: string });
+    .map((line) => JSON.parse(line) as { sequence: number; key: string; value: string; valueEncoding?: string });
   assert.equal(entries.length, names.length, `mails ${how}`);
   entries.forEach((entry, index) => {
     const name = names[index] as string;
-    const value = Buffer.from(entry.value, entry.encoding === 'base64' ? 'base64' : 'utf8');
+    const value = Buffer.from(entry.value, entry.valueEncoding === 'base64' ? 'base64' : 'utf8');
     assert.equal(entry.sequence, index + 1);
     assert.equal(entry.key, name);
     assert.ok(value.equals(readFileSync(join(mails, name))), `mail ${name}, ${how}`);
