@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '@shanghai/env';
 import type { CallOptions } from '../key-value-store.js';
 import type { GiveUpReason } from './give-up.js';
+import { onAbort } from './on-abort.js';
 
 /**
  * The life of one call: ends at its deadline, when its caller's signal aborts, or when the client closes, whatever
@@ -11,22 +12,20 @@ export class CallScope {
   reason: GiveUpReason | undefined;
   readonly #controller = new AbortController();
   readonly #clock: Clock;
-  readonly #userSignal: AbortSignal | undefined;
-  readonly #closing: AbortSignal | undefined;
-  readonly #onAbort = () => this.#end({ why: 'aborted', cause: this.#userSignal?.reason });
-  readonly #onClosing = () => this.#end({ why: 'closed' });
+  readonly #stopListening: (() => void)[] = [];
   #timer: Timer | undefined;
 
   /** `timeoutMs` absent: no deadline. `closing` ends the call as closed. */
   constructor(clock: Clock, options: CallOptions, closing?: AbortSignal) {
     this.#clock = clock;
-    this.#userSignal = options.signal;
-    this.#closing = closing;
-    if (options.timeoutMs !== undefined) this.restartTimer(options.timeoutMs);
-    options.signal?.addEventListener('abort', this.#onAbort, { once: true });
-    closing?.addEventListener('abort', this.#onClosing, { once: true });
-    if (closing?.aborted) this.#onClosing();
-    else if (options.signal?.aborted) this.#onAbort();
+    const { signal, timeoutMs } = options;
+    const aborted = () => this.#end({ why: 'aborted', cause: signal?.reason });
+    const closed = () => this.#end({ why: 'closed' });
+    if (timeoutMs !== undefined) this.restartTimer(timeoutMs);
+    if (signal !== undefined) this.#stopListening.push(onAbort(signal, aborted));
+    if (closing !== undefined) this.#stopListening.push(onAbort(closing, closed));
+    if (closing?.aborted) closed();
+    else if (signal?.aborted) aborted();
   }
 
   /** Aborts when the call is given up. */
@@ -49,8 +48,7 @@ export class CallScope {
   /** Releases the timer and listeners; the signal does not abort any more. Idempotent. */
   dispose(): void {
     this.stopTimer();
-    this.#userSignal?.removeEventListener('abort', this.#onAbort);
-    this.#closing?.removeEventListener('abort', this.#onClosing);
+    for (const stop of this.#stopListening.splice(0)) stop();
   }
 
   #end(reason: GiveUpReason): void {

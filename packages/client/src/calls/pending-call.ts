@@ -4,6 +4,7 @@ import type { CallStage, ClientError } from '../client-error.js';
 import type { RequestKind } from '../core/retry-decision.js';
 import type { CallOptions } from '../key-value-store.js';
 import type { GiveUpReason } from './give-up.js';
+import { onAbort } from './on-abort.js';
 import type { Numbering } from './session-keeper.js';
 
 /** A request that may travel on the pipeline. */
@@ -41,8 +42,7 @@ export class PendingCall {
   readonly kind: RequestKind;
   readonly body: PipelineBody;
   readonly bytes: number;
-  readonly #signal: AbortSignal | undefined;
-  readonly #onAbort: (() => void) | undefined;
+  readonly #stopListening: (() => void) | undefined;
   readonly #deadline: Timer;
   #backOff: Timer | undefined;
   #resolve: (answer: PipelineAnswer) => void = () => {};
@@ -63,10 +63,8 @@ export class PendingCall {
     });
     const { timeoutMs, signal } = options;
     this.#deadline = clock.setTimer(timeoutMs, () => onGiveUp(this, { why: 'deadline', timeoutMs }));
-    this.#signal = signal;
     if (signal !== undefined) {
-      this.#onAbort = () => onGiveUp(this, { why: 'aborted', cause: signal.reason });
-      signal.addEventListener('abort', this.#onAbort, { once: true });
+      this.#stopListening = onAbort(signal, () => onGiveUp(this, { why: 'aborted', cause: signal.reason }));
     }
   }
 
@@ -97,6 +95,6 @@ export class PendingCall {
     this.settled = true;
     this.#deadline.cancel();
     this.#backOff?.cancel();
-    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#stopListening?.();
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ClientError } from '../client-error.js';
 import { createTestClient, requestsIn } from '../testing/test-client.js';
 
 const sizes = (messages: Parameters<typeof requestsIn>[0][]) => messages.map((message) => requestsIn(message).length);
@@ -127,5 +128,41 @@ describe('bounds', () => {
     expect(Math.max(...numbers)).toBe(2 + 1_023);
     await clock.advance(5_000);
     expect(await first).toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+  });
+});
+
+describe('a stream that a server ends with an error', () => {
+  /** A client whose streams end so at the first message. */
+  function refusing(error: ClientError) {
+    const test = createTestClient();
+    const open = test.transport.open.bind(test.transport);
+    let streams = 0;
+    test.transport.open = (endpoint) => {
+      const channel = open(endpoint);
+      channel.pipeline = (listener) => {
+        streams++;
+        const write = () => {
+          queueMicrotask(() => listener.onEnd(error));
+          return true;
+        };
+        return { write, end() {}, cancel() {} };
+      };
+      return channel;
+    };
+    return { ...test, streams: () => streams };
+  }
+
+  it('fails its calls with that error when the stream was refused as such, and does not try again', async () => {
+    const { client, streams } = refusing(new ClientError('UNSUPPORTED', 'no such method', { answered: true }));
+    await expect(client.put('a', '1')).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+    expect(streams()).toBe(1);
+  });
+
+  it('leaves the outcome of each call open when the code would mean that nothing was done', async () => {
+    const full = new ClientError('RESOURCE_EXHAUSTED', 'full', { answered: true });
+    const { client, clock } = refusing(full);
+    const failed = expect(client.put('a', '1')).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN', sent: true });
+    await clock.advance(5_000);
+    await failed;
   });
 });

@@ -133,8 +133,12 @@ async function serveStream<Method extends StreamMethod>(
       counts.stream++;
       if (call.write(message)) continue;
       await new Promise<void>((resolve) => {
-        call.once('drain', () => resolve());
-        controller.signal.addEventListener('abort', () => resolve(), { once: true });
+        const goOn = () => {
+          controller.signal.removeEventListener('abort', goOn);
+          resolve();
+        };
+        call.once('drain', goOn);
+        controller.signal.addEventListener('abort', goOn, { once: true });
       });
       if (controller.signal.aborted) break;
     }
