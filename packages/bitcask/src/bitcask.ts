@@ -49,10 +49,12 @@ export interface Bitcask extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** What a read takes. */
 export interface ReadOptions {
   readonly horizonMs?: number;
 }
 
+/** What a put takes. */
 export interface PutOptions extends ReadOptions {
   /** Milliseconds since 1970, > 0. Default: never. */
   readonly expiresAtMs?: number;
@@ -60,13 +62,16 @@ export interface PutOptions extends ReadOptions {
   readonly ifRevision?: number;
 }
 
+/** What a delete takes. */
 export type DeleteOptions = Omit<PutOptions, 'expiresAtMs'>;
 
+/** What a batch takes. A batch has no conditions. */
 export interface BatchOptions extends ReadOptions {
   /** Sync before resolving although the mode would not (never less than the mode promises). Default false. */
   readonly sync?: boolean;
 }
 
+/** One change of a batch. Its buffers are the caller's again as soon as the call has returned. */
 export type BatchOperation =
   | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array; readonly expiresAtMs?: number }
   | { readonly type: 'delete'; readonly key: Uint8Array };
@@ -76,6 +81,7 @@ export interface WriteResult {
   readonly sequence: number;
 }
 
+/** A live key. Its buffers are the caller's own. */
 export interface BitcaskEntry {
   readonly key: Uint8Array;
   /** Empty with `keysOnly`. */
@@ -85,6 +91,7 @@ export interface BitcaskEntry {
   readonly expiresAtMs: number;
 }
 
+/** Which keys a range gives, and how. */
 export interface RangeOptions extends ReadOptions {
   /** Inclusive. */
   readonly start?: Uint8Array;
@@ -100,6 +107,7 @@ export interface RangeOptions extends ReadOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What a merge did; zeros where nothing was worth it. Bytes are whole files. */
 export interface MergeResult {
   readonly segmentsMerged: number;
   readonly recordsCopied: number;
@@ -109,11 +117,13 @@ export interface MergeResult {
   readonly durationMs: number;
 }
 
+/** What a verification takes. */
 export interface VerifyOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (bytesDone: number, bytesTotal: number) => void;
 }
 
+/** What a verification found; sound where `problems` is empty. */
 export interface VerifyReport {
   readonly segments: number;
   readonly records: number;
@@ -121,6 +131,7 @@ export interface VerifyReport {
   readonly problems: readonly VerifyProblem[];
 }
 
+/** One thing that is wrong: `bytes` from `offset` of `file` on are in doubt. */
 export interface VerifyProblem {
   readonly file: string;
   readonly offset: number;
@@ -128,6 +139,7 @@ export interface VerifyProblem {
   readonly what: string;
 }
 
+/** The numbers of a store at one moment. Bytes unless named otherwise. */
 export interface BitcaskStats {
   readonly keys: number;
   readonly segments: number;
@@ -152,4 +164,5 @@ export interface BitcaskStats {
   readonly bytesWritten: number;
 }
 
+/** When writes are synced: before they resolve, every `syncIntervalMs`, or at rotation, checkpoint and close only. In each a crash leaves a prefix of the order of writes. */
 export type BitcaskDurability = 'always' | 'interval' | 'never';

@@ -1,13 +1,14 @@
 import type { Disk, DiskFile } from '@shanghai/env';
-import { BitcaskError } from './bitcask-error.js';
 import { createHintEntry } from './core/hint-codec.js';
 import { createKeydir, type Keydir } from './core/keydir.js';
 import { recordFlags } from './core/record.js';
-import type { Segment } from './core/segment.js';
+import { countRecord, createSegment, type Segment } from './core/segment.js';
 import { dataName } from './core/segment-names.js';
 import { emptyPosition } from './core/snapshot-cursor.js';
 import type { RecordSink } from './core/unit-parser.js';
+import { damagedSegment } from './damaged-segment.js';
 import { HintWriter } from './hint-writer.js';
+import { readSegmentHeader } from './read-segment-header.js';
 import { scanSegment } from './segment-scan.js';
 
 /**
@@ -19,39 +20,34 @@ const tombstoneKind = 2;
 
 /** Rejects with `CORRUPT` where a record is damaged, or with the disk's error; then there is no hint, which costs time only. */
 export async function buildHint(disk: Disk, directory: string, segment: Segment, signal?: AbortSignal): Promise<void> {
-  const path = `${directory}/${dataName(segment.fileId)}`;
-  const file = await disk.open(path, 'read');
+  const file = await disk.open(`${directory}/${dataName(segment.fileId)}`, 'read');
   try {
-    const newest = await newestPerKey(file, path, segment, signal);
-    await writeHint(disk, directory, segment, newest, signal);
+    // Counted anew: whoever asks may know no more of the segment than its identity and length.
+    const counted = { ...createSegment(segment), bytes: segment.bytes };
+    const newest = await newestPerKey(file, counted, signal);
+    await writeHint(disk, directory, counted, newest, signal);
   } finally {
     await file.close();
   }
 }
 
-async function newestPerKey(
-  file: DiskFile,
-  path: string,
-  segment: Segment,
-  signal: AbortSignal | undefined,
-): Promise<Keydir> {
+async function newestPerKey(file: DiskFile, segment: Segment, signal: AbortSignal | undefined): Promise<Keydir> {
   const newest = createKeydir({ chunkBytes: 65_536 });
   const position = emptyPosition();
   const sink: RecordSink = (bytes, fields, offset) => {
-    position.fileId = (fields.flags & recordFlags.tombstone) !== 0 ? tombstoneKind : putKind;
+    const tombstone = (fields.flags & recordFlags.tombstone) !== 0;
+    position.fileId = tombstone ? tombstoneKind : putKind;
     position.offset = offset;
     position.recordBytes = fields.recordBytes;
     position.sequence = fields.sequence;
     position.expires = (fields.flags & recordFlags.expires) !== 0;
+    countRecord(segment, fields.sequence, tombstone, fields.recordBytes);
     newest.set(bytes.subarray(fields.keyStart, fields.valueStart), position);
   };
-  // In a merged segment sequences follow no order and a base of 0 is not looked at.
-  const baseSequence = segment.kind === 'log' ? segment.minSequence - 1 : 0;
+  const { baseSequence } = (await readSegmentHeader(file, segment)).header;
   const scan = await scanSegment(file, segment, { baseSequence, endOffset: segment.bytes, signal }, sink);
-  if (scan.problem === undefined) return newest;
-  throw new BitcaskError('CORRUPT', `'${path}' is damaged at ${scan.validEnd}: ${scan.problem}`, {
-    details: { file: path, offset: scan.validEnd, bytes: segment.bytes - scan.validEnd },
-  });
+  if (scan.problem !== undefined) throw damagedSegment(file.path, scan.validEnd, segment.bytes, scan.problem);
+  return newest;
 }
 
 async function writeHint(

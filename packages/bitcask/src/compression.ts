@@ -1,4 +1,3 @@
-import { promisify } from 'node:util';
 import { gunzip, gunzipSync, gzip, gzipSync } from 'node:zlib';
 import { compress as lz4, compressSync as lz4Sync, uncompress, uncompressSync } from 'lz4-napi';
 import { BitcaskError } from './bitcask-error.js';
@@ -18,11 +17,17 @@ export const asyncFromBytes = 65_536;
 /** The stored form must be at most this share of the value. */
 const worthShare = 0.9;
 
-const gzipAsync = promisify(gzip) as (bytes: Uint8Array, options: { level: number }) => Promise<Uint8Array>;
-const gunzipAsync = promisify(gunzip) as (
-  bytes: Uint8Array,
-  options: { maxOutputLength: number },
-) => Promise<Uint8Array>;
+function gzipAsync(bytes: Uint8Array, options: { readonly level: number }): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    gzip(bytes, options, (error, packed) => (error === null ? resolve(packed) : reject(error)));
+  });
+}
+
+function gunzipAsync(bytes: Uint8Array, options: { readonly maxOutputLength: number }): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    gunzip(bytes, options, (error, raw) => (error === null ? resolve(raw) : reject(error)));
+  });
+}
 
 /** A value in the form in which it is stored. `codec` is an index into `codecs`, 0 for raw. */
 export interface StoredValue {
@@ -38,6 +43,7 @@ export interface CompressionCounts {
   skipped: number;
 }
 
+/** Packs values by the options of one store and counts what that saved. */
 export class ValueCompressor {
   readonly counts: CompressionCounts = { rawBytes: 0, storedBytes: 0, skipped: 0 };
   readonly #options: Required<CompressionOptions>;

@@ -27,6 +27,7 @@ export class HintInvalid extends Error {}
 const windowBytes = 262_144;
 const emptyBytes = new Uint8Array(0);
 
+/** Walks one hint forward: `load` a block, `advance` through its entries. Throws `HintInvalid`. */
 export class HintReader {
   readonly header: HintHeader;
   readonly entry: HintEntry = createHintEntry();

@@ -3,9 +3,9 @@ import { createHintEntry } from './core/hint-codec.js';
 import { crcSeed, layRecord, type RecordContent, recordFlags, stampRecord } from './core/record.js';
 import { countRecord, type Segment } from './core/segment.js';
 import { segmentHeaderBytes } from './core/segment-header.js';
-import { contentBytes } from './core/staging-chunk.js';
 import { HintWriter } from './hint-writer.js';
 import { createSegmentFile } from './segment-log.js';
+import { contentBytes } from './staging-chunk.js';
 import type { StoreContext } from './store-context.js';
 
 const bufferBytes = 262_144;

@@ -15,6 +15,7 @@ import type { RecordReader } from './record-reader.js';
 import type { StoreContext } from './store-context.js';
 import type { Writer } from './writer.js';
 
+/** What `Bitcask.merge` takes. */
 export interface MergeCall {
   readonly force?: boolean;
   readonly signal?: AbortSignal;

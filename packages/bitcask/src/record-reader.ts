@@ -130,6 +130,7 @@ export async function readValue(
   }
 }
 
+/** What the caller of a read is given. `value` is handed on, the key is copied. */
 export function entryOf(record: ReadRecord, value: Uint8Array): BitcaskEntry {
   const { fields, bytes } = record;
   return {

@@ -1,14 +1,15 @@
-import { type DiskFile, isErrno, readFully } from '@shanghai/env';
+import { type DiskFile, isErrno } from '@shanghai/env';
 import { BitcaskError } from './bitcask-error.js';
 import { IndexLoader } from './core/index-loader.js';
 import type { ManifestEntry } from './core/manifest-codec.js';
 import { segmentSeedOf } from './core/record.js';
 import { createSegment, type Segment } from './core/segment.js';
-import { decodeSegmentHeader, decodeWitness, type SegmentHeader, segmentHeaderBytes } from './core/segment-header.js';
 import { dataName } from './core/segment-names.js';
 import type { StoreIndex } from './core/store-index.js';
+import { damagedSegment } from './damaged-segment.js';
 import { loadFromData, loadFromHint } from './load-segment.js';
 import type { ManifestFile } from './manifest-file.js';
+import { readSegmentHeader } from './read-segment-header.js';
 import type { ResolvedBitcaskOptions } from './resolve-bitcask-options.js';
 import { settleTail } from './torn-tail.js';
 
@@ -55,7 +56,7 @@ async function recoverSegment(
       await file.sync();
       await options.disk.syncDirectory(options.directory);
     }
-    const { header, witnessedEnd } = await readHeader(file, path, entry);
+    const { header, witnessedEnd } = await readSegmentHeader(file, entry);
     const segment = createSegment({
       fileId: entry.fileId,
       segmentId: entry.segmentId,
@@ -95,7 +96,7 @@ async function readSegment(
   if (witnessedEnd !== undefined) {
     await settleTail(options, file, segment, { validEnd: scan.validEnd, problem: scan.problem, witnessedEnd });
   } else if (scan.problem !== undefined) {
-    throw damaged(file.path, scan.validEnd, segment.bytes, scan.problem);
+    throw damagedSegment(file.path, scan.validEnd, segment.bytes, scan.problem);
   }
 }
 
@@ -115,42 +116,6 @@ async function openListed(options: ResolvedBitcaskOptions, path: string, mode: '
   }
 }
 
-async function readHeader(
-  file: DiskFile,
-  path: string,
-  entry: ManifestEntry,
-): Promise<{ header: SegmentHeader; witnessedEnd: number }> {
-  const bytes = new Uint8Array(segmentHeaderBytes);
-  const decoded = decodeSegmentHeader(bytes.subarray(0, await readFully(file, bytes, 0)));
-  const details = { file: path, offset: 0, bytes: segmentHeaderBytes };
-  if (decoded.kind === 'unsupported') {
-    throw new BitcaskError(
-      'UNSUPPORTED_FORMAT',
-      `'${path}' was written by a newer program: ${decoded.what}; open it with that one`,
-      { details },
-    );
-  }
-  const what = decoded.kind === 'damaged' ? decoded.what : mismatch(decoded.value, entry);
-  if (decoded.kind === 'damaged' || what !== undefined) {
-    throw new BitcaskError(
-      'CORRUPT',
-      `the header of '${path}' is damaged: ${what}; restore the file from a replica or a backup`,
-      { details },
-    );
-  }
-  return { header: decoded.value, witnessedEnd: decodeWitness(bytes, segmentSeedOf(entry.segmentId)) };
-}
-
-function mismatch(header: SegmentHeader, entry: ManifestEntry): string | undefined {
-  if (
-    header.fileId === entry.fileId &&
-    header.segmentId === entry.segmentId &&
-    (header.kind === 'merged') === entry.merged
-  )
-    return undefined;
-  return 'it is the header of another segment';
-}
-
 function lengthDiffers(path: string, bytes: number, sealedBytes: number): BitcaskError {
   const what = bytes < sealedBytes ? 'was cut off' : 'has grown';
   return new BitcaskError(
@@ -158,17 +123,6 @@ function lengthDiffers(path: string, bytes: number, sealedBytes: number): Bitcas
     `'${path}' ${what}: it has ${bytes} bytes and was sealed with ${sealedBytes}; restore it from a replica or a backup`,
     {
       details: { file: path, offset: Math.min(bytes, sealedBytes), bytes: Math.abs(bytes - sealedBytes) },
-    },
-  );
-}
-
-/** The error for a segment that cannot be read from `offset` on. */
-export function damaged(path: string, offset: number, endOffset: number, what: string): BitcaskError {
-  return new BitcaskError(
-    'CORRUPT',
-    `'${path}' is damaged at ${offset}: ${what}; ${endOffset - offset} bytes are in doubt, restore the file from a replica or a backup`,
-    {
-      details: { file: path, offset, bytes: endOffset - offset },
     },
   );
 }

@@ -38,6 +38,7 @@ export interface ResolvedBitcaskOptions {
   readonly random: Random;
 }
 
+/** `MergeOptions` with nothing left open but the window. */
 export type ResolvedMergeOptions = Required<Omit<MergeOptions, 'window'>> & { readonly window: MergeOptions['window'] };
 
 /** Fills in the defaults and throws `TypeError` or `RangeError` for what is out of range. */

@@ -7,6 +7,7 @@ import { highestDurableEnd, type ParseState, parseUnits, type RecordSink } from 
 /** A window is some milliseconds of parsing at most; it grows only for a unit that is longer. */
 const windowBytes = 262_144;
 
+/** How far a scan came. */
 export interface ScanResult {
   /** Where the last whole unit ends. */
   readonly validEnd: number;
@@ -16,6 +17,7 @@ export interface ScanResult {
   readonly problem: string | undefined;
 }
 
+/** What a scan takes. */
 export interface ScanOptions {
   readonly baseSequence: number;
   /** The segment's bytes, header included. */

@@ -17,7 +17,6 @@ import type {
 import { BitcaskError } from './bitcask-error.js';
 import type { Checkpoints } from './checkpoints.js';
 import type { ValueCompressor } from './compression.js';
-import type { Guard, Outcome } from './core/staging-chunk.js';
 import type { HintJobs } from './hint-jobs.js';
 import { ManifestUnchanged } from './manifest-file.js';
 import type { MergeCall, Merger } from './merger.js';
@@ -25,6 +24,7 @@ import type { PointReader } from './point-reader.js';
 import { checkRangeOptions, iterateRange } from './range.js';
 import type { RecordReader } from './record-reader.js';
 import type { SegmentLog } from './segment-log.js';
+import type { Guard, Outcome } from './staging-chunk.js';
 import type { StoreContext } from './store-context.js';
 import { storeStats } from './store-stats.js';
 import type { Upkeep } from './upkeep.js';

@@ -1,12 +1,14 @@
-import { type DiskFile, isErrno, readFully } from '@shanghai/env';
+import { type DiskFile, isErrno } from '@shanghai/env';
 import type { VerifyOptions, VerifyProblem, VerifyReport } from './bitcask.js';
+import { BitcaskError } from './bitcask-error.js';
 import { createKeydir, type Keydir } from './core/keydir.js';
 import { recordFlags } from './core/record.js';
 import type { Segment } from './core/segment.js';
-import { decodeSegmentHeader, segmentHeaderBytes } from './core/segment-header.js';
+import { segmentHeaderBytes } from './core/segment-header.js';
 import { dataName, hintName } from './core/segment-names.js';
 import { emptyPosition } from './core/snapshot-cursor.js';
 import { HintInvalid, openHint } from './hint-reader.js';
+import { readSegmentHeader } from './read-segment-header.js';
 import type { ResolvedBitcaskOptions } from './resolve-bitcask-options.js';
 import { scanSegment } from './segment-scan.js';
 
@@ -79,18 +81,15 @@ async function verifySegment(
   }
 }
 
-/** Returns the base sequence. */
+/** Returns the base sequence, the best guess where the header is damaged. */
 async function verifyHeader(file: DiskFile, segment: Segment, problems: VerifyProblem[]): Promise<number> {
-  const bytes = new Uint8Array(segmentHeaderBytes);
-  const decoded = decodeSegmentHeader(bytes.subarray(0, await readFully(file, bytes, 0)));
-  if (decoded.kind === 'ok' && decoded.value.segmentId === segment.segmentId) return decoded.value.baseSequence;
-  problems.push({
-    file: file.path,
-    offset: 0,
-    bytes: segmentHeaderBytes,
-    what: decoded.kind === 'ok' ? 'the header of another segment' : decoded.what,
-  });
-  return segment.maxSequence === 0 ? 0 : segment.minSequence - 1;
+  try {
+    return (await readSegmentHeader(file, segment)).header.baseSequence;
+  } catch (error) {
+    if (!(error instanceof BitcaskError)) throw error;
+    problems.push({ file: file.path, offset: 0, bytes: segmentHeaderBytes, what: error.message });
+    return segment.maxSequence === 0 ? 0 : segment.minSequence - 1;
+  }
 }
 
 /** A hint that is missing is no problem; one that says something else than the segment is. */

@@ -2,8 +2,8 @@ import type { BatchOperation } from './bitcask.js';
 import { BitcaskError } from './bitcask-error.js';
 import type { StoredValue, ValueCompressor } from './compression.js';
 import { recordBytesOf, recordFlags } from './core/record.js';
-import type { NewEntry, StagingChunk } from './core/staging-chunk.js';
 import type { ResolvedBitcaskOptions } from './resolve-bitcask-options.js';
+import type { NewEntry, StagingChunk } from './staging-chunk.js';
 import type { WriteQueue } from './write-queue.js';
 
 const noBytes = new Uint8Array(0);

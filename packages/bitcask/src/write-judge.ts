@@ -1,9 +1,9 @@
 import { BitcaskError } from './bitcask-error.js';
 import { createRecordFields, readRecord, recordFlags } from './core/record.js';
 import { emptyPosition } from './core/snapshot-cursor.js';
-import type { Guard, StagingChunk, WriteEntry } from './core/staging-chunk.js';
 import type { StoreIndex } from './core/store-index.js';
 import { RecordMoved, type RecordReader } from './record-reader.js';
+import type { Guard, StagingChunk, WriteEntry } from './staging-chunk.js';
 
 /** What stands for a key at some place in the order of writes. */
 interface Standing {

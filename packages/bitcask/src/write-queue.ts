@@ -1,5 +1,5 @@
 import { BitcaskError } from './bitcask-error.js';
-import { StagingChunk } from './core/staging-chunk.js';
+import { StagingChunk } from './staging-chunk.js';
 
 /** One write call of the disk, some milliseconds of checksums and key directory at most. */
 const chunkBytes = 262_144;

@@ -12,11 +12,11 @@ import {
 import { countRecord } from './core/segment.js';
 import { segmentHeaderBytes } from './core/segment-header.js';
 import { emptyPosition } from './core/snapshot-cursor.js';
-import type { StagingChunk, WriteEntry } from './core/staging-chunk.js';
 import { NoSpace } from './no-space.js';
 import { diskFull, writeFailure } from './poisoning.js';
 import type { RecordReader } from './record-reader.js';
 import type { SegmentLog } from './segment-log.js';
+import type { StagingChunk, WriteEntry } from './staging-chunk.js';
 import type { StoreContext } from './store-context.js';
 import { WriteJudge } from './write-judge.js';
 import type { WriteQueue } from './write-queue.js';

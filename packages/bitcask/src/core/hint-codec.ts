@@ -21,8 +21,11 @@ import { getUint64, setUint64 } from './uint64.js';
  * then never holds the thread for longer than a block takes.
  */
 
+/** Bytes before the first block. */
 export const hintHeaderBytes = 64;
+/** Bytes of a block before its payload. */
 export const hintBlockHeadBytes = 12;
+/** Bytes of an entry before its key. */
 export const hintEntryBytes = 20;
 /** A block is closed when its payload reaches this. */
 export const hintBlockPayloadBytes = 65_536;
@@ -31,6 +34,7 @@ const flagTombstone = 1;
 const flagExpires = 2;
 const high = 4_294_967_296;
 
+/** What a hint says of itself and of its segment. */
 export interface HintHeader {
   readonly segmentId: number;
   readonly fileId: number;
@@ -51,10 +55,12 @@ export interface HintEntry {
   keyBytes: number;
 }
 
+/** An empty entry to be filled. */
 export function createHintEntry(): HintEntry {
   return { offset: 0, recordBytes: 0, sequence: 0, tombstone: false, expires: false, keyStart: 0, keyBytes: 0 };
 }
 
+/** The header as it lies in the file. */
 export function encodeHintHeader(header: HintHeader): Uint8Array {
   const bytes = new Uint8Array(hintHeaderBytes);
   const view = new DataView(bytes.buffer);
@@ -69,6 +75,7 @@ export function encodeHintHeader(header: HintHeader): Uint8Array {
   return bytes;
 }
 
+/** Reads a header; says why where it is none. */
 export function decodeHintHeader(bytes: Uint8Array): Decoded<HintHeader> {
   if (bytes.length < hintHeaderBytes) return { kind: 'damaged', what: `it has only ${bytes.length} bytes` };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

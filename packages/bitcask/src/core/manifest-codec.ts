@@ -24,6 +24,7 @@ const entryBytes = 24;
 const flagMerged = 1;
 const flagTombstonesNeeded = 2;
 
+/** One live segment. */
 export interface ManifestEntry {
   readonly fileId: number;
   readonly segmentId: number;
@@ -34,6 +35,7 @@ export interface ManifestEntry {
   readonly sealedBytes: number;
 }
 
+/** A whole manifest. */
 export interface Manifest {
   readonly storeId: number;
   readonly generation: number;
@@ -46,6 +48,7 @@ export interface Manifest {
 /** The largest manifest a reader takes: some 40 million segments would not fit a disk. */
 export const manifestLimitBytes = 64 * 1024 * 1024;
 
+/** The manifest as it lies in the file. */
 export function encodeManifest(manifest: Manifest): Uint8Array {
   const bytes = new Uint8Array(headBytes + manifest.entries.length * entryBytes + 4);
   const view = new DataView(bytes.buffer);
@@ -67,6 +70,7 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
   return bytes;
 }
 
+/** Reads a manifest; says why where it is none. */
 export function decodeManifest(bytes: Uint8Array): Decoded<Manifest> {
   if (bytes.length < headBytes + 4) return { kind: 'damaged', what: `it has only ${bytes.length} bytes` };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -3,6 +3,7 @@ import { segmentHeaderBytes } from './segment-header.js';
 
 /** Which segments a merge should take; pure, so that every reason not to merge can be tested and told to the operator. */
 
+/** What makes a merge worth it. */
 export interface MergeThresholds {
   /** A segment counts from this share of dead bytes on. */
   readonly staleRatio: number;

@@ -12,10 +12,12 @@
  * The major version and the feature bits shut out readers that would misread the file; the minor version is for people.
  */
 
+/** The files that have a preamble. */
 export type FileKind = 'manifest' | 'segment' | 'hint';
 
 const magics: Readonly<Record<FileKind, string>> = { manifest: 'SHBKMANI', segment: 'SHBKDATA', hint: 'SHBKHINT' };
 
+/** The format version that this program reads and writes. */
 export const formatMajor = 1;
 
 /** What a decoder says of bytes: the thing itself, bytes that are not it, or bytes of a format from the future. */
@@ -24,6 +26,7 @@ export type Decoded<T> =
   | { readonly kind: 'damaged'; readonly what: string }
   | { readonly kind: 'unsupported'; readonly what: string };
 
+/** Writes the preamble of a file into the first 16 bytes. */
 export function writePreamble(view: DataView, kind: FileKind): void {
   const magic = magics[kind];
   for (let i = 0; i < magic.length; i++) view.setUint8(i, magic.charCodeAt(i));

@@ -17,9 +17,12 @@ import { getUint64, setUint64 } from './uint64.js';
  * is seeded with segment and offset: bytes left from another file, or written to the wrong place, never validate.
  */
 
+/** Bytes of a record before its optional fields. */
 export const recordHeaderBytes = 20;
+/** Bytes of a whole mark. */
 export const markBytes = 28;
 
+/** The bits of the flags byte; the codec takes the two bits of `codecMask`. */
 export const recordFlags = {
   tombstone: 1,
   expires: 2,
@@ -32,6 +35,7 @@ export const recordFlags = {
 
 /** How a value is stored. The numbers are the format's. */
 export const codecs = ['none', 'lz4', 'gzip'] as const;
+/** Names of the codecs. */
 export type Codec = (typeof codecs)[number];
 
 /** The largest key the format can hold. */
@@ -51,6 +55,7 @@ export interface RecordFields {
   recordBytes: number;
 }
 
+/** Empty fields to be filled. */
 export function createRecordFields(): RecordFields {
   return {
     flags: 0,
@@ -87,6 +92,7 @@ export function segmentSeedOf(segmentId: number): number {
   return crc32(bytes);
 }
 
+/** Bytes of a record with these parts. */
 export function recordBytesOf(keyBytes: number, storedBytes: number, expires: boolean, compressed: boolean): number {
   return recordHeaderBytes + (expires ? 8 : 0) + (compressed ? 4 : 0) + keyBytes + storedBytes;
 }

@@ -19,11 +19,13 @@ import { getUint64, setUint64 } from './uint64.js';
  * checksum of its own; one that does not hold says nothing.
  */
 
+/** Bytes before the first record. */
 export const segmentHeaderBytes = 64;
 
 /** `log`: records in the order of writes. `merged`: the output of a merge, in the order of keys. */
 export type SegmentKind = 'log' | 'merged';
 
+/** What a segment says of itself. */
 export interface SegmentHeader {
   readonly segmentId: number;
   readonly fileId: number;
@@ -33,6 +35,7 @@ export interface SegmentHeader {
   readonly createdMs: number;
 }
 
+/** The header as a new segment begins with it; its witness says nothing. */
 export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   const bytes = new Uint8Array(segmentHeaderBytes);
   const view = new DataView(bytes.buffer);
@@ -67,6 +70,7 @@ export function decodeWitness(header: Uint8Array, segmentSeed: number): number {
   return holds ? getUint64(view, witnessOffset) : 0;
 }
 
+/** Reads a header; says why where it is none. */
 export function decodeSegmentHeader(bytes: Uint8Array): Decoded<SegmentHeader> {
   if (bytes.length < segmentHeaderBytes)
     return { kind: 'damaged', what: `it has ${bytes.length} bytes, a header has ${segmentHeaderBytes}` };

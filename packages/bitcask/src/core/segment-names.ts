@@ -1,5 +1,6 @@
 /** The names of files in a store's directory; see docs/formats/bitcask.md, section 1. */
 
+/** The name of the manifest. */
 export const manifestName = 'MANIFEST';
 
 /** What a name in the directory stands for. */
@@ -9,10 +10,12 @@ export type NamedFile =
 
 const segmentName = /^(\d{10})\.(data|hint)$/;
 
+/** The name of a segment. */
 export function dataName(fileId: number): string {
   return `${fileId.toString().padStart(10, '0')}.data`;
 }
 
+/** The name of a segment's hint. */
 export function hintName(fileId: number): string {
   return `${fileId.toString().padStart(10, '0')}.hint`;
 }

@@ -23,8 +23,10 @@ export interface Segment {
   hinted: boolean;
 }
 
+/** What makes a segment this one and no other. */
 export type SegmentIdentity = Pick<Segment, 'fileId' | 'segmentId' | 'seed' | 'kind'>;
 
+/** A segment that holds nothing but its header. */
 export function createSegment(identity: SegmentIdentity): Segment {
   return {
     ...identity,

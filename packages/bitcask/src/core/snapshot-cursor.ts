@@ -79,6 +79,7 @@ class Source {
   }
 }
 
+/** A position to be filled. */
 export function emptyPosition(): KeydirPosition {
   return { fileId: 0, offset: 0, recordBytes: 0, sequence: 0, expires: false };
 }

@@ -18,6 +18,7 @@ const sideChunkBytes = 65_536;
 /** Bytes a kept position is counted as, beside its key. */
 const keptOverheadBytes = 64;
 
+/** The keys an iterator goes through. */
 export interface SnapshotRange {
   /** Inclusive. */
   readonly low: Uint8Array | undefined;

@@ -34,6 +34,7 @@ export interface ParseState {
   records: number;
 }
 
+/** Why a parse stopped, and how many bytes of the window it has used up. */
 export type ParseStop =
   | { readonly kind: 'end'; readonly consumed: number }
   | { readonly kind: 'more'; readonly consumed: number; readonly neededBytes: number }

@@ -1,1 +1,2 @@
-export {};
+export { type BitcaskSubject, bitcaskContract } from './bitcask-contract.js';
+export { ModelStore } from './model-store.js';

@@ -1,4 +1,4 @@
-import { layRecord, markBytes, type RecordContent, recordBytesOf } from './record.js';
+import { layRecord, markBytes, type RecordContent, recordBytesOf } from './core/record.js';
 
 /**
  * Where writes wait for the writer, already in the form in which they will be written.
@@ -39,8 +39,10 @@ export interface WriteEntry {
   lastSequence: number;
 }
 
+/** What a caller says of an entry; the writer adds the rest. */
 export type NewEntry = Pick<WriteEntry, 'records' | 'sync' | 'guard' | 'settle'>;
 
+/** A buffer of records to be written, with the calls they belong to. */
 export class StagingChunk {
   readonly bytes: Uint8Array;
   readonly view: DataView;
