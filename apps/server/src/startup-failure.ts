@@ -26,6 +26,10 @@ export interface StartupFailure {
 
 /** Judges an error of starting. */
 export function startupFailure(error: unknown): StartupFailure {
+  if (isFileSystemError(error)) {
+    const message = `the data directory cannot be used: ${error.message}`;
+    return { exitCode: exitCodes.dataDirectory, message, isExpected: true };
+  }
   if (!(error instanceof CodedError)) {
     const message = error instanceof Error ? error.message : String(error);
     return { exitCode: exitCodes.failed, message, isExpected: false };
@@ -42,4 +46,9 @@ function exitCodeOf(error: CodedError<string>): number {
   const isOfDirectory =
     error instanceof DataDirectoryError || error instanceof WalError || error instanceof BitcaskError;
   return isOfDirectory || error.code === 'CORRUPT' ? exitCodes.dataDirectory : exitCodes.failed;
+}
+
+/** Listeners have errors of their own, so what the system still refuses is a file or directory. */
+function isFileSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'errno' in error && 'syscall' in error;
 }

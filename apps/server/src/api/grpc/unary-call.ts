@@ -23,12 +23,12 @@ export function unaryCall<Request, Response>(
     const context = new CallContext(call, services);
     answer(call.request, context).then(
       (response) => {
-        context.finish();
+        context.finishUnary();
         recorder.finished(startedMs, 'OK');
         callback(null, response);
       },
       (error: unknown) => {
-        context.finish();
+        context.finishUnary();
         const { failure, code } = grpcFailure(error, context.correlationId, method, services.logger);
         recorder.finished(startedMs, code);
         callback(failure);
