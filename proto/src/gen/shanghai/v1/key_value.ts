@@ -66,7 +66,7 @@ export interface WriteOptions {
 
 /** What every answer carries. */
 export interface ResponseHeader {
-  /** Opaque; hand it to a read of level session. */
+  /** Opaque; hand it to a read of level session. Tokens of one group have one length and order bytewise: the greater has seen more. */
   token: Buffer;
   /** Milliseconds since the answering replica last heard its leader; 0 where it leads. */
   staleMs: bigint;
@@ -3128,7 +3128,10 @@ export const KeyValueService = {
     responseSerialize: (value: TransactResponse): Buffer => Buffer.from(TransactResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): TransactResponse => TransactResponse.decode(value),
   },
-  /** Committed changes from a position on, in revision order. */
+  /**
+   * Committed changes from a position on, in revision order. The first answer comes at once and has no events: it marks
+   * where the watch begins.
+   */
   watch: {
     path: "/shanghai.v1.KeyValue/Watch" as const,
     requestStream: false as const,
@@ -3167,7 +3170,10 @@ export interface KeyValueServer extends UntypedServiceImplementation {
   batch: handleUnaryCall<BatchRequest, BatchResponse>;
   /** Conditions and operations: all conditions hold → all operations, else none. */
   transact: handleUnaryCall<TransactRequest, TransactResponse>;
-  /** Committed changes from a position on, in revision order. */
+  /**
+   * Committed changes from a position on, in revision order. The first answer comes at once and has no events: it marks
+   * where the watch begins.
+   */
   watch: handleServerStreamingCall<WatchRequest, WatchResponse>;
   /** Many requests on one stream, answered as they complete, in any order, matched by `id`. */
   pipeline: handleBidiStreamingCall<PipelineRequest, PipelineResponse>;
@@ -3287,7 +3293,10 @@ export interface KeyValueClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: TransactResponse) => void,
   ): ClientUnaryCall;
-  /** Committed changes from a position on, in revision order. */
+  /**
+   * Committed changes from a position on, in revision order. The first answer comes at once and has no events: it marks
+   * where the watch begins.
+   */
   watch(request: WatchRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchResponse>;
   watch(
     request: WatchRequest,
