@@ -1,5 +1,12 @@
+export { dumpWal } from './offline/dump-wal.js';
+export { type RepairMarker, repairMarkerName } from './offline/repair-marker.js';
+export { type RepairOptions, type RepairResult, repairWal } from './offline/repair-wal.js';
+export { type SalvageOptions, type SalvageResult, salvageWal } from './offline/salvage-wal.js';
+export { verifyWal, type WalReport } from './offline/verify-wal.js';
+export type { WalFrameItem, WalItem } from './offline/walk-log.js';
 export { openWal } from './open-wal.js';
 export type * from './wal.js';
 export { WalError, type WalErrorCode } from './wal-error.js';
 export type { WalListener } from './wal-events.js';
+export type { Damage } from './wal-failures.js';
 export type { WalOptions } from './wal-options.js';

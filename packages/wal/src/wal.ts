@@ -48,6 +48,7 @@ export interface WalRecord {
   readonly kind?: number;
 }
 
+/** What `append` takes beside the payload: stream and kind. */
 export type AppendOptions = Omit<WalRecord, 'payload'>;
 
 /** One record read. `payload` belongs to the reader. */
@@ -69,6 +70,7 @@ export interface WalRange {
   readonly signal?: AbortSignal;
 }
 
+/** Where a tail begins, and which records it gives. */
 export interface TailRange {
   readonly from?: Lsn;
   readonly stream?: number;

@@ -1,0 +1,107 @@
+import { type Disk, type DiskFile, invariant, type Random, writeFully } from '@shanghai/env';
+import { frameHeaderBytes, lostFlag, sealFrame } from '../core/frame.js';
+import type { FrameBatch } from '../core/frame-batch.js';
+import { encodeSegmentHeader, segmentHeaderBytes, toHex } from '../core/segment-header.js';
+import { Segment } from '../segment.js';
+
+const capacityBytes = 67_108_864;
+
+/**
+ * Writes frames with given LSNs into a new log, one segment after the other, which the writer of an open log cannot do. Segments have no
+ * footer and grow; opening reads them from the start. Segments are synced one by one, the names at the end.
+ */
+export class SalvageWriter {
+  readonly #disk: Disk;
+  readonly #random: Random;
+  readonly #plan: { readonly directory: string; readonly logId: string; readonly createdMs: number };
+  #segment: Segment | undefined;
+  #file: DiskFile | undefined;
+  #wallTimeMs = 0;
+
+  constructor(
+    disk: Disk,
+    random: Random,
+    plan: { readonly directory: string; readonly logId: string; readonly createdMs: number },
+  ) {
+    this.#disk = disk;
+    this.#random = random;
+    this.#plan = plan;
+  }
+
+  /** The LSN that the next frame must begin with; 1 before the first. */
+  get nextLsn(): number {
+    return this.#segment?.nextLsn ?? 1;
+  }
+
+  /** Writes a finished batch of one frame. */
+  async write(firstLsn: number, wallTimeMs: number, batch: FrameBatch, durableEnd: number): Promise<void> {
+    invariant(batch.frames === 1, `a salvaged frame became ${batch.frames} frames`);
+    const bytes = batch.frameBytes(0);
+    const { segment, file } = await this.#segmentFor(firstLsn, bytes);
+    this.#wallTimeMs = Math.max(this.#wallTimeMs, wallTimeMs);
+    const place = { segmentSeed: segment.seed, offset: segment.endOffset };
+    batch.seal(0, place, { firstLsn, wallTimeMs: this.#wallTimeMs, durableEnd });
+    await writeFully(file, batch.bytes.subarray(0, bytes), segment.endOffset);
+    segment.noteFrame(batch.view, 0);
+  }
+
+  /** Writes frames that stand for `count` records nobody could read. */
+  async writeLost(firstLsn: number, count: number): Promise<void> {
+    for (let done = 0; done < count; ) {
+      const some = Math.min(count - done, 0xffff_ffff);
+      await this.#writeEmpty(firstLsn + done, some, lostFlag);
+      done += some;
+    }
+  }
+
+  /** Syncs everything and states it. */
+  async finish(): Promise<void> {
+    if (this.#file === undefined) return;
+    await this.#file.sync();
+    await this.#writeEmpty(this.nextLsn, 0, 0);
+    await this.#file.sync();
+    await this.#disk.syncDirectory(this.#plan.directory);
+  }
+
+  /** Idempotent. */
+  async close(): Promise<void> {
+    await this.#file?.close();
+    this.#file = undefined;
+  }
+
+  /** A frame without records; one that states a durable end (no flags) states all before it. */
+  async #writeEmpty(firstLsn: number, count: number, flags: number): Promise<void> {
+    const { segment, file } = await this.#segmentFor(firstLsn, frameHeaderBytes);
+    const bytes = new Uint8Array(frameHeaderBytes);
+    const view = new DataView(bytes.buffer);
+    const durableEnd = flags === 0 ? segment.endOffset : 0;
+    const place = { segmentSeed: segment.seed, offset: segment.endOffset };
+    const fields = { firstLsn, wallTimeMs: this.#wallTimeMs, durableEnd, count, flags };
+    sealFrame(bytes, view, 0, frameHeaderBytes, place, fields);
+    await writeFully(file, bytes, segment.endOffset);
+    segment.noteFrame(view, 0);
+  }
+
+  async #segmentFor(firstLsn: number, bytes: number): Promise<{ segment: Segment; file: DiskFile }> {
+    const segment = this.#segment;
+    if (segment !== undefined && this.#file !== undefined) {
+      invariant(firstLsn === segment.nextLsn, `a frame with LSN ${firstLsn} where ${segment.nextLsn} is due`);
+      if (segment.records === 0 || segment.endOffset + bytes <= capacityBytes) return { segment, file: this.#file };
+      await this.#file.sync();
+      await this.close();
+    }
+    return await this.#begin(firstLsn);
+  }
+
+  async #begin(baseLsn: number): Promise<{ segment: Segment; file: DiskFile }> {
+    const { directory, logId, createdMs } = this.#plan;
+    const segmentId = toHex(this.#random.bytes(8));
+    const header = { segmentId, logId, baseLsn, createdMs, capacityBytes, allocatedBytes: 0 };
+    const segment = new Segment(directory, header, segmentHeaderBytes);
+    const file = await this.#disk.open(segment.path, 'create');
+    this.#segment = segment;
+    this.#file = file;
+    await writeFully(file, encodeSegmentHeader(header), 0);
+    return { segment, file };
+  }
+}

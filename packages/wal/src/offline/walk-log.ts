@@ -1,0 +1,175 @@
+/**
+ * Reads a log's directory from end to end without opening it as a log: goes on behind damage, changes nothing. What
+ * verify, dump and salvage have in common.
+ */
+import type { Disk, DiskFile } from '@shanghai/env';
+import { footerFlag, lostFlag } from '../core/frame.js';
+import { judgeTail } from '../core/tail-verdict.js';
+import type { FrameCursor } from '../read/frame-cursor.js';
+import { selectRecords } from '../read/select-records.js';
+import { listLogFiles } from '../recovery/list-log-files.js';
+import { cursorOver, openSegment } from '../recovery/open-segment.js';
+import type { Segment } from '../segment.js';
+import type { Lsn, WalEntry } from '../wal.js';
+import { WalError } from '../wal-error.js';
+import type { Damage } from '../wal-failures.js';
+
+/**
+ * One thing found in a log's directory, in order. `lost`: records that an earlier salvage could not read. `damage`:
+ * bytes that should be there (LSNs inclusive; none where `lastLsn` < `firstLsn`, as when a footer is damaged). `tail`: where the log ends; `torn` says whether opening would cut bytes off there.
+ */
+export type WalItem =
+  | {
+      readonly kind: 'segment';
+      readonly segment: string;
+      readonly bytes: number;
+      readonly logId: string;
+      readonly createdMs: number;
+    }
+  | WalFrameItem
+  | {
+      readonly kind: 'lost';
+      readonly segment: string;
+      readonly offset: number;
+      readonly firstLsn: Lsn;
+      readonly lastLsn: Lsn;
+    }
+  | ({ readonly kind: 'damage' } & Damage & { readonly lastLsn: Lsn })
+  | { readonly kind: 'tail'; readonly segment: string; readonly offset: number; readonly torn: boolean };
+
+/** A sound frame. An empty one states a durable end, or is a segment's footer. */
+export interface WalFrameItem {
+  readonly kind: 'frame';
+  readonly segment: string;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly firstLsn: Lsn;
+  readonly wallTimeMs: number;
+  readonly durableEnd: number;
+  readonly footer: boolean;
+  readonly records: readonly WalEntry[];
+}
+
+/** Walks a log's directory. Rejects with `UNSUPPORTED_FORMAT`, and with errors of the disk. Nobody may write to it meanwhile. */
+export async function* walkLog(disk: Disk, directory: string): AsyncGenerator<WalItem, void, void> {
+  const { segments } = await listLogFiles(disk, directory);
+  let expectedLsn = segments[0]?.baseLsn ?? 1;
+  for (const [index, { name, baseLsn }] of segments.entries()) {
+    if (baseLsn > expectedLsn) {
+      const reason = 'no segment holds these records';
+      yield { kind: 'damage', segment: name, offset: 0, firstLsn: expectedLsn, lastLsn: baseLsn - 1, reason };
+    }
+    const file = await disk.open(`${directory}/${name}`, 'read');
+    try {
+      expectedLsn = yield* walkSegment(file, directory, name, baseLsn, segments[index + 1]?.baseLsn);
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+/** Walks one segment. Returns the LSN that the next one should begin with. */
+async function* walkSegment(
+  file: DiskFile,
+  directory: string,
+  name: string,
+  baseLsn: Lsn,
+  nextBaseLsn: Lsn | undefined,
+): AsyncGenerator<WalItem, Lsn, void> {
+  const opened = await headerOrDamage(file, directory, name, baseLsn);
+  if (opened.damage !== undefined) {
+    const lastLsn = (nextBaseLsn ?? baseLsn) - 1;
+    yield { kind: 'damage', segment: name, offset: 0, firstLsn: baseLsn, lastLsn, reason: opened.damage };
+    return lastLsn + 1;
+  }
+  const { segment } = opened;
+  const { logId, createdMs } = segment.header;
+  yield { kind: 'segment', segment: name, bytes: segment.fileBytes, logId, createdMs };
+  const cursor = cursorOver(file, segment);
+  let lsn = baseLsn;
+  for (let offset = segment.endOffset; ; ) {
+    const state = await cursor.load(offset);
+    if (state === 'frame' && cursor.firstLsn === lsn) {
+      const item = frameItem(cursor, name, offset);
+      yield item;
+      if (item.kind === 'frame' && item.footer) return lsn;
+      lsn += cursor.count;
+      offset += cursor.length;
+      continue;
+    }
+    const end = await endOrDamage(cursor, segment, { offset, lsn, at: state, nextBaseLsn });
+    yield end.item;
+    if (end.resumeAt === undefined) return end.item.kind === 'damage' ? end.item.lastLsn + 1 : lsn;
+    offset = end.resumeAt;
+    lsn = end.item.lastLsn + 1;
+  }
+}
+
+type Opened =
+  | { readonly segment: Segment; readonly damage?: undefined }
+  | { readonly segment?: undefined; readonly damage: string };
+
+async function headerOrDamage(file: DiskFile, directory: string, name: string, baseLsn: Lsn): Promise<Opened> {
+  try {
+    return { segment: await openSegment(file, directory, name, baseLsn) };
+  } catch (error) {
+    if (!(error instanceof WalError && error.code === 'CORRUPT')) throw error;
+    return { damage: String(error.details['reason']) };
+  }
+}
+
+function frameItem(cursor: FrameCursor, segment: string, offset: number): WalItem {
+  const { firstLsn, count, flags, wallTimeMs, durableEnd, length } = cursor;
+  if ((flags & lostFlag) !== 0) return { kind: 'lost', segment, offset, firstLsn, lastLsn: firstLsn + count - 1 };
+  const choice = { from: firstLsn, to: firstLsn + count, stream: undefined };
+  const records = selectRecords(cursor.bytes, cursor.view, cursor.at, choice);
+  const footer = (flags & footerFlag) !== 0;
+  return { kind: 'frame', segment, offset, bytes: length, firstLsn, wallTimeMs, durableEnd, footer, records };
+}
+
+type DamageItem = Extract<WalItem, { kind: 'damage' }>;
+type EndOrDamage =
+  | { readonly item: DamageItem; readonly resumeAt: number }
+  | { readonly item: WalItem; readonly resumeAt: undefined };
+
+/** Judges a place where the next frame is missing or bad, and finds where reading goes on. */
+async function endOrDamage(
+  cursor: FrameCursor,
+  segment: Segment,
+  place: { offset: number; lsn: Lsn; at: 'end' | 'unwritten' | 'bad' | 'frame'; nextBaseLsn: Lsn | undefined },
+): Promise<EndOrDamage> {
+  const { offset, lsn, nextBaseLsn } = place;
+  const { name, header, fileBytes } = segment;
+  let resumeAt: number | undefined;
+  let resumeLsn = lsn;
+  let frames = 0;
+  let highestDurableEnd = 0;
+  for (let from = offset; ; ) {
+    const found = await cursor.find(from, lsn);
+    if (found === undefined) break;
+    resumeAt ??= found;
+    if (frames === 0) resumeLsn = cursor.firstLsn;
+    frames++;
+    highestDurableEnd = Math.max(highestDurableEnd, cursor.durableEnd);
+    from = found + cursor.length;
+  }
+  const at = place.at === 'frame' ? 'bad' : place.at;
+  const { allocatedBytes } = header;
+  const verdict = judgeTail({ offset, at, framesBehind: frames, highestDurableEnd, fileBytes, allocatedBytes });
+  const damage = { kind: 'damage', segment: name, offset, firstLsn: lsn } as const;
+  if (nextBaseLsn === undefined) {
+    if (verdict.kind !== 'corrupt') {
+      return { item: { kind: 'tail', segment: name, offset, torn: verdict.kind === 'torn' }, resumeAt: undefined };
+    }
+    const { reason } = verdict;
+    return resumeAt === undefined
+      ? { item: { ...damage, lastLsn: lsn - 1, reason }, resumeAt }
+      : { item: { ...damage, lastLsn: resumeLsn - 1, reason }, resumeAt };
+  }
+  const reason = 'the frame there does not match its checksum';
+  if (resumeAt !== undefined) return { item: { ...damage, lastLsn: resumeLsn - 1, reason }, resumeAt };
+  const item = { ...damage, lastLsn: nextBaseLsn - 1, reason: 'the segment ends before its successor begins' };
+  return lsn === nextBaseLsn
+    ? { item: { ...damage, lastLsn: lsn - 1, reason: 'its footer is damaged' }, resumeAt: undefined }
+    : { item, resumeAt: undefined };
+}
