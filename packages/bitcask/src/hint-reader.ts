@@ -90,6 +90,11 @@ export class HintReader {
     return true;
   }
 
+  /** A call of the disk that tells nothing: while it is waited for the event loop turns. */
+  async breathe(): Promise<void> {
+    await this.#file.size();
+  }
+
   close(): Promise<void> {
     return this.#file.close();
   }

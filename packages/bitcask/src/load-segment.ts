@@ -1,52 +1,112 @@
 import type { Disk, DiskFile } from '@shanghai/env';
 import type { IndexLoader } from './core/index-loader.js';
+import type { KeydirPosition } from './core/keydir.js';
 import { recordFlags } from './core/record.js';
 import { countRecord, type Segment } from './core/segment.js';
 import { emptyPosition } from './core/snapshot-cursor.js';
 import type { RecordSink } from './core/unit-parser.js';
-import { HintInvalid, openHint } from './hint-reader.js';
+import { HintHeap } from './hint-heap.js';
+import { HintInvalid, type HintReader, openHint } from './hint-reader.js';
 import { type ScanResult, scanSegment } from './segment-scan.js';
 
-/** Loads a sealed segment from its hint; false where it has no valid one. Then some of it may be loaded, all of it right. */
-export async function loadFromHint(
+/** A millisecond of loading, more or less. */
+const entriesAtATime = 2_048;
+
+/** So many hints are walked at a time: each takes a window of memory and an open file. */
+const hintsTogether = 128;
+
+/**
+ * Loads sealed segments from their hints, all together in the order of keys, so that the key directory grows at its end
+ * and its pages fill: several times faster than segment by segment. Those without a valid hint are not marked `hinted`;
+ * some of them may be loaded then, all of it right.
+ */
+export async function loadFromHints(
   disk: Disk,
   directory: string,
-  segment: Segment,
+  segments: readonly Segment[],
   loader: IndexLoader,
-): Promise<boolean> {
-  const hint = await openHint(disk, directory, segment);
-  if (hint === undefined) return false;
-  const position = emptyPosition();
-  position.fileId = segment.fileId;
-  const { entry, header } = hint;
+): Promise<void> {
+  for (let from = 0; from < segments.length; from += hintsTogether) {
+    await loadTogether(disk, directory, segments.slice(from, from + hintsTogether), loader);
+  }
+}
+
+async function loadTogether(
+  disk: Disk,
+  directory: string,
+  segments: readonly Segment[],
+  loader: IndexLoader,
+): Promise<void> {
+  const readers: HintReader[] = [];
+  const heap = new HintHeap();
   try {
-    while (await hint.load()) {
-      while (hint.advance()) {
-        position.offset = entry.offset;
-        position.recordBytes = entry.recordBytes;
-        position.sequence = entry.sequence;
-        position.expires = entry.expires;
-        if (entry.tombstone) {
-          segment.tombstoneBytes += entry.recordBytes;
-          loader.tombstone(hint.key(), position);
-        } else {
-          loader.put(hint.key(), position);
-        }
+    for (const segment of segments) {
+      const reader = await openHint(disk, directory, segment);
+      if (reader === undefined) continue;
+      readers.push(reader);
+      takeHeader(segment, reader);
+      try {
+        await heap.add(segment, reader);
+      } catch (error) {
+        forgetHint(segment, error);
       }
     }
-  } catch (error) {
-    if (!(error instanceof HintInvalid)) throw error;
-    segment.tombstoneBytes = 0;
-    return false;
+    await drainHeap(heap, loader);
   } finally {
-    await hint.close();
+    for (const reader of readers) await reader.close();
   }
-  if (header.maxSequence > 0) {
-    segment.minSequence = header.minSequence;
-    segment.maxSequence = header.maxSequence;
+}
+
+async function drainHeap(heap: HintHeap, loader: IndexLoader): Promise<void> {
+  const position = emptyPosition();
+  for (let { top } = heap; top !== undefined; top = heap.top) {
+    try {
+      if (loadRun(heap, loader, position)) await heap.load();
+      else await top.reader.breathe();
+    } catch (error) {
+      // Whichever hint failed has stayed at the top.
+      if (heap.top !== undefined) forgetHint(heap.top.segment, error);
+      heap.drop();
+    }
   }
+}
+
+/** Loads entries until a block has to be read (true) or the event loop should turn (false). */
+function loadRun(heap: HintHeap, loader: IndexLoader, position: KeydirPosition): boolean {
+  for (let count = 0; count < entriesAtATime; count++) {
+    const { top } = heap;
+    if (top === undefined) return false;
+    const { entry, segment } = top;
+    position.fileId = segment.fileId;
+    position.offset = entry.offset;
+    position.recordBytes = entry.recordBytes;
+    position.sequence = entry.sequence;
+    position.expires = entry.expires;
+    if (entry.tombstone) {
+      segment.tombstoneBytes += entry.recordBytes;
+      loader.tombstone(top.key, position);
+    } else {
+      loader.put(top.key, position);
+    }
+    if (!heap.advance()) return true;
+  }
+  return false;
+}
+
+function takeHeader(segment: Segment, reader: HintReader): void {
   segment.hinted = true;
-  return true;
+  if (reader.header.maxSequence === 0) return;
+  segment.minSequence = reader.header.minSequence;
+  segment.maxSequence = reader.header.maxSequence;
+}
+
+/** The segment has to be read: back to knowing nothing of it. Throws what is not the hint's fault. */
+function forgetHint(segment: Segment, error: unknown): void {
+  if (!(error instanceof HintInvalid)) throw error;
+  segment.hinted = false;
+  segment.tombstoneBytes = 0;
+  segment.minSequence = Number.POSITIVE_INFINITY;
+  segment.maxSequence = 0;
 }
 
 /** Loads a segment by reading it, as far as it is valid. */

@@ -7,46 +7,76 @@ import { createSegment, type Segment } from './core/segment.js';
 import { dataName } from './core/segment-names.js';
 import type { StoreIndex } from './core/store-index.js';
 import { damagedSegment } from './damaged-segment.js';
-import { loadFromData, loadFromHint } from './load-segment.js';
+import { loadFromData, loadFromHints } from './load-segment.js';
 import type { ManifestFile } from './manifest-file.js';
 import { readSegmentHeader } from './read-segment-header.js';
 import type { ResolvedBitcaskOptions } from './resolve-bitcask-options.js';
 import { settleTail } from './torn-tail.js';
 
+/** A listed segment that was found and identified, not yet loaded. */
+interface FoundSegment {
+  readonly segment: Segment;
+  readonly isSealed: boolean;
+  readonly baseSequence: number;
+  readonly witnessedEnd: number;
+}
+
 /**
- * Fills the index from the segments that the manifest lists, and brings the one that was being written to an end: a
- * torn tail is cut, the segment sealed. Nothing is removed here and nothing is written before everything was read.
+ * Fills the index from the segments that the manifest lists: from hints where there are, else by reading. Brings the
+ * segment that was being written to an end: a torn tail is cut, the segment sealed. Nothing is removed here and nothing
+ * is written to the manifest before everything was read.
  */
 export async function recoverStore(
   options: ResolvedBitcaskOptions,
   manifest: ManifestFile,
   index: StoreIndex,
 ): Promise<void> {
+  const { disk, directory, listener, clock } = options;
   const loader = new IndexLoader(index);
-  const { entries, sequenceFloor } = manifest.current;
-  let lastSequence = sequenceFloor;
-  const sealed = new Map<number, number>();
-  const empty = new Set<number>();
-  for (const entry of entries) {
-    const segment = await recoverSegment(options, index, loader, entry);
-    lastSequence = Math.max(lastSequence, segment.maxSequence);
-    if (entry.sealedBytes > 0) continue;
-    if (segment.maxSequence > 0) sealed.set(segment.fileId, segment.bytes);
-    else empty.add(segment.fileId);
+  const startedMs = clock.monotonicMs();
+  const found: FoundSegment[] = [];
+  for (const entry of manifest.current.entries) {
+    const one = await findSegment(options, entry);
+    index.segments.set(one.segment.fileId, one.segment);
+    found.push(one);
   }
-  index.visibleSequence = lastSequence;
-  for (const fileId of empty) index.segments.delete(fileId);
-  if (!options.readOnly && sealed.size + empty.size > 0)
-    await manifest.replace({ sealed, removed: empty }, lastSequence);
+  const sealed = found.filter((one) => one.isSealed).map((one) => one.segment);
+  await loadFromHints(disk, directory, sealed, loader);
+  for (const one of found) {
+    const { segment } = one;
+    if (!segment.hinted) await readSegment(options, one, loader);
+    listener.recovered?.({
+      file: `${directory}/${dataName(segment.fileId)}`,
+      from: segment.hinted ? 'hint' : 'scan',
+      records: segment.maxSequence === 0 ? 0 : segment.maxSequence - segment.minSequence + 1,
+      durationMs: clock.monotonicMs() - startedMs,
+    });
+  }
+  await sealLast(options, manifest, index, found);
 }
 
-async function recoverSegment(
+/** Settles what was being written: sealed with its length, or taken out where it holds nothing. */
+async function sealLast(
   options: ResolvedBitcaskOptions,
+  manifest: ManifestFile,
   index: StoreIndex,
-  loader: IndexLoader,
-  entry: ManifestEntry,
-): Promise<Segment> {
-  const startedMs = options.clock.monotonicMs();
+  found: readonly FoundSegment[],
+): Promise<void> {
+  const sealed = new Map<number, number>();
+  const removed = new Set<number>();
+  let lastSequence = manifest.current.sequenceFloor;
+  for (const { segment, isSealed } of found) {
+    lastSequence = Math.max(lastSequence, segment.maxSequence);
+    if (isSealed) continue;
+    if (segment.maxSequence > 0) sealed.set(segment.fileId, segment.bytes);
+    else removed.add(segment.fileId);
+  }
+  index.visibleSequence = lastSequence;
+  for (const fileId of removed) index.segments.delete(fileId);
+  if (!options.readOnly && sealed.size + removed.size > 0) await manifest.replace({ sealed, removed }, lastSequence);
+}
+
+async function findSegment(options: ResolvedBitcaskOptions, entry: ManifestEntry): Promise<FoundSegment> {
   const path = `${options.directory}/${dataName(entry.fileId)}`;
   const isSealed = entry.sealedBytes > 0;
   const file = await openListed(options, path, isSealed || options.readOnly ? 'read' : 'write');
@@ -57,46 +87,32 @@ async function recoverSegment(
       await options.disk.syncDirectory(options.directory);
     }
     const { header, witnessedEnd } = await readSegmentHeader(file, entry);
-    const segment = createSegment({
-      fileId: entry.fileId,
-      segmentId: entry.segmentId,
-      seed: segmentSeedOf(entry.segmentId),
-      kind: header.kind,
-    });
+    const { fileId, segmentId } = entry;
+    const segment = createSegment({ fileId, segmentId, seed: segmentSeedOf(segmentId), kind: header.kind });
     segment.bytes = await file.size();
     segment.sealed = true;
     segment.tombstonesNeeded = entry.tombstonesNeeded;
-    index.segments.set(segment.fileId, segment);
     if (isSealed && segment.bytes !== entry.sealedBytes) throw lengthDiffers(path, segment.bytes, entry.sealedBytes);
-    const fromHint = isSealed && (await loadFromHint(options.disk, options.directory, segment, loader));
-    if (!fromHint)
-      await readSegment(options, file, segment, header.baseSequence, loader, isSealed ? undefined : witnessedEnd);
-    options.listener.recovered?.({
-      file: path,
-      from: fromHint ? 'hint' : 'scan',
-      records: segment.maxSequence === 0 ? 0 : segment.maxSequence - segment.minSequence + 1,
-      durationMs: options.clock.monotonicMs() - startedMs,
-    });
-    return segment;
+    return { segment, isSealed, baseSequence: header.baseSequence, witnessedEnd };
   } finally {
     await file.close();
   }
 }
 
-/** Loads by reading. `witnessedEnd` is there for the segment that was being written, whose end may be torn. */
-async function readSegment(
-  options: ResolvedBitcaskOptions,
-  file: DiskFile,
-  segment: Segment,
-  baseSequence: number,
-  loader: IndexLoader,
-  witnessedEnd: number | undefined,
-): Promise<void> {
-  const scan = await loadFromData(file, segment, baseSequence, loader);
-  if (witnessedEnd !== undefined) {
-    await settleTail(options, file, segment, { validEnd: scan.validEnd, problem: scan.problem, witnessedEnd });
-  } else if (scan.problem !== undefined) {
-    throw damagedSegment(file.path, scan.validEnd, segment.bytes, scan.problem);
+/** Loads by reading; settles the end of the segment that was being written, which may be torn. */
+async function readSegment(options: ResolvedBitcaskOptions, found: FoundSegment, loader: IndexLoader): Promise<void> {
+  const { segment, isSealed, baseSequence, witnessedEnd } = found;
+  const path = `${options.directory}/${dataName(segment.fileId)}`;
+  const file = await openListed(options, path, isSealed || options.readOnly ? 'read' : 'write');
+  try {
+    const scan = await loadFromData(file, segment, baseSequence, loader);
+    if (!isSealed) {
+      await settleTail(options, file, segment, { validEnd: scan.validEnd, problem: scan.problem, witnessedEnd });
+    } else if (scan.problem !== undefined) {
+      throw damagedSegment(path, scan.validEnd, segment.bytes, scan.problem);
+    }
+  } finally {
+    await file.close();
   }
 }
 
