@@ -1,0 +1,167 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { openNode } from '../src/open-node.js';
+import {
+  appendTo,
+  by,
+  bytes,
+  createFaultDisk,
+  createManualClock,
+  createMemoryDisk,
+  get,
+  openTestNode,
+  put,
+  readLog,
+  request,
+  text,
+} from './core-harness.js';
+
+const kept = fileURLToPath(new URL('../testdata/v1-data-directory', import.meta.url));
+
+test('the directory that version 1 wrote opens with everything that was acknowledged', async () => {
+  const parent = await mkdtemp(join(tmpdir(), 'shanghai-v1-'));
+  const dataDirectory = join(parent, 'data');
+  await cp(kept, dataDirectory, { recursive: true });
+  const renewed: string[] = [];
+  const listener = { instanceRenewed: ({ why }: { why: string }) => renewed.push(why) };
+  const node = await openNode({ dataDirectory, nodeId: 3, listener });
+  try {
+    for (let i = 0; i < 20; i++) expect(await get(node, `key-${i}`)).toBe(i === 7 ? undefined : `value-${i}`);
+    expect(await get(node, 'last')).toBe('word');
+    expect(await get(node, 'brief')).toBeUndefined();
+    const users = { keyspace: 'users', level: 'linearizable' } as const;
+    expect(text((await node.keyValue.get(bytes('ann'), users, request())).value?.value)).toBe('1');
+    expect(await readLog(node, 'events')).toEqual(['one', 'two', 'three']);
+    expect((await node.logs.describe('local', request())).origins[0]).toMatchObject({ origin: 3, lastSequence: 1 });
+    const record = (value: string) => ({
+      key: bytes('k'),
+      value: bytes(value),
+      headers: [{ name: 'h', value: bytes('v') }],
+    });
+    const producer = { producerId: 9, epoch: 1, sequence: 1 };
+    const repeated = await node.logs.append(
+      { log: 'events', records: [record('one'), record('two')], producer },
+      request(),
+    );
+    expect(repeated).toMatchObject({ firstSequence: 1, lastSequence: 2, duplicate: true });
+    // It was copied: what the original acknowledged since then it does not hold.
+    expect(renewed).toEqual(['copied']);
+  } finally {
+    await node.close(1000);
+    await rm(parent, { recursive: true });
+  }
+});
+
+test('a second node on the same directory is refused while the first holds it', async () => {
+  const disk = createMemoryDisk();
+  const clock = createManualClock(1_000_000);
+  const node = await openTestNode(disk, clock);
+  await expect(openTestNode(disk, clock)).rejects.toMatchObject({ code: 'LOCKED' });
+  await node.close(1000);
+  await (await openTestNode(disk, clock)).close(1000);
+});
+
+test('a directory of a newer format, another node, or without its parts is refused and left as it is', async () => {
+  const disk = createMemoryDisk();
+  const clock = createManualClock(1_000_000);
+  const node = await openTestNode(disk, clock);
+  await put(node, 'a', '1');
+  await node.close(1000);
+  await expect(openTestNode(disk, clock, { nodeId: 2 })).rejects.toMatchObject({ code: 'OTHER_NODE' });
+  const identity = disk.contents('data/node.json');
+  const change = (fields: object) => {
+    disk.setContents(
+      'data/node.json',
+      bytes(JSON.stringify({ ...JSON.parse(Buffer.from(identity).toString()), ...fields })),
+    );
+  };
+  change({ format: 2 });
+  await expect(openTestNode(disk, clock)).rejects.toMatchObject({ code: 'UNSUPPORTED_FORMAT' });
+  change({ wal: undefined });
+  await expect(openTestNode(disk, clock)).rejects.toMatchObject({ code: 'DAMAGED' });
+  disk.setContents('data/node.json', bytes('{'));
+  await expect(openTestNode(disk, clock)).rejects.toMatchObject({ code: 'DAMAGED' });
+  await disk.remove('data/node.json');
+  await expect(openTestNode(disk, clock)).rejects.toMatchObject({ code: 'DAMAGED' });
+  disk.setContents('data/node.json', identity);
+  const again = await openTestNode(disk, clock);
+  expect(await get(again, 'a')).toBe('1');
+  await again.close(1000);
+});
+
+test('a full or failing disk refuses to open with a typed error, and opens later with nothing lost', async () => {
+  const disk = createFaultDisk({ seed: 5 });
+  const clock = createManualClock(1_000_000);
+  const node = await openTestNode(disk, clock);
+  await put(node, 'a', '1');
+  await node.close(1000);
+  for (const [errno, code] of [
+    ['ENOSPC', 'FULL'],
+    ['EACCES', 'UNREADABLE'],
+  ] as const) {
+    const heal = disk.inject({
+      operation: errno === 'ENOSPC' ? 'write' : 'open',
+      times: Number.POSITIVE_INFINITY,
+      effect: { kind: 'error', code: errno },
+    });
+    await expect(openTestNode(disk, clock)).rejects.toMatchObject({ code });
+    heal();
+  }
+  const again = await openTestNode(disk, clock);
+  expect(await get(again, 'a')).toBe('1');
+  await again.close(1000);
+});
+
+test('limits that contradict each other and ids that cannot be are refused before anything is touched', async () => {
+  const disk = createMemoryDisk();
+  const clock = createManualClock(1_000_000);
+  await expect(openTestNode(disk, clock, { nodeId: 0 })).rejects.toThrow(RangeError);
+  await expect(openTestNode(disk, clock, { slots: 65_537 })).rejects.toThrow(RangeError);
+  await expect(openTestNode(disk, clock, { limits: { maxValueBytes: 1 << 30 } })).rejects.toThrow(RangeError);
+  await expect(openTestNode(disk, clock, { limits: { pagePairs: 0 } })).rejects.toThrow(RangeError);
+  expect(disk.files()).toEqual([]);
+});
+
+test('an instance id stays over restarts, and the session of one start is answered in the next', async () => {
+  const disk = createMemoryDisk();
+  const clock = createManualClock(1_000_000);
+  const node = await openTestNode(disk, clock);
+  const { instanceId, clusterId } = node.status();
+  const { sessionId } = (await node.keyValue.openSession(0, request())).value;
+  await node.close(1000);
+  const again = await openTestNode(disk, clock);
+  expect(again.status()).toMatchObject({ instanceId, clusterId });
+  await put(again, 'a', '1', { sessionId, requestNumber: 1, retry: false });
+  await clock.advance(3_601_000);
+  const late = again.keyValue.write(
+    { kind: 'independent', operations: [{ type: 'put', key: bytes('a'), value: bytes('2') }] },
+    by({ sessionId, requestNumber: 2, retry: false }),
+    request(),
+  );
+  await expect(late).rejects.toMatchObject({ code: 'SESSION_EXPIRED' });
+  // Log time moved on without a write, because a session was due.
+  expect(again.status().groups[1]?.sessions).toBe(0);
+  await again.close(1000);
+});
+
+test('appending goes on behind a log that the previous process left', async () => {
+  const disk = createMemoryDisk();
+  const clock = createManualClock(1_000_000);
+  const node = await openTestNode(disk, clock);
+  const settings = {
+    mode: 'quorum',
+    acknowledgement: 'quorum',
+    retentionMs: 0,
+    retentionBytes: 0,
+    cleanupPolicy: 'delete',
+  } as const;
+  await node.logs.create('events', settings, request());
+  await appendTo(node, 'events', 'a');
+  await node.close(1000);
+  const again = await openTestNode(disk, clock);
+  expect(await appendTo(again, 'events', 'b')).toMatchObject({ firstSequence: 2 });
+  await again.close(1000);
+});

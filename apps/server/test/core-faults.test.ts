@@ -1,0 +1,158 @@
+import { expect, test } from 'vitest';
+import {
+  appendTo,
+  createFaultDisk,
+  createManualClock,
+  get,
+  openTestNode,
+  put,
+  quorumLog,
+  readLog,
+  request,
+} from './core-harness.js';
+
+const seed = 99;
+
+test('a failed sync is never followed by an acknowledgement: the write is an unknown outcome, later ones are refused', async () => {
+  const disk = createFaultDisk({ seed });
+  const failed: string[] = [];
+  const listener = { failed: ({ error }: { error: Error }) => failed.push(error.message) };
+  const node = await openTestNode(disk, createManualClock(1_000_000), { listener });
+  await put(node, 'a', '1');
+  disk.inject({ operation: 'sync', path: /\/wal\//, effect: { kind: 'error', code: 'EIO' } });
+  await expect(put(node, 'b', '2')).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+  await expect(put(node, 'c', '3')).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+  await expect(get(node, 'a')).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+  expect(failed.length).toBeGreaterThan(0);
+  expect(
+    node
+      .readiness()
+      .filter(({ ok }) => !ok)
+      .map(({ name }) => name),
+  ).toEqual(['group-1', 'wal']);
+  await node.close(1000).catch(() => undefined);
+  disk.crash();
+  const again = await openTestNode(disk.restart('none'), createManualClock(1_000_000));
+  expect(await get(again, 'a')).toBe('1');
+  expect(await get(again, 'c')).toBeUndefined();
+  await again.close(1000);
+});
+
+test('a full disk refuses writes as not done, and the node goes on by itself when there is space', async () => {
+  const disk = createFaultDisk({ seed });
+  const clock = createManualClock(1_000_000);
+  const node = await openTestNode(disk, clock);
+  await put(node, 'a', '1');
+  const term = node.status().groups[1]?.term ?? 0;
+  const heal = disk.inject({
+    operation: 'write',
+    path: /\/wal\//,
+    times: Number.POSITIVE_INFINITY,
+    effect: { kind: 'error', code: 'ENOSPC' },
+  });
+  const burst = await Promise.allSettled(Array.from({ length: 8 }, (_, i) => put(node, `full-${i}`, 'x')));
+  for (const result of burst) expect(result).toMatchObject({ status: 'rejected', reason: { code: 'STORAGE_FULL' } });
+  expect(await get(node, 'a')).toBe('1');
+  expect(node.readiness().find(({ name }) => name === 'group-1')).toMatchObject({
+    ok: false,
+    reason: 'the disk is full',
+  });
+  await expect(put(node, 'b', '2')).rejects.toMatchObject({ code: 'STORAGE_FULL' });
+  heal();
+  await untilWritten(() => put(node, 'c', '3'));
+  expect(node.status().groups[1]?.term).toBe(term + 1);
+  for (let i = 0; i < 8; i++) expect(await get(node, `full-${i}`)).toBeUndefined();
+  await node.close(1000);
+  const again = await openTestNode(disk, clock);
+  expect(await get(again, 'c')).toBe('3');
+  for (let i = 0; i < 8; i++) expect(await get(again, `full-${i}`)).toBeUndefined();
+  await again.close(1000);
+});
+
+/** The first attempt after a full disk is refused and makes the node try; a few turns later it takes writes again. */
+async function untilWritten(attempt: () => Promise<unknown>): Promise<void> {
+  for (let i = 0; i < 50; i++) {
+    try {
+      await attempt();
+      return;
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'STORAGE_FULL') throw error;
+    }
+  }
+  throw new Error('the node did not recover');
+}
+
+test('a store or log file without space keeps committed writes waiting and applies them when there is space', async () => {
+  for (const path of [/\/groups\/1\//, /\/logs\//]) {
+    const disk = createFaultDisk({ seed });
+    const clock = createManualClock(1_000_000);
+    const node = await openTestNode(disk, clock);
+    await node.logs.create('events', quorumLog, request());
+    await appendTo(node, 'events', 'first');
+    const heal = disk.inject({
+      operation: 'write',
+      path,
+      times: Number.POSITIVE_INFINITY,
+      effect: { kind: 'error', code: 'ENOSPC' },
+    });
+    const waiting = appendTo(node, 'events', 'second');
+    for (let i = 0; i < 3; i++) await clock.advance(500);
+    heal();
+    for (let i = 0; i < 3; i++) await clock.advance(500);
+    expect(await waiting).toMatchObject({ firstSequence: 2 });
+    expect(await readLog(node, 'events')).toEqual(['first', 'second']);
+    await node.close(1000);
+  }
+});
+
+test('a disk that hangs leaves reads, status and other work going, and the queue bounded', async () => {
+  const disk = createFaultDisk({ seed });
+  const node = await openTestNode(disk, createManualClock(1_000_000), { limits: { maxProposals: 10 } });
+  await put(node, 'a', '1');
+  let release: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  disk.inject({ operation: 'sync', path: /\/wal\//, effect: { kind: 'stall', release: released } });
+  const waiting = Array.from({ length: 10 }, (_, i) => put(node, `k${i}`, 'x'));
+  expect(await get(node, 'a')).toBe('1');
+  await expect(put(node, 'more', 'x')).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+  expect(node.status().groups[1]?.lastIndex).toBeGreaterThan(node.status().groups[1]?.appliedIndex ?? 0);
+  release();
+  await Promise.all(waiting);
+  expect(await get(node, 'k9')).toBe('x');
+  await put(node, 'more', 'x');
+  await node.close(1000);
+});
+
+test('bytes in flight are bounded as well as writes', async () => {
+  const disk = createFaultDisk({ seed });
+  const mib = 1024 * 1024;
+  const limits = { maxValueBytes: mib, maxRequestBytes: mib + 1000, maxOperations: 10, maxProposalBytes: 2 * mib };
+  const node = await openTestNode(disk, createManualClock(1_000_000), { limits });
+  const value = 'v'.repeat(mib - 1000);
+  const results = await Promise.allSettled([1, 2, 3].map((i) => put(node, `k${i}`, value)));
+  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
+  expect(results[2]).toMatchObject({ reason: { code: 'RESOURCE_EXHAUSTED' } });
+  await node.close(1000);
+});
+
+test('writes that a stalled disk holds beyond the drain time are unknown outcomes when the node closes', async () => {
+  const disk = createFaultDisk({ seed });
+  const clock = createManualClock(1_000_000);
+  const node = await openTestNode(disk, clock);
+  let release: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  disk.inject({ operation: 'sync', path: /\/wal\//, effect: { kind: 'stall', release: released } });
+  const waiting = expect(put(node, 'a', '1')).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+  const closing = node.close(500);
+  await clock.advance(600);
+  await waiting;
+  release();
+  await closing;
+  const again = await openTestNode(disk, clock);
+  expect(await get(again, 'a')).toBe('1');
+  await again.close(1000);
+});
