@@ -13,12 +13,12 @@ export interface OfflineTools {
 /** On a directory of a write-ahead log. */
 export interface OfflineWal {
   verify(directory: string, options: OfflineOptions): Promise<WalReport>;
-  /** Records in order, the damaged end told by an error. */
-  dump(directory: string, options: DumpOptions): AsyncIterable<DumpedRecord>;
-  /** Cuts what follows the last good frame of the last segment; a copy is kept. */
+  /** Records in order, and what is damaged between them. */
+  dump(directory: string, options: DumpOptions): AsyncIterable<DumpedItem>;
+  /** Cuts the log at its first damage; copies are kept. Nothing is changed where nothing is damaged. */
   truncateTail(directory: string, options: OfflineOptions): Promise<RepairReport>;
   /** Copies every readable record into a new log. The damaged directory is not changed. */
-  salvage(directory: string, outDirectory: string, options: OfflineOptions): Promise<RepairReport>;
+  salvage(directory: string, outDirectory: string, options: OfflineOptions): Promise<SalvageReport>;
 }
 
 /** On a directory of a key-value store. */
@@ -26,13 +26,15 @@ export interface OfflineBitcask {
   verify(directory: string, options: OfflineOptions): Promise<StoreReport>;
   stats(directory: string): Promise<Readonly<Record<string, unknown>>>;
   merge(directory: string, options: OfflineOptions): Promise<Readonly<Record<string, number>>>;
-  rebuildHints(directory: string, options: OfflineOptions): Promise<{ readonly hints: number }>;
+  /** `onProgress` counts segments. A segment that cannot be read is a problem; the others get their hints. */
+  rebuildHints(directory: string, options: OfflineOptions): Promise<HintReport>;
 }
 
 /** What long work takes. */
 export interface OfflineOptions {
   readonly signal: AbortSignal;
-  readonly onProgress: (bytesDone: number, bytesTotal: number) => void;
+  /** In bytes unless the call says otherwise. */
+  readonly onProgress: (done: number, total: number) => void;
 }
 
 /** Which records to dump: LSNs, `from` inclusive, `to` exclusive. */
@@ -47,7 +49,8 @@ export interface DumpOptions {
 export interface Damage {
   readonly file: string;
   readonly offset: number;
-  readonly bytes: number;
+  /** Absent where the length is not known. */
+  readonly bytes?: number;
   readonly what: string;
 }
 
@@ -59,7 +62,9 @@ export interface WalReport {
   readonly firstLsn: number;
   readonly lastLsn: number;
   /** A torn tail is not damage: opening cuts it. */
-  readonly tornTail?: Damage;
+  readonly tornTail: { readonly segment: string; readonly offset: number } | undefined;
+  /** Records that an earlier salvage could not read. LSNs, inclusive. */
+  readonly lost: readonly LsnRange[];
   readonly problems: readonly Damage[];
 }
 
@@ -68,6 +73,12 @@ export interface StoreReport {
   readonly segments: number;
   readonly records: number;
   readonly bytes: number;
+  readonly problems: readonly Damage[];
+}
+
+/** What rebuilding hints did. */
+export interface HintReport {
+  readonly hints: number;
   readonly problems: readonly Damage[];
 }
 
@@ -80,11 +91,29 @@ export interface DumpedRecord {
   readonly payload: Uint8Array;
 }
 
-/** What a repair did. */
+/** One thing of a dump. */
+export type DumpedItem = DumpedRecord | { readonly damage: Damage };
+
+/** LSNs, inclusive. */
+export interface LsnRange {
+  readonly firstLsn: number;
+  readonly lastLsn: number;
+}
+
+/** What cutting a log did. */
 export interface RepairReport {
+  /** False where nothing was damaged; then nothing was changed. */
+  readonly changed: boolean;
+  /** Where it was cut. */
+  readonly damage?: Damage;
+  /** Files in the directory that hold what was taken away. */
+  readonly copies: readonly string[];
+  /** Last LSN the log keeps. */
+  readonly lastLsn: number;
+}
+
+/** What a salvage saved. */
+export interface SalvageReport extends LsnRange {
   readonly records: number;
-  /** Bytes given up. */
-  readonly bytesDropped: number;
-  /** Where what was given up, or the original, is kept. */
-  readonly keptAt: string;
+  readonly lost: readonly LsnRange[];
 }

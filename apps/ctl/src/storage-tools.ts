@@ -1,7 +1,10 @@
-import { CtlError } from './ctl-error.js';
+import { nodeDisk } from '@shanghai/env';
+import { bitcaskTools } from './bitcask-tools.js';
 import type { OfflineTools } from './offline-tools.js';
+import { walTools } from './wal-tools.js';
 
-/** The stores' own offline functions. */
+/** The stores' own offline functions on the disks of this machine. */
 export function storageTools(): OfflineTools {
-  throw new CtlError('UNSUPPORTED', 'this build has no offline tools');
+  const disk = nodeDisk();
+  return { wal: walTools(disk), bitcask: bitcaskTools(disk) };
 }

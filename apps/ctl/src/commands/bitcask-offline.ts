@@ -8,7 +8,7 @@ import { checkDirectory, damageError, damageFields, withOfflineProgress } from '
 export const verifyStore: Action = async (context, values) => {
   const directory = checkDirectory(values[0] as string);
   const { bitcask } = await context.host.offlineTools();
-  const report = await withOfflineProgress(context, 'verify', (options) => bitcask.verify(directory, options));
+  const report = await withOfflineProgress(context, 'verify', 'bytes', (options) => bitcask.verify(directory, options));
   if (context.signal.aborted) return;
   await context.print.document({ ok: report.problems.length === 0, ...report }, [
     ['Records', formatCount(report.records)],
@@ -30,7 +30,7 @@ export const showStoreStats: Action = async (context, values) => {
 export const mergeStore: Action = async (context, values) => {
   const directory = checkDirectory(values[0] as string);
   const { bitcask } = await context.host.offlineTools();
-  const result = await withOfflineProgress(context, 'merge', (options) => bitcask.merge(directory, options));
+  const result = await withOfflineProgress(context, 'merge', 'bytes', (options) => bitcask.merge(directory, options));
   await context.print.document(result, plainFields(result));
 };
 
@@ -38,10 +38,11 @@ export const mergeStore: Action = async (context, values) => {
 export const rebuildStoreHints: Action = async (context, values) => {
   const directory = checkDirectory(values[0] as string);
   const { bitcask } = await context.host.offlineTools();
-  const result = await withOfflineProgress(context, 'rebuild hints', (options) =>
+  const result = await withOfflineProgress(context, 'rebuild hints', 'segments', (options) =>
     bitcask.rebuildHints(directory, options),
   );
-  await context.print.document(result, [['Hint files', formatCount(result.hints)]]);
+  await context.print.document(result, [['Hint files', formatCount(result.hints)], ...damageFields(result.problems)]);
+  if (result.problems.length > 0) throw damageError(directory, result.problems);
 };
 
 /** Numbers and words by their names; what is nested is left to JSON and YAML. */

@@ -23,13 +23,14 @@ export function checkDirectory(directory: string): string {
 export async function withOfflineProgress<Result>(
   context: CommandContext,
   label: string,
+  unit: 'bytes' | 'segments',
   work: (options: OfflineOptions) => Promise<Result>,
 ): Promise<Result> {
-  const progress = await startProgress(context.terminal, context.settings, { label, unit: 'bytes', total: 0 });
+  const progress = await startProgress(context.terminal, context.settings, { label, unit, total: 0 });
   try {
     return await work({
       signal: context.signal,
-      onProgress: (bytesDone, bytesTotal) => progress.update(bytesDone, undefined, bytesTotal),
+      onProgress: (done, total) => progress.update(done, undefined, total),
     });
   } finally {
     progress.stop();
@@ -39,14 +40,20 @@ export async function withOfflineProgress<Result>(
 /** Damage for people: none, or a line each. */
 export function damageFields(problems: readonly Damage[]): Field[] {
   if (problems.length === 0) return [['Damage', 'none']];
-  return problems.map(({ file, offset, bytes, what }) => ['Damage', `${file} at ${offset}, ${bytes} bytes: ${what}`]);
+  return problems.map((problem) => ['Damage', damageText(problem)]);
+}
+
+/** One place of damage in words. */
+export function damageText({ file, offset, bytes, what }: Damage): string {
+  return `${file} at ${offset}${bytes === undefined ? '' : `, ${bytes} bytes`}: ${what}`;
 }
 
 /** Exit code 19 with the first place. */
 export function damageError(directory: string, problems: readonly Damage[]): CtlError {
   const [first] = problems;
-  const where = first === undefined ? '' : `, first ${first.file} at ${first.offset}: ${first.what}`;
-  return new CtlError('DATA_CORRUPTED', `'${directory}' is damaged in ${problems.length} places${where}`, {
+  const where = first === undefined ? '' : `; the first: ${damageText(first)}`;
+  const places = problems.length === 1 ? 'one place' : `${problems.length} places`;
+  return new CtlError('DATA_CORRUPTED', `'${directory}' is damaged in ${places}${where}`, {
     details: { problems },
   });
 }

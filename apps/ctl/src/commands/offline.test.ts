@@ -12,6 +12,7 @@ const damage = { file: '00000000000000000001.wal', offset: 4096, bytes: 17, what
 test.each([
   ['wal', 'verify'],
   ['bitcask', 'verify'],
+  ['bitcask', 'rebuild-hints'],
 ])('%s %s says that all is well, or where the damage is with exit code 19', async (family, name) => {
   const directory = createMemoryDirectory();
   expect(await runCommand([family, name, path], { directory })).toMatchObject({
@@ -21,16 +22,16 @@ test.each([
   directory.problems = [damage];
   const damaged = await runCommand([family, name, path, '-o', 'json'], { directory });
   expect(damaged.code).toBe(19);
-  expect(JSON.parse(damaged.stdout)).toMatchObject({ ok: false, problems: [damage] });
+  expect(JSON.parse(damaged.stdout)).toMatchObject({ problems: [damage] });
   expect(JSON.parse(damaged.stderr).error.details).toEqual({ problems: [damage] });
 });
 
 test('a torn tail is told and is no damage', async () => {
   const directory = createMemoryDirectory();
-  directory.tornTail = damage;
+  directory.tornTail = { segment: damage.file, offset: 4096 };
   const result = await runCommand(['wal', 'verify', path], { directory });
   expect(result.code).toBe(0);
-  expect(result.stdout).toMatch(/^Torn tail +00000000000000000001\.wal at 4096, 17 B; opening cuts it/m);
+  expect(result.stdout).toMatch(/^Torn tail +00000000000000000001\.wal at 4096; opening cuts it/m);
 });
 
 test.each([
@@ -86,6 +87,16 @@ test('wal dump shows records between bounds, in the encoding asked for', async (
   expect(await lines('--limit', '1', '--no-payload')).toEqual(['1  stream 1  kind 4  2023-11-14T22:13:20.000Z  2 B']);
 });
 
+test('wal dump goes on behind damage, tells it on stderr and is exit code 19', async () => {
+  const directory = createMemoryDirectory();
+  directory.records = [{ lsn: 1, stream: 0, kind: 0, wallTimeMs: 1, payload: new Uint8Array() }];
+  directory.problems = [damage];
+  const result = await runCommand(['wal', 'dump', path], { directory });
+  expect(result.code).toBe(19);
+  expect(result.stdout.split('\n')).toHaveLength(2);
+  expect(result.stderr).toContain('damage: 00000000000000000001.wal at 4096, 17 bytes: checksum does not match');
+});
+
 test('wal repair must be told how and, where it changes the directory, be confirmed', async () => {
   const directory = createMemoryDirectory();
   expect((await runCommand(['wal', 'repair', path], { directory })).code).toBe(2);
@@ -94,10 +105,14 @@ test('wal repair must be told how and, where it changes the directory, be confir
   ).toBe(2);
   expect((await runCommand(['wal', 'repair', path, '--truncate-tail'], { directory })).code).toBe(2);
   expect(directory.done).toEqual([]);
-  const repaired = await runCommand(['wal', 'repair', path, '--truncate-tail', '-y'], { directory });
-  expect(repaired).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Kept at +\/kept$/m) });
-  expect((await runCommand(['wal', 'repair', path, '--salvage', 'out'], { directory })).code).toBe(0);
-  expect(directory.done).toEqual(['wal truncate-tail', 'wal salvage out']);
+  const sound = await runCommand(['wal', 'repair', path, '--truncate-tail', '-y'], { directory });
+  expect(sound).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Changed +no: nothing was damaged$/m) });
+  directory.problems = [damage];
+  const cut = await runCommand(['wal', 'repair', path, '--truncate-tail', '-y'], { directory });
+  expect(cut).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Copy +1\.damaged$/m) });
+  const salvaged = await runCommand(['wal', 'repair', path, '--salvage', 'out'], { directory });
+  expect(salvaged).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Lost +LSN 3 to 4$/m) });
+  expect(directory.done).toEqual(['wal truncate-tail', 'wal truncate-tail', 'wal salvage out']);
 });
 
 test('bitcask stats, merge and rebuild-hints show what they did', async () => {
@@ -106,5 +121,5 @@ test('bitcask stats, merge and rebuild-hints show what they did', async () => {
     merge: { state: 'idle' },
   });
   expect((await runCommand(['bitcask', 'merge', path])).stdout).toMatch(/^segmentsMerged +2$/m);
-  expect((await runCommand(['bitcask', 'rebuild-hints', path])).stdout).toBe('Hint files  2\n');
+  expect((await runCommand(['bitcask', 'rebuild-hints', path])).stdout).toBe('Hint files  2\nDamage      none\n');
 });

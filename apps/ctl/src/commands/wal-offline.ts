@@ -1,18 +1,19 @@
 /** wal verify, dump, repair. */
 import { cellText } from '../byte-text.js';
 import type { Action, CommandContext } from '../command-host.js';
-import { CtlError, usageError } from '../ctl-error.js';
+import { usageError } from '../ctl-error.js';
 import { optionalInteger, text } from '../flag-values.js';
-import type { Damage, DumpedRecord } from '../offline-tools.js';
+import type { Damage, DumpedRecord, LsnRange } from '../offline-tools.js';
 import { bytesFields } from '../output/entry-view.js';
+import type { Field } from '../output/printer.js';
 import { formatBytes, formatCount, formatTime } from '../output/quantities.js';
-import { checkDirectory, damageError, damageFields, withOfflineProgress } from './offline-run.js';
+import { checkDirectory, damageError, damageFields, damageText, withOfflineProgress } from './offline-run.js';
 
 /** `wal verify <directory>` */
 export const verifyLog: Action = async (context, values) => {
   const directory = checkDirectory(values[0] as string);
   const { wal } = await context.host.offlineTools();
-  const report = await withOfflineProgress(context, 'verify', (options) => wal.verify(directory, options));
+  const report = await withOfflineProgress(context, 'verify', 'bytes', (options) => wal.verify(directory, options));
   if (context.signal.aborted) return;
   const { problems, tornTail } = report;
   await context.print.document({ ok: problems.length === 0, ...report }, [
@@ -20,8 +21,11 @@ export const verifyLog: Action = async (context, values) => {
     ['Segments', `${formatCount(report.segments)}, ${formatBytes(report.bytes)}`],
     [
       'Torn tail',
-      tornTail === undefined ? 'none' : `${place(tornTail)}; opening cuts it, nothing acknowledged is lost`,
+      tornTail === undefined
+        ? 'none'
+        : `${tornTail.segment} at ${tornTail.offset}; opening cuts it, nothing acknowledged is lost`,
     ],
+    ...lostFields(report.lost),
     ...damageFields(problems),
   ]);
   if (problems.length > 0) throw damageError(directory, problems);
@@ -44,12 +48,19 @@ export const dumpLog: Action = async (context, values, flags) => {
     ...(stream === undefined ? {} : { stream }),
     signal: context.signal,
   });
-  for await (const record of records) {
+  const problems: Damage[] = [];
+  for await (const item of records) {
     if (context.signal.aborted || context.terminal.stdout.destroyed) return;
-    await printRecord(context, record, payload, maxLength);
+    if ('damage' in item) {
+      problems.push(item.damage);
+      context.print.note(`damage: ${damageText(item.damage)}`);
+      continue;
+    }
+    await printRecord(context, item, payload, maxLength);
     left -= 1;
-    if (left <= 0) return;
+    if (left <= 0) break;
   }
+  if (problems.length > 0) throw damageError(directory, problems);
 };
 
 async function printRecord(
@@ -81,21 +92,40 @@ export const repairLog: Action = async (context, values, flags) => {
   if ((flags['truncateTail'] === true) === (salvage !== undefined)) {
     throw usageError('say how: --truncate-tail or --salvage <directory>');
   }
-  const { wal } = await context.host.offlineTools();
-  if (salvage === undefined) {
-    await context.confirm(`The log in '${directory}' will be cut behind its last good frame; a copy is kept.`);
-  }
-  const report = await withOfflineProgress(context, 'repair', (options) =>
-    salvage === undefined ? wal.truncateTail(directory, options) : wal.salvage(directory, salvage, options),
-  );
-  if (context.signal.aborted) throw new CtlError('INTERRUPTED', 'interrupted; verify the directory before using it');
-  await context.print.document(report, [
-    ['Records kept', formatCount(report.records)],
-    ['Bytes given up', formatCount(report.bytesDropped)],
-    ['Kept at', report.keptAt || '-'],
-  ]);
+  if (salvage === undefined) await cut(context, directory);
+  else await copyReadable(context, directory, salvage);
 };
 
-function place({ file, offset, bytes }: Damage): string {
-  return `${file} at ${offset}, ${formatBytes(bytes)}`;
+async function cut(context: CommandContext, directory: string): Promise<void> {
+  const { wal } = await context.host.offlineTools();
+  await context.confirm(`The log in '${directory}' will be cut at its first damage; copies are kept.`);
+  const report = await withOfflineProgress(context, 'repair', 'bytes', (options) =>
+    wal.truncateTail(directory, options),
+  );
+  const { changed, damage, copies, lastLsn } = report;
+  await context.print.document(report, [
+    ['Changed', changed ? 'yes' : 'no: nothing was damaged'],
+    ...(damage === undefined ? [] : [['Cut at', damageText(damage)] as const]),
+    ['Last LSN kept', String(lastLsn)],
+    ...copies.map((copy) => ['Copy', copy] as const),
+  ]);
+}
+
+async function copyReadable(context: CommandContext, directory: string, outDirectory: string): Promise<void> {
+  const { wal } = await context.host.offlineTools();
+  const report = await withOfflineProgress(context, 'salvage', 'bytes', (options) =>
+    wal.salvage(directory, outDirectory, options),
+  ).catch((error: unknown) => {
+    if (context.signal.aborted) context.print.note(`'${outDirectory}' is not complete; remove it before trying again`);
+    throw error;
+  });
+  await context.print.document(report, [
+    ['Records', `${formatCount(report.records)} (LSN ${report.firstLsn} to ${report.lastLsn})`],
+    ['New log', outDirectory],
+    ...lostFields(report.lost),
+  ]);
+}
+
+function lostFields(lost: readonly LsnRange[]): Field[] {
+  return lost.map(({ firstLsn, lastLsn }) => ['Lost', `LSN ${firstLsn} to ${lastLsn}`]);
 }

@@ -18,7 +18,7 @@ export interface Progress {
 /** What is counted, and up to where; no `total` = unknown. */
 export interface ProgressOptions {
   readonly label: string;
-  readonly unit: 'bytes' | 'records';
+  readonly unit: 'bytes' | 'records' | 'segments';
   readonly total?: number;
   /** Between plain lines. Default 5,000. */
   readonly lineIntervalMs?: number;

@@ -4,7 +4,7 @@ import type { Damage, DumpedRecord, OfflineTools } from '../offline-tools.js';
 /** What the offline commands will find. */
 export interface MemoryDirectory {
   problems: readonly Damage[];
-  tornTail?: Damage;
+  tornTail: { readonly segment: string; readonly offset: number } | undefined;
   records: readonly DumpedRecord[];
   locked: boolean;
   /** What was done, in words, in order. */
@@ -13,7 +13,7 @@ export interface MemoryDirectory {
 
 /** A directory without damage and without records. */
 export function createMemoryDirectory(): MemoryDirectory {
-  return { problems: [], records: [], locked: false, done: [] };
+  return { problems: [], tornTail: undefined, records: [], locked: false, done: [] };
 }
 
 /** Offline tools that answer from `directory`, whatever path they are given. */
@@ -23,30 +23,31 @@ export function memoryTools(directory: MemoryDirectory): OfflineTools {
       throw new CtlError('SERVICE_UNAVAILABLE', 'the directory is locked by pid 1 (shanghai server)');
     directory.done.push(what);
   };
-  const repaired = { records: directory.records.length, bytesDropped: 17, keptAt: '/kept' };
   return {
     wal: {
       async verify(_path, { onProgress }) {
         begin('wal verify');
         onProgress(50, 100);
         const { problems, tornTail, records } = directory;
-        const range = { firstLsn: 1, lastLsn: records.length };
-        const sizes = { segments: 1, records: records.length, bytes: 100, problems };
-        return { ...range, ...sizes, ...(tornTail === undefined ? {} : { tornTail }) };
+        const sizes = { segments: 1, records: records.length, bytes: 100 };
+        return { ...sizes, firstLsn: 1, lastLsn: records.length, tornTail, lost: [], problems };
       },
       async *dump(_path, { from = 1, to = Number.POSITIVE_INFINITY, stream }) {
         begin('wal dump');
         for (const record of directory.records) {
           if (record.lsn >= from && record.lsn < to && (stream === undefined || record.stream === stream)) yield record;
         }
+        for (const damage of directory.problems) yield { damage };
       },
       async truncateTail() {
         begin('wal truncate-tail');
-        return repaired;
+        const [damage] = directory.problems;
+        const changed = damage !== undefined;
+        return { changed, ...(changed ? { damage } : {}), copies: changed ? ['1.damaged'] : [], lastLsn: 7 };
       },
       async salvage(_path, outDirectory) {
         begin(`wal salvage ${outDirectory}`);
-        return repaired;
+        return { records: 5, firstLsn: 1, lastLsn: 7, lost: [{ firstLsn: 3, lastLsn: 4 }] };
       },
     },
     bitcask: {
@@ -64,7 +65,7 @@ export function memoryTools(directory: MemoryDirectory): OfflineTools {
       },
       async rebuildHints() {
         begin('bitcask rebuild-hints');
-        return { hints: 2 };
+        return { hints: 2, problems: directory.problems };
       },
     },
   };

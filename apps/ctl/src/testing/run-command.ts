@@ -1,6 +1,7 @@
 /** Runs the tool with streams, a node and directories in memory. */
 import { PassThrough, Readable } from 'node:stream';
 import type { Connection } from '../connection.js';
+import type { OfflineTools } from '../offline-tools.js';
 import { runCtl } from '../run-ctl.js';
 import type { TerminalOutput } from '../terminal.js';
 import { connectMemory, createMemoryNode, type MemoryNode } from './memory-connection.js';
@@ -12,6 +13,8 @@ export interface RunOptions {
   /** Instead of `node`. */
   readonly connection?: Connection;
   readonly directory?: MemoryDirectory;
+  /** Instead of `directory`. */
+  readonly tools?: OfflineTools;
   readonly stdin?: string | Uint8Array | readonly Uint8Array[];
   readonly environment?: Readonly<Record<string, string>>;
   /** stdout and stderr are terminals. Default false. */
@@ -45,7 +48,7 @@ export async function runCommand(argv: readonly string[], options: RunOptions = 
     },
     version: '1.2.3',
     connect: async () => options.connection ?? connectMemory(options.node ?? createMemoryNode()),
-    offlineTools: async () => memoryTools(options.directory ?? createMemoryDirectory()),
+    offlineTools: async () => options.tools ?? memoryTools(options.directory ?? createMemoryDirectory()),
   });
   return { code, stdout: stdout.bytes().toString(), stderr: stderr.bytes().toString(), stdoutBytes: stdout.bytes() };
 }
