@@ -105,7 +105,7 @@ export class EntryRun {
     this.#count += 1;
   }
 
-  /** Bytes of header-less entries [from, to) in a page with `prefix`. */
+  /** Bytes of entries [from, to), header and prefix not counted, in a page with `prefix`. */
   bytesWith(prefix: number, from: number, to: number): number {
     let bytes = 0;
     for (let i = from; i < to; i += 1) bytes += this.entryBytesWith(prefix, i);
@@ -115,6 +115,23 @@ export class EntryRun {
   /** Bytes of entry `i` in a page with `prefix`. */
   entryBytesWith(prefix: number, i: number): number {
     return entryBytesFor(this.#pageBytes, this.#level, prefix, this.#keyBytes(i));
+  }
+
+  /**
+   * The prefix length under which entries [from, to) make the smallest page: `most`, or one of `others` up to it. A
+   * longer prefix is not always better, because it does not shorten the entries of long keys.
+   */
+  tightestPrefix(from: number, to: number, most: number, others: readonly number[]): number {
+    let best = most;
+    let bestBytes = Number.POSITIVE_INFINITY;
+    if (others.every((prefix) => prefix >= most)) return most;
+    for (const prefix of [most, ...others]) {
+      const bytes = prefix + this.bytesWith(prefix, from, to);
+      if (prefix > most || bytes >= bestBytes) continue;
+      best = prefix;
+      bestBytes = bytes;
+    }
+    return best;
   }
 
   #keyBytes(i: number): number {

@@ -70,19 +70,24 @@ function split(tree: KeyTree, path: TreePath, depth: number, index: number, key:
   run.pushEntries(0, 0, index);
   run.pushFresh(key, tree.payload);
   run.pushEntries(0, index, count);
-  const at = splitPoint(tree, index, ascendingRun(chunk, base, index) >= RUN_LENGTH, prefixBytes(chunk, base), level);
+  // Under the old prefix both halves fit for certain.
+  const oldPrefix = prefixBytes(chunk, base);
+  const at = splitPoint(tree, index, ascendingRun(chunk, base, index) >= RUN_LENGTH, oldPrefix, level);
 
   const parentIndex = depth > 0 ? path.index(depth - 1) : -1;
   const lower = tree.lowerFence(path, depth - 1, parentIndex);
   const upper = tree.upperFence(path, depth - 1, parentIndex);
   const separator = separatorAt(tree, at, level);
   const right = pool.allocate();
-  run.write(0, at, { chunk, base, prefixKey: separator, prefix: commonPrefixBytes(lower, separator), leftmost });
-  run.write(level === 0 ? at : at + 1, run.count, {
+  const rightFrom = level === 0 ? at : at + 1;
+  const leftPrefix = run.tightestPrefix(0, at, commonPrefixBytes(lower, separator), [oldPrefix]);
+  const rightPrefix = run.tightestPrefix(rightFrom, run.count, commonPrefixBytes(separator, upper), [oldPrefix]);
+  run.write(0, at, { chunk, base, prefixKey: separator, prefix: leftPrefix, leftmost });
+  run.write(rightFrom, run.count, {
     chunk: pool.chunkOf(right),
     base: pool.baseOf(right),
     prefixKey: separator,
-    prefix: commonPrefixBytes(separator, upper),
+    prefix: rightPrefix,
     leftmost: level === 0 ? 0 : run.child(at),
   });
   if (level > 0) run.release(at);

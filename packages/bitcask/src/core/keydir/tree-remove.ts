@@ -12,7 +12,16 @@
 import { invariant } from '@shanghai/env';
 import { commonPrefixBytes, type KeyTree } from './key-tree.js';
 import { searchPage } from './page-keys.js';
-import { childAt, entryCount, HEADER_BYTES, pageLevel, removeEntry, setChildAt, usedBytes } from './slotted-page.js';
+import {
+  childAt,
+  entryCount,
+  HEADER_BYTES,
+  pageLevel,
+  prefixBytes,
+  removeEntry,
+  setChildAt,
+  usedBytes,
+} from './slotted-page.js';
 import { insertIntoPage, separatorAt } from './tree-insert.js';
 import type { TreePath } from './tree-path.js';
 
@@ -35,7 +44,6 @@ function rebalance(tree: KeyTree, path: TreePath, depth: number, released: numbe
   if (depth === 0) {
     if (entryCount(chunk, base) > 0 || pageLevel(chunk, base) === 0) return;
     tree.root = childAt(chunk, base, -1);
-    tree.shape += 1;
     released.push(page);
     return;
   }
@@ -108,39 +116,38 @@ function evenOut(tree: KeyTree, path: TreePath, depth: number, index: number): v
   takePair(tree, parent, index);
   tree.shape += 1;
 
-  const last = level === 0 ? run.count - 1 : run.count - 2;
-  let at = run.count >>> 1;
-  let separator = separatorAt(tree, at, level);
-  while (!fits(tree, at, level, commonPrefixBytes(lower, separator), commonPrefixBytes(separator, upper))) {
-    at += leftIsEmpty ? -1 : 1;
-    invariant(at >= 1 && at <= last, 'no way to share the entries of two pages');
-    separator = separatorAt(tree, at, level);
+  // Under its old prefix what stays in the full page fits for certain, under the shortest one a single moved entry does.
+  const prefixes = [
+    commonPrefixBytes(lower, upper),
+    prefixBytes(leftChunk, leftBase),
+    prefixBytes(pool.chunkOf(right), pool.baseOf(right)),
+  ];
+  const skipped = level === 0 ? 0 : 1;
+  for (let at = run.count >>> 1; ; at += leftIsEmpty ? -1 : 1) {
+    invariant(at >= 1 && at + skipped < run.count, 'no way to share the entries of two pages');
+    const separator = separatorAt(tree, at, level);
+    const leftPrefix = run.tightestPrefix(0, at, commonPrefixBytes(lower, separator), prefixes);
+    const rightPrefix = run.tightestPrefix(at + skipped, run.count, commonPrefixBytes(separator, upper), prefixes);
+    if (!fits(tree, leftPrefix, 0, at) || !fits(tree, rightPrefix, at + skipped, run.count)) continue;
+    const leftmostOfRight = level === 0 ? 0 : run.child(at);
+    run.write(0, at, { chunk: leftChunk, base: leftBase, prefixKey: separator, prefix: leftPrefix, leftmost });
+    run.write(at + skipped, run.count, {
+      chunk: pool.chunkOf(right),
+      base: pool.baseOf(right),
+      prefixKey: separator,
+      prefix: rightPrefix,
+      leftmost: leftmostOfRight,
+    });
+    if (level > 0) run.release(at);
+    removeEntry(parentChunk, parentBase, index + 1, tree.longKeys);
+    tree.payload.view.setUint32(0, right, true);
+    insertIntoPage(tree, path, depth, index + 1, separator);
+    return;
   }
-  run.write(0, at, {
-    chunk: leftChunk,
-    base: leftBase,
-    prefixKey: separator,
-    prefix: commonPrefixBytes(lower, separator),
-    leftmost,
-  });
-  run.write(level === 0 ? at : at + 1, run.count, {
-    chunk: pool.chunkOf(right),
-    base: pool.baseOf(right),
-    prefixKey: separator,
-    prefix: commonPrefixBytes(separator, upper),
-    leftmost: level === 0 ? 0 : run.child(at),
-  });
-  if (level > 0) run.release(at);
-  removeEntry(parentChunk, parentBase, index + 1, tree.longKeys);
-  tree.payload.view.setUint32(0, right, true);
-  insertIntoPage(tree, path, depth, index + 1, separator);
 }
 
-function fits(tree: KeyTree, at: number, level: number, leftPrefix: number, rightPrefix: number): boolean {
-  const { pool, run } = tree;
-  const left = HEADER_BYTES + leftPrefix + run.bytesWith(leftPrefix, 0, at);
-  const right = HEADER_BYTES + rightPrefix + run.bytesWith(rightPrefix, level === 0 ? at : at + 1, run.count);
-  return left <= pool.pageBytes && right <= pool.pageBytes;
+function fits(tree: KeyTree, prefix: number, from: number, to: number): boolean {
+  return HEADER_BYTES + prefix + tree.run.bytesWith(prefix, from, to) <= tree.pool.pageBytes;
 }
 
 /** Gives `page`, which nothing names any more, back to the pool. */
