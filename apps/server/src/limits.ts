@@ -12,6 +12,8 @@ export interface NodeLimits {
   readonly maxProposals: number;
   /** Their bytes. Default 64 MiB. */
   readonly maxProposalBytes: number;
+  /** A write that waits for longer (up to twice as long) is an unknown outcome. Default 5,000. */
+  readonly proposalTimeoutMs: number;
   /** Pairs in a page of a range. Default 1,000. */
   readonly pagePairs: number;
   /** Bytes in a page, of a range, a log or a watch; one item is returned all the same. Default 1 MiB. */
@@ -32,6 +34,7 @@ export const defaultLimits: NodeLimits = {
   maxOperations: 10_000,
   maxProposals: 16_384,
   maxProposalBytes: 64 * 1024 * 1024,
+  proposalTimeoutMs: 5_000,
   pagePairs: 1_000,
   pageBytes: 1024 * 1024,
   watchChanges: 16_384,

@@ -60,10 +60,10 @@ export class NodeHost implements ShanghaiNode {
     const { gate, replicas, wal } = this.#parts;
     const checks = [check('accepting', !gate.closed.aborted, 'the node is closing')];
     for (const { groupId, log } of replicas) {
-      const { state } = log.status();
-      checks.push(
-        check(`group-${groupId}`, state === 'open', state === 'full' ? 'the disk is full' : `its log is ${state}`),
-      );
+      const { state, isStalled } = log.status();
+      const closed = state === 'full' ? 'the disk is full' : `its log is ${state}`;
+      const reason = isStalled ? 'the disk does not answer' : closed;
+      checks.push(check(`group-${groupId}`, state === 'open' && !isStalled, reason));
     }
     const { state } = wal.info();
     checks.push(check('wal', state === 'open', `it is ${state}; restart the node`));

@@ -125,6 +125,27 @@ test('a disk that hangs leaves reads, status and other work going, and the queue
   await node.close(1000);
 });
 
+test('a write that a hanging disk holds too long is an unknown outcome, shows in readiness, and is applied later', async () => {
+  const disk = createFaultDisk({ seed });
+  const clock = createManualClock(1_000_000);
+  const node = await openTestNode(disk, clock);
+  let release: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  disk.inject({ operation: 'sync', path: /\/wal\//, effect: { kind: 'stall', release: released } });
+  const waiting = expect(put(node, 'a', '1')).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+  await clock.advance(10_000);
+  await waiting;
+  const check = () => node.readiness().find(({ name }) => name === 'group-1');
+  expect(check()).toMatchObject({ ok: false, reason: 'the disk does not answer' });
+  release();
+  await put(node, 'b', '2');
+  expect(check()).toMatchObject({ ok: true });
+  expect(await get(node, 'a')).toBe('1');
+  await node.close(1000);
+});
+
 test('bytes in flight are bounded as well as writes', async () => {
   const disk = createFaultDisk({ seed });
   const mib = 1024 * 1024;

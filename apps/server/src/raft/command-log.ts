@@ -51,4 +51,6 @@ export interface CommandLogStatus {
   readonly proposalsInFlight: number;
   /** `full`: the disk is, and proposals are refused until an attempt succeeds. */
   readonly state: 'open' | 'full' | 'failed' | 'closed';
+  /** Whether proposals have been waiting for the disk for longer than they may. */
+  readonly isStalled: boolean;
 }

@@ -11,7 +11,7 @@
  *   open ─ soft failure (disk full) ─► full ─ new term begun ─► open
  *   open | full ─ any other failure ─► failed
  */
-import { type Clock, invariant } from '@shanghai/env';
+import { type Clock, invariant, type Timer } from '@shanghai/env';
 import { type Wal, WalError, type WalRecord } from '@shanghai/wal';
 import { ServerError } from '../requests/server-error.js';
 import type { CommandApplier, CommandLog, CommandLogStatus, CommittedEntry } from './command-log.js';
@@ -45,6 +45,8 @@ export interface SingleVoterLogOptions<Result> {
 
 /** Bounds on what waits. Beyond them proposals are refused with `RESOURCE_EXHAUSTED`. */
 export interface ProposalLimits {
+  /** A proposal pending for longer, up to twice as long, is an unknown outcome. */
+  readonly proposalTimeoutMs: number;
   readonly maxProposals: number;
   readonly maxProposalBytes: number;
 }
@@ -102,6 +104,9 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
   #termBeginning: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #idle: (() => void) | undefined;
+  /** Runs while something is pending. What was proposed before it was last set and is pending when it fires, is overdue. */
+  #watchdog: Timer | undefined;
+  #isStalled = false;
 
   constructor(options: SingleVoterLogOptions<Result>, recovered: RecoveredStream) {
     this.#options = options;
@@ -188,6 +193,7 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
       appliedIndex: this.#appliedIndex,
       proposalsInFlight: this.#pending.length,
       state: this.#state,
+      isStalled: this.#isStalled,
     };
   }
 
@@ -198,7 +204,11 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
 
   async #close(drainMs: number): Promise<void> {
     if (this.#state !== 'failed') this.#state = 'closed';
-    if (this.#isIdle()) return;
+    if (!this.#isIdle()) await this.#drain(drainMs);
+    this.#watchdog?.cancel();
+  }
+
+  async #drain(drainMs: number): Promise<void> {
     const timer = this.#options.clock.setTimer(drainMs, () => {
       this.#rejectPending(new Error(`${this.#pending.length} writes did not end within ${drainMs} ms`));
       this.#idle?.();
@@ -237,14 +247,38 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
     this.#pending.push(proposal);
     this.#pendingBytes += proposal.bytes;
     this.#unsettled++;
+    if (this.#watchdog === undefined) this.#watch();
     append.then(
       (lsn) => this.#onDurable(proposal, lsn),
       (error: unknown) => this.#onAppendFailed(proposal, error),
     );
   }
 
+  /**
+   * Answers callers whose writes a hanging disk holds: their fate is unknown. The writes themselves stay in flight, and
+   * count against the bounds until the disk answers. One timer for all costs a proposal nothing.
+   */
+  #watch(): void {
+    const proposedBefore = this.#lastIndex;
+    this.#watchdog = this.#options.clock.setTimer(this.#options.limits.proposalTimeoutMs, () => {
+      this.#watchdog = undefined;
+      const overdue = this.#pending.filter(({ index }) => index <= proposedBefore);
+      this.#isStalled = overdue.length > 0;
+      for (const { reject, index } of overdue) {
+        reject(
+          new ServerError(
+            'OUTCOME_UNKNOWN',
+            `entry ${index} of group ${this.groupId} was not applied within ${this.#options.limits.proposalTimeoutMs} ms`,
+          ),
+        );
+      }
+      if (this.#pending.length > 0) this.#watch();
+    });
+  }
+
   #onDurable(proposal: Proposal<Result>, lsn: number): void {
     this.#unsettled--;
+    this.#isStalled = false;
     proposal.lsn = lsn;
     proposal.settled = 'durable';
     let next = this.#pending[this.#committed];
