@@ -2,6 +2,8 @@
  * How many appends a second, and how long one takes, at rising numbers of concurrent callers, beside what a bare
  * loop of write and fdatasync into a file written before does on the same disk in the same run.
  *
+ * `WAL_OPTIONS='{"segmentsAhead":0}'` opens the log with other options.
+ *
  *     pnpm --filter @shanghai/wal build && node packages/wal/bench/append.mjs [directory] [seconds per row] [payload bytes]
  */
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -48,7 +50,7 @@ function rawSyncs(path) {
 }
 
 async function appends(path, callers) {
-  const wal = await openWal({ directory: path });
+  const wal = await openWal({ directory: path, ...JSON.parse(process.env.WAL_OPTIONS ?? '{}') });
   const times = [];
   let count = 0;
   let end = performance.now() + 300;

@@ -67,6 +67,7 @@ export interface WalRange {
   readonly to?: Lsn;
   /** Only records of this stream. */
   readonly stream?: number;
+  /** Its abort ends the reading with its reason as the error. */
   readonly signal?: AbortSignal;
 }
 

@@ -17,9 +17,11 @@ export const frameTargetBytes = 32_768;
 /** A writer follows its last frame by so many zero bytes: an unwritten frame. */
 export const terminatorBytes = frameHeaderBytes;
 
-const initialBytes = 262_144;
-/** A larger buffer is given back after use: one burst must not hold its memory for ever. */
+const initialBytes = 4096;
+/** A larger buffer is given back after use. */
 const keptBytes = 4_194_304;
+/** What is left after each turn of the memory of how full the batch was. */
+const peakDecay = 0.98;
 
 /** Frames being gathered. */
 export class FrameBatch {
@@ -33,6 +35,8 @@ export class FrameBatch {
   readonly #firstRecords: number[] = [];
   /** Whether the last frame still takes records. */
   #open = false;
+  /** How full the batch was lately. A process may hold a thousand logs: none keeps the memory of a burst for ever. */
+  #peakBytes = 0;
 
   /** The buffer; changes when it grows. */
   get bytes(): Uint8Array {
@@ -112,7 +116,10 @@ export class FrameBatch {
 
   /** Empties the batch for its next turn. */
   reset(): void {
-    if (this.#bytes.length > keptBytes) this.#replaceBuffer(initialBytes);
+    this.#peakBytes = Math.max(this.#used, this.#peakBytes * peakDecay);
+    if (this.#bytes.length > Math.max(initialBytes, Math.min(keptBytes, 4 * this.#peakBytes))) {
+      this.#replaceBuffer(Math.max(initialBytes, Math.min(keptBytes, Math.ceil(2 * this.#peakBytes))));
+    }
     this.#used = 0;
     this.#records = 0;
     this.#payloadBytes = 0;
