@@ -140,7 +140,7 @@ test('an import that Ctrl-C stops says where it is, and goes on from there', asy
 
 test('what an import saw acknowledged is there after the server was killed', async () => {
   const file = `${directory}/killed.jsonl`;
-  writeFileSync(file, Array.from({ length: 100_000 }, (_, index) => `{"id":${index}}`).join('\n'));
+  writeFileSync(file, Array.from({ length: 40_000 }, (_, index) => `{"id":${index}}`).join('\n'));
   const journal = `${directory}/killed`;
   const options = ['kv', 'import', file, '--key-template', 'killed:{id}', '--acknowledged-file', journal];
   const broken = await ctl(server.endpoint, [...options, '--timeout-ms', '1000'], () =>
@@ -157,7 +157,7 @@ test('what an import saw acknowledged is there after the server was killed', asy
 
 test('an import sits out a restart of the server', async () => {
   const file = `${directory}/patient.jsonl`;
-  writeFileSync(file, Array.from({ length: 60_000 }, (_, index) => `{"id":${index}}`).join('\n'));
+  writeFileSync(file, Array.from({ length: 30_000 }, (_, index) => `{"id":${index}}`).join('\n'));
   const journal = `${directory}/patient`;
   const options = ['kv', 'import', file, '--key-template', 'patient:{id}', '--acknowledged-file', journal];
   let restarted: Promise<ServerProcess> | undefined;
@@ -169,7 +169,7 @@ test('an import sits out a restart of the server', async () => {
   expect(restarted).toBeDefined();
   if (restarted !== undefined) server = await restarted;
   expect(result).toMatchObject({ code: 0 });
-  expect((await run('kv', 'range', '--prefix', 'patient:', '--count')).stdout).toBe('Keys  60000\n');
+  expect((await run('kv', 'range', '--prefix', 'patient:', '--count')).stdout).toBe('Keys  30000\n');
 });
 
 test('offline commands refuse the directory while the server runs; shutdown lets them', async () => {

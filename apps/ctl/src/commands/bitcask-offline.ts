@@ -1,6 +1,6 @@
 /** bitcask verify, stats, merge, rebuild-hints. */
 import type { Action } from '../command-host.js';
-import type { Field } from '../output/printer.js';
+import { numberFields } from '../output/number-fields.js';
 import { formatBytes, formatCount } from '../output/quantities.js';
 import { checkDirectory, damageError, damageFields, withOfflineProgress } from './offline-run.js';
 
@@ -23,7 +23,7 @@ export const showStoreStats: Action = async (context, values) => {
   const directory = checkDirectory(values[0] as string);
   const { bitcask } = await context.host.offlineTools();
   const stats = await bitcask.stats(directory);
-  await context.print.document(stats, plainFields(stats));
+  await context.print.document(stats, numberFields(stats));
 };
 
 /** `bitcask merge <directory>` */
@@ -31,7 +31,7 @@ export const mergeStore: Action = async (context, values) => {
   const directory = checkDirectory(values[0] as string);
   const { bitcask } = await context.host.offlineTools();
   const result = await withOfflineProgress(context, 'merge', 'bytes', (options) => bitcask.merge(directory, options));
-  await context.print.document(result, plainFields(result));
+  await context.print.document(result, numberFields(result));
 };
 
 /** `bitcask rebuild-hints <directory>` */
@@ -44,13 +44,3 @@ export const rebuildStoreHints: Action = async (context, values) => {
   await context.print.document(result, [['Hint files', formatCount(result.hints)], ...damageFields(result.problems)]);
   if (result.problems.length > 0) throw damageError(directory, result.problems);
 };
-
-/** Numbers and words by their names; what is nested is left to JSON and YAML. */
-function plainFields(values: Readonly<Record<string, unknown>>): Field[] {
-  return Object.entries(values).flatMap(([name, value]): Field[] => {
-    if (typeof value === 'string') return [[name, value]];
-    if (typeof value !== 'number') return [];
-    if (/bytes/i.test(name)) return [[name, formatBytes(value)]];
-    return [[name, Number.isInteger(value) ? formatCount(value) : value.toFixed(3)]];
-  });
-}

@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import { type CommandContext, type Host, runWith } from '../command-host.js';
 import type { NodeStatus } from '../connection.js';
 import { integer, text } from '../flag-values.js';
+import { numberFields } from '../output/number-fields.js';
 import type { Field } from '../output/printer.js';
-import { formatBytes, formatCount, formatDuration, formatTime } from '../output/quantities.js';
+import { formatDuration } from '../output/quantities.js';
 import { help, remoteExits } from './command-help.js';
 
 /** Adds the commands about a node and its cluster. */
@@ -73,6 +74,7 @@ async function showStatus(context: CommandContext): Promise<void> {
 }
 
 function statusFields(status: NodeStatus): Field[] {
+  const indent = '  ';
   const fields: Field[] = [
     ['State', status.state],
     ['Version', status.version],
@@ -85,31 +87,11 @@ function statusFields(status: NodeStatus): Field[] {
   ];
   for (const group of status.groups) {
     fields.push([`Group ${group['groupId']}`]);
-    fields.push(...numberFields(group, ['groupId']));
+    fields.push(...numberFields(group, { except: ['groupId'], indent }));
   }
-  fields.push(['Store'], ...numberFields(status.storage));
-  fields.push(['Write-ahead log'], ...numberFields(status.wal));
+  fields.push(['Store'], ...numberFields(status.storage, { indent }));
+  fields.push(['Write-ahead log'], ...numberFields(status.wal, { indent }));
   return fields;
-}
-
-/** Labels from names: `liveBytes` → `live`, in KiB and so on; `lastSyncMs` → a duration; `…TimeMs` → a time. */
-function numberFields(values: Readonly<Record<string, number | string>>, except: readonly string[] = []): Field[] {
-  return Object.entries(values)
-    .filter(([name]) => !except.includes(name))
-    .map(([name, value]) => [`  ${label(name)}`, shown(name, value)]);
-}
-
-function label(name: string): string {
-  const words = name.replace(/(?:Ms)$/, '').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-  return words.replace(/\blsn\b/, 'LSN');
-}
-
-function shown(name: string, value: number | string): string {
-  if (typeof value === 'string') return value || '-';
-  if (/bytes$/i.test(name)) return formatBytes(value);
-  if (/(?:TimeMs|CheckpointMs)$/.test(name)) return formatTime(value);
-  if (/Ms$/.test(name)) return `${value.toFixed(3)} ms`;
-  return formatCount(value);
 }
 
 async function listNodes(context: CommandContext): Promise<void> {

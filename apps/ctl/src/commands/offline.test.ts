@@ -116,10 +116,10 @@ test('wal repair must be told how and, where it changes the directory, be confir
 });
 
 test('bitcask stats, merge and rebuild-hints show what they did', async () => {
-  expect((await runCommand(['bitcask', 'stats', path])).stdout).toMatch(/^liveBytes +2\.0 KiB\nstaleRatio +0\.250$/m);
+  expect((await runCommand(['bitcask', 'stats', path])).stdout).toMatch(/^live bytes +2\.0 KiB\nstale ratio +0\.250$/m);
   expect(JSON.parse((await runCommand(['bitcask', 'stats', path, '-o', 'json'])).stdout)).toMatchObject({
     merge: { state: 'idle' },
   });
-  expect((await runCommand(['bitcask', 'merge', path])).stdout).toMatch(/^segmentsMerged +2$/m);
+  expect((await runCommand(['bitcask', 'merge', path])).stdout).toMatch(/^segments merged +2$/m);
   expect((await runCommand(['bitcask', 'rebuild-hints', path])).stdout).toBe('Hint files  2\nDamage      none\n');
 });
