@@ -11,7 +11,8 @@ const seed = Number(process.env['SHANGHAI_SEED'] ?? 1000);
 type Step =
   | { readonly do: 'append'; readonly sizes: number[]; readonly stream: number }
   | { readonly do: 'batch'; readonly sizes: number[]; readonly stream: number }
-  | { readonly do: 'flush' | 'reopen' }
+  | { readonly do: 'flush' }
+  | { readonly do: 'reopen' }
   | { readonly do: 'crash'; readonly survival: 'none' | 'all' | 'random'; readonly during: number }
   | { readonly do: 'release'; readonly stream: number; readonly share: number }
   | { readonly do: 'read'; readonly from: number; readonly to: number; readonly stream: number | undefined };
@@ -22,7 +23,7 @@ const sizes = fc.array(size, { minLength: 1, maxLength: 6 });
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('append' as const), sizes, stream }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('batch' as const), sizes, stream }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('flush' as const, 'reopen' as const) }) },
+  { weight: 1, arbitrary: fc.constantFrom<Step>({ do: 'flush' }, { do: 'reopen' }) },
   {
     weight: 2,
     arbitrary: fc.record({
