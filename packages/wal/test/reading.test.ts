@@ -159,6 +159,19 @@ describe('release', () => {
     await again.close();
   });
 
+  test('stale bytes behind the end of a recycled segment do not pass for a torn tail', async () => {
+    const disk = createFaultDisk({ seed: 1 });
+    const wal = await openOn(disk);
+    for (let lsn = 1; lsn <= 160; lsn++) {
+      await wal.append(recordPayload(lsn, 1500));
+      wal.release(0, lsn - 1);
+    }
+    await wal.append(recordPayload(161, 10));
+    const again = await openOn(disk.restart('all'));
+    expect(again.info()).toMatchObject({ lastLsn: 161, tornTail: undefined });
+    await again.close();
+  });
+
   test('a reader that falls behind gets LSN_TRIMMED, never a silent gap', async () => {
     const disk = createFaultDisk({ seed: 1 });
     const wal = await openOn(disk);
