@@ -126,6 +126,33 @@ test('a file cut off anywhere is refused, a hint cut off is written anew', async
   }
 });
 
+test('damage before the last sync is told from a torn tail by the marks behind it, without a witness', async () => {
+  const disk = createFaultDisk({ seed: 1 });
+  const store = await openOn(disk);
+  for (const key of ['a', 'b', 'c']) await store.put(bytesOf(key), bytesOf('0'.repeat(20)));
+  disk.crash();
+  const path = `${directory}/0000000001.data`;
+  const whole = disk.restart('all').contents(path);
+  // Header, then a; mark, b; mark, c: what follows the last mark may be a torn tail, nothing before it may.
+  const lastMark = whole.length - (20 + 1 + 20) - 28;
+  const outcomes: string[] = [];
+  for (let at = 64; at < whole.length; at++) {
+    const damaged = disk.restart('all');
+    damaged.corrupt(path, at, 0x04);
+    const opening = openOn(damaged);
+    const outcome = await opening.then(
+      async (opened) => {
+        const { size } = opened;
+        await opened.close();
+        return `${size} keys`;
+      },
+      (error: BitcaskError) => error.code,
+    );
+    outcomes.push(`${at < lastMark ? 'before' : 'behind'}: ${outcome}`);
+  }
+  expect(new Set(outcomes)).toEqual(new Set(['before: CORRUPT', 'behind: 2 keys']));
+});
+
 test('a file that is gone is refused, a hint that is gone is written anew', async () => {
   for (const path of pristine.keys()) {
     const disk = createFaultDisk({ seed: 1 });

@@ -28,6 +28,29 @@ test('after a failed sync no write is acknowledged any more, and what was acknow
   }
 });
 
+test('writes that were queued when the disk failed are refused and never reach it', async () => {
+  const disk = createFaultDisk({ seed: 2 });
+  const store = await openOn(disk);
+  await store.put(bytesOf('a'), bytesOf('1'));
+  let release = () => {};
+  const stall = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  disk.inject({ operation: 'write', path: /\.data$/, effect: { kind: 'stall', release: stall } });
+  disk.inject({ operation: 'sync', path: /\.data$/, effect: { kind: 'error', code: 'EIO' } });
+  const first = store.put(bytesOf('a'), bytesOf('2'));
+  // By then the first is at the disk, which hangs.
+  for (let i = 0; i < 50; i++) await Promise.resolve();
+  const second = store.put(bytesOf('b'), bytesOf('3'));
+  const outcomes = Promise.allSettled([first, second]);
+  release();
+  const [one, two] = await outcomes;
+  expect(one).toMatchObject({ status: 'rejected', reason: { code: 'IO_ERROR' } });
+  expect(two).toMatchObject({ status: 'rejected', reason: { code: 'POISONED' } });
+  expect(disk.trace.at(-1)).toContain('sync');
+  await store.close();
+});
+
 test('a write that fails half-way poisons the store; the next open finds a prefix', async () => {
   const disk = createFaultDisk({ seed: 3 });
   const recorder = new Recorder(await openOn(disk), startHistory());
