@@ -38,7 +38,7 @@ export async function recoverStream(wal: Wal, stream: number): Promise<Recovered
   let compactedIndex = 0;
   let compactedTerm = 0;
   let term = 0;
-  let firstIndex = 0;
+  let firstIndex: number | undefined;
   const lsns: number[] = [];
   for await (const { lsn, kind, payload } of wal.entries({ stream })) {
     const head = decodeRecordHead(payload);
@@ -46,16 +46,21 @@ export async function recoverStream(wal: Wal, stream: number): Promise<Recovered
     if (kind === recordKind.compaction) {
       compactedIndex = head.index;
       compactedTerm = head.term;
+      // The state was ahead of the log: what is here already is of no use, and the log goes on behind the state.
+      if (firstIndex !== undefined && compactedIndex >= firstIndex + lsns.length) {
+        firstIndex = compactedIndex + 1;
+        lsns.length = 0;
+      }
     } else if (kind === recordKind.entry) {
       if (head.type !== entryType.normal && head.type !== entryType.empty) throw unknown('entry type', head.type, lsn);
-      if (lsns.length === 0) firstIndex = head.index;
+      firstIndex ??= head.index;
       if (head.index < firstIndex) throw corrupt(`entry ${head.index} at LSN ${lsn} lies before entry ${firstIndex}`);
       if (head.index > firstIndex + lsns.length) continue;
       lsns.length = head.index - firstIndex;
       lsns.push(lsn);
     } else if (kind !== recordKind.hardState) throw unknown('record kind', kind, lsn);
   }
-  if (lsns.length === 0) firstIndex = compactedIndex + 1;
+  firstIndex ??= compactedIndex + 1;
   if (firstIndex > compactedIndex + 1) {
     throw corrupt(`the first entry of stream ${stream} is ${firstIndex}, expected at most ${compactedIndex + 1}`);
   }

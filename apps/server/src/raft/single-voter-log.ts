@@ -13,8 +13,8 @@
  */
 import { type Clock, invariant, type Timer } from '@shanghai/env';
 import { type Wal, WalError, type WalRecord } from '@shanghai/wal';
-import { ServerError } from '../requests/server-error.js';
-import type { CommandApplier, CommandLog, CommandLogStatus, CommittedEntry } from './command-log.js';
+import type { ServerError } from '../requests/server-error.js';
+import type { CommandApplier, CommandLog, CommandLogStatus } from './command-log.js';
 import { commandHeadroomBytes } from './command-log.js';
 import { CommandLogError } from './command-log-error.js';
 import { CompactionMarks } from './compaction-marks.js';
@@ -26,6 +26,15 @@ import {
   recordKind,
   writeEntryHead,
 } from './entry-codec.js';
+import { type Proposal, ProposalQueue } from './proposal-queue.js';
+import {
+  lostInFlight,
+  overdue,
+  type ProposalLimits,
+  storageFull,
+  tooMuchInFlight,
+  unavailable,
+} from './proposal-refusals.js';
 import { type RecoveredStream, recoveredRuns, recoverStream } from './recover-stream.js';
 
 /** What a single voter's log is made of. */
@@ -42,28 +51,6 @@ export interface SingleVoterLogOptions<Result> {
   /** Told once, when the group cannot go on. */
   readonly onFailed: (error: Error) => void;
 }
-
-/** Bounds on what waits. Beyond them proposals are refused with `RESOURCE_EXHAUSTED`. */
-export interface ProposalLimits {
-  /** A proposal pending for longer, up to twice as long, is an unknown outcome. */
-  readonly proposalTimeoutMs: number;
-  readonly maxProposals: number;
-  readonly maxProposalBytes: number;
-}
-
-interface Proposal<Result> extends CommittedEntry {
-  readonly bytes: number;
-  readonly resolve: (result: Result) => void;
-  readonly reject: (error: Error) => void;
-  lsn: number;
-  settled: 'pending' | 'durable' | 'failed';
-}
-
-/** Entries applied as one run, at most. */
-const maxRunEntries = 1024;
-
-/** A run ends with the entry that reaches so many bytes. */
-const maxRunBytes = 8 * 1024 * 1024;
 
 /** Replays a group's stream through the applier, begins a new term, and takes proposals from then on. */
 export async function openSingleVoterLog<Result>(options: SingleVoterLogOptions<Result>): Promise<CommandLog<Result>> {
@@ -91,12 +78,7 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
   #lastIndex: number;
   #commitIndex: number;
   #appliedIndex: number;
-  /** Proposals not applied yet, in index order. The first `#committed` of them are committed. */
-  #pending: Proposal<Result>[] = [];
-  #committed = 0;
-  #pendingBytes = 0;
-  /** Appends that the write-ahead log has not settled. */
-  #unsettled = 0;
+  readonly #queue = new ProposalQueue<Result>();
   #state: CommandLogStatus['state'] = 'open';
   #failure: Error | undefined;
   #softFailure: Error | undefined;
@@ -163,7 +145,7 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
 
   readIndex(): Promise<number> {
     // The only voter needs nobody to confirm that it leads. Whatever was acknowledged is applied.
-    if (this.#failure !== undefined) return Promise.reject(this.#unavailable());
+    if (this.#failure !== undefined) return Promise.reject(unavailable(this.groupId, this.#failure));
     return Promise.resolve(this.#appliedIndex);
   }
 
@@ -191,7 +173,7 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
       lastIndex: this.#lastIndex,
       commitIndex: this.#commitIndex,
       appliedIndex: this.#appliedIndex,
-      proposalsInFlight: this.#pending.length,
+      proposalsInFlight: this.#queue.length,
       state: this.#state,
       isStalled: this.#isStalled,
     };
@@ -210,7 +192,7 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
 
   async #drain(drainMs: number): Promise<void> {
     const timer = this.#options.clock.setTimer(drainMs, () => {
-      this.#rejectPending(new Error(`${this.#pending.length} writes did not end within ${drainMs} ms`));
+      this.#rejectPending(new Error(`${this.#queue.length} writes did not end within ${drainMs} ms`));
       this.#idle?.();
     });
     await this.#untilApplied();
@@ -219,34 +201,20 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
 
   #refusal(bytes: number): ServerError | undefined {
     if (this.#state !== 'open') return this.#refusalByState();
-    const { maxProposals, maxProposalBytes } = this.#options.limits;
-    if (this.#pending.length < maxProposals && this.#pendingBytes + bytes <= maxProposalBytes) return undefined;
-    return new ServerError(
-      'RESOURCE_EXHAUSTED',
-      `${this.#pending.length} writes with ${this.#pendingBytes} bytes are in flight (at most ${maxProposals} and ` +
-        `${maxProposalBytes}); nothing was done, send fewer at once`,
-    );
+    const { limits } = this.#options;
+    const { length, bytes: inFlight } = this.#queue;
+    if (length < limits.maxProposals && inFlight + bytes <= limits.maxProposalBytes) return undefined;
+    return tooMuchInFlight(length, inFlight, limits);
   }
 
   #refusalByState(): ServerError {
-    if (this.#state !== 'full') return this.#unavailable();
+    if (this.#state !== 'full') return unavailable(this.groupId, this.#failure);
     this.#tryAgain();
-    return new ServerError('STORAGE_FULL', 'the disk is full; nothing was done, try again when there is space', {
-      cause: this.#softFailure,
-    });
-  }
-
-  #unavailable(): ServerError {
-    const why = this.#failure === undefined ? 'it is closing' : `its log failed: ${this.#failure.message}`;
-    return new ServerError('SERVICE_UNAVAILABLE', `group ${this.groupId} takes no requests: ${why}`, {
-      cause: this.#failure,
-    });
+    return storageFull(this.#softFailure);
   }
 
   #track(proposal: Proposal<Result>, append: Promise<number>): void {
-    this.#pending.push(proposal);
-    this.#pendingBytes += proposal.bytes;
-    this.#unsettled++;
+    this.#queue.add(proposal);
     if (this.#watchdog === undefined) this.#watch();
     append.then(
       (lsn) => this.#onDurable(proposal, lsn),
@@ -260,39 +228,24 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
    */
   #watch(): void {
     const proposedBefore = this.#lastIndex;
-    this.#watchdog = this.#options.clock.setTimer(this.#options.limits.proposalTimeoutMs, () => {
+    const { clock, limits } = this.#options;
+    this.#watchdog = clock.setTimer(limits.proposalTimeoutMs, () => {
       this.#watchdog = undefined;
-      const overdue = this.#pending.filter(({ index }) => index <= proposedBefore);
-      this.#isStalled = overdue.length > 0;
-      for (const { reject, index } of overdue) {
-        reject(
-          new ServerError(
-            'OUTCOME_UNKNOWN',
-            `entry ${index} of group ${this.groupId} was not applied within ${this.#options.limits.proposalTimeoutMs} ms`,
-          ),
-        );
-      }
-      if (this.#pending.length > 0) this.#watch();
+      const late = this.#queue.upTo(proposedBefore);
+      this.#isStalled = late.length > 0;
+      for (const { reject, index } of late) reject(overdue(this.groupId, index, limits));
+      if (this.#queue.length > 0) this.#watch();
     });
   }
 
   #onDurable(proposal: Proposal<Result>, lsn: number): void {
-    this.#unsettled--;
     this.#isStalled = false;
-    proposal.lsn = lsn;
-    proposal.settled = 'durable';
-    let next = this.#pending[this.#committed];
-    while (next?.settled === 'durable') {
-      this.#commitIndex = next.index;
-      this.#committed++;
-      next = this.#pending[this.#committed];
-    }
+    this.#commitIndex = this.#queue.durable(proposal, lsn) ?? this.#commitIndex;
     this.#settle();
   }
 
   #onAppendFailed(proposal: Proposal<Result>, error: unknown): void {
-    this.#unsettled--;
-    proposal.settled = 'failed';
+    this.#queue.failed(proposal);
     const soft = error instanceof WalError && (error.code === 'DISK_FULL' || error.code === 'QUEUE_FULL');
     if (!soft) this.#fail(error instanceof Error ? error : new Error(String(error)));
     else {
@@ -304,8 +257,8 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
 
   /** Goes on with whatever the last settled append made possible. */
   #settle(): void {
-    if (this.#unsettled === 0 && this.#softFailure !== undefined && this.#failure === undefined) this.#dropHole();
-    if (this.#committed > 0 && !this.#applying) {
+    if (this.#queue.unsettled === 0 && this.#softFailure !== undefined && this.#failure === undefined) this.#dropHole();
+    if (this.#queue.committed > 0 && !this.#applying) {
       this.#applying = true;
       queueMicrotask(() => void this.#applyCommitted());
     }
@@ -314,23 +267,16 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
 
   /** Nothing behind the hole counts (recover-stream.ts), so it can be refused as not done. */
   #dropHole(): void {
-    const hole = this.#pending.findIndex((proposal) => proposal.settled === 'failed');
-    if (hole === -1) return;
-    const dropped = this.#pending.splice(hole);
-    this.#lastIndex = (dropped[0] as Proposal<Result>).index - 1;
-    for (const proposal of dropped) {
-      this.#pendingBytes -= proposal.bytes;
-      proposal.reject(
-        new ServerError('STORAGE_FULL', 'the disk is full; nothing was done, try again when there is space', {
-          cause: this.#softFailure,
-        }),
-      );
-    }
+    const dropped = this.#queue.takeFromHole();
+    const [first] = dropped;
+    if (first === undefined) return;
+    this.#lastIndex = first.index - 1;
+    for (const { reject } of dropped) reject(storageFull(this.#softFailure));
   }
 
   async #applyCommitted(): Promise<void> {
     try {
-      while (this.#committed > 0 && this.#failure === undefined) await this.#applyRun();
+      while (this.#queue.committed > 0 && this.#failure === undefined) await this.#applyRun();
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
     }
@@ -339,33 +285,19 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
   }
 
   async #applyRun(): Promise<void> {
-    const run = this.#nextRun();
+    const run = this.#queue.nextRun();
     const results = await this.#options.applier.apply(run);
     invariant(results.length === run.length, `${results.length} results for ${run.length} entries`);
     if (this.#failure !== undefined) return;
-    this.#pending.splice(0, run.length);
-    this.#committed -= run.length;
+    this.#queue.applied(run);
     const last = run.at(-1) as Proposal<Result>;
     this.#appliedIndex = last.index;
     this.#marks.add(last);
-    for (const [i, proposal] of run.entries()) {
-      this.#pendingBytes -= proposal.bytes;
-      proposal.resolve(results[i] as Result);
-    }
-  }
-
-  #nextRun(): Proposal<Result>[] {
-    let count = 0;
-    let bytes = 0;
-    while (count < this.#committed && count < maxRunEntries && bytes < maxRunBytes) {
-      bytes += (this.#pending[count] as Proposal<Result>).bytes;
-      count++;
-    }
-    return this.#pending.slice(0, count);
+    for (const [i, proposal] of run.entries()) proposal.resolve(results[i] as Result);
   }
 
   #tryAgain(): void {
-    if (this.#unsettled > 0 || this.#termBeginning !== undefined) return;
+    if (this.#queue.unsettled > 0 || this.#termBeginning !== undefined) return;
     this.#termBeginning = this.#beginTerm(false)
       .catch(() => undefined)
       .finally(() => {
@@ -422,23 +354,11 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
 
   #rejectPending(error: Error): void {
     this.#failure ??= error;
-    const lost = this.#pending;
-    this.#pending = [];
-    this.#committed = 0;
-    this.#pendingBytes = 0;
-    for (const proposal of lost) {
-      proposal.reject(
-        new ServerError(
-          'OUTCOME_UNKNOWN',
-          `the log of group ${this.groupId} ended while the write was in flight: ${error.message}`,
-          { cause: error },
-        ),
-      );
-    }
+    for (const { reject } of this.#queue.takeAll()) reject(lostInFlight(this.groupId, error));
   }
 
   #isIdle(): boolean {
-    return this.#pending.length === 0 && !this.#applying && this.#unsettled === 0;
+    return this.#queue.length === 0 && !this.#applying && this.#queue.unsettled === 0;
   }
 
   #wakeIfIdle(): void {
