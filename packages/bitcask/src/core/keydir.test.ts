@@ -227,6 +227,7 @@ describe('a keydir', () => {
         { seed: SEED, numRuns: RUNS, endOnFailure: !DEEP },
       );
     },
+    DEEP ? 1_200_000 : 60_000,
   );
 
   test('deleting groups with long common prefixes leaves no empty pages', () => {
