@@ -58,3 +58,15 @@ test('a log that outgrows its segments keeps every record across them', async ()
   expect(lsn).toBe(300);
   await again.close();
 });
+
+test('opening syncs the directory and the last segment before it decides anything by what it reads', async () => {
+  const chosen = options();
+  const wal = await openWal(chosen);
+  await wal.append(bytes('a'));
+  await wal.close();
+  const disk = chosen.disk.restart('all');
+  await (await openWal({ ...chosen, disk })).close();
+  const steps = disk.trace.filter((line) => line.includes('.wal') || /syncDirectory \/log$/.test(line));
+  expect(steps[0]).toMatch(/syncDirectory/);
+  expect(steps[1]).toMatch(/sync .*\.wal/);
+});

@@ -19,7 +19,7 @@ import type { SegmentWriter } from './segment-writer.js';
 
 /** After this long without an append the last one is covered by an empty frame. */
 const coverAfterIdleMs = 20;
-/** Microtask turns the loop always grants before it takes a group. */
+/** A group is taken after so many turns of the microtask queue in which nobody came: callers are behind a few `await`s of their own. */
 const gatherTurns = 3;
 
 /** What the loop has done so far. */
@@ -134,8 +134,12 @@ export class GroupCommit {
   }
 
   async #gather(): Promise<void> {
-    for (let i = 0; i < gatherTurns; i++) await undefined;
-    for (let seen = -1; seen < this.#filling.appends; await undefined) seen = this.#filling.appends;
+    for (let quiet = 0, seen = this.#filling.appends; quiet < gatherTurns; quiet++) {
+      await undefined;
+      if (this.#filling.appends === seen) continue;
+      seen = this.#filling.appends;
+      quiet = -1;
+    }
     if (this.#options.lingerMs > 0 && this.#filling.appends === 1 && !this.#stopping) {
       await delay(this.#options.clock, this.#options.lingerMs);
     }
