@@ -4,6 +4,7 @@ import type { RequestContext } from '../../requests/request-context.js';
 import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
 import { acceptedCorrelationId, continuedTraceparent, traceIdOf, traceparentKey } from '../correlation.js';
+import { giveBackController, takeController } from '../spare-controllers.js';
 
 /** What every kind of call has. */
 export interface AnyCall {
@@ -14,17 +15,9 @@ export interface AnyCall {
   once(event: 'cancelled', listener: () => void): unknown;
 }
 
-/** Controllers that never aborted, kept for later calls. */
-const spareControllers: AbortController[] = [];
-const maxSpareControllers = 1_024;
-
 /**
  * A gRPC call as the requests behind it see it. The signal aborts with `DEADLINE_EXCEEDED` where the caller's time ran
  * out, else with `CANCELLED`; it means nothing once the call is answered.
- *
- * Making an AbortController is a tenth of what a unary put costs the process, and nearly none of them ever aborts. So
- * controllers of answered unary calls that did not abort are used again. That is sound because whoever listens to a unary
- * request's signal stops listening before the request is answered; signals of streams are never used again.
  */
 export class CallContext implements RequestContext {
   readonly correlationId: string;
@@ -42,7 +35,7 @@ export class CallContext implements RequestContext {
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
-      const controller = spareControllers.pop() ?? new AbortController();
+      const controller = takeController();
       this.#controller = controller;
       if (this.#call.cancelled) controller.abort(this.#reason());
       else this.#call.once('cancelled', () => this.#isFinished || controller.abort(this.#reason()));
@@ -58,10 +51,8 @@ export class CallContext implements RequestContext {
   /** `finish` for unary calls: keeps the controller for another call. The signal must not be asked for afterwards. */
   finishUnary(): void {
     this.#isFinished = true;
-    const controller = this.#controller;
-    if (controller === undefined || controller.signal.aborted) return;
+    if (this.#controller !== undefined) giveBackController(this.#controller);
     this.#controller = undefined;
-    if (spareControllers.length < maxSpareControllers) spareControllers.push(controller);
   }
 
   #reason(): ServerError {

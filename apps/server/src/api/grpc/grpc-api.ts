@@ -35,8 +35,6 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
     'grpc.max_concurrent_streams': 4_096,
-    // Statistics per call that nothing here reads.
-    'grpc.enable_channelz': 0,
     // Two processes must not share a port by accident: the second one is told that it is in use.
     'grpc.so_reuseport': 0,
   });

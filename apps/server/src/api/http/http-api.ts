@@ -106,6 +106,7 @@ function addRoute(
       const context = contextOf(request, reply);
       const answer = await route.handle(typedRequest(route, request), context, services);
       recorder.finished(context.startedMs, 'OK');
+      if (!route.isStream) context.answered();
       reply.code(answer.statusCode ?? 200);
       if ('text' in answer) return reply.type(answer.contentType).send(answer.text);
       if (answer.headers !== undefined) reply.headers(answer.headers);

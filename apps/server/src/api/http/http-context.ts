@@ -4,6 +4,7 @@ import type { RequestContext } from '../../requests/request-context.js';
 import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
 import { acceptedCorrelationId, continuedTraceparent, traceIdOf, traceparentKey } from '../correlation.js';
+import { giveBackController, takeController } from '../spare-controllers.js';
 
 /** An HTTP request as the requests behind it see it. The signal is made when first asked for, and aborts when the connection goes. */
 export class HttpContext implements RequestContext {
@@ -11,6 +12,7 @@ export class HttpContext implements RequestContext {
   readonly startedMs: number;
   readonly #response: ServerResponse;
   #controller: AbortController | undefined;
+  #isAnswered = false;
 
   constructor(request: IncomingMessage, response: ServerResponse, services: ApiServices) {
     this.#response = response;
@@ -25,16 +27,24 @@ export class HttpContext implements RequestContext {
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
-      const controller = new AbortController();
+      const controller = takeController();
       this.#controller = controller;
       const response = this.#response;
       const abort = () => {
-        if (!response.writableEnded) controller.abort(new ServerError('CANCELLED', 'the caller closed the connection'));
+        if (this.#isAnswered || response.writableEnded) return;
+        controller.abort(new ServerError('CANCELLED', 'the caller closed the connection'));
       };
       if (response.closed) abort();
       else response.once('close', abort);
     }
     return this.#controller.signal;
+  }
+
+  /** The request was answered and nothing derives from its signal: the signal must not be asked for afterwards. */
+  answered(): void {
+    this.#isAnswered = true;
+    if (this.#controller !== undefined) giveBackController(this.#controller);
+    this.#controller = undefined;
   }
 }
 

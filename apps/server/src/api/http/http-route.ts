@@ -40,6 +40,8 @@ export interface HttpRoute extends RouteDescription {
   readonly path: string;
   /** Pages of any origin may call it. */
   readonly allOrigins: boolean;
+  /** Reads a stream behind the API, which may go on looking at the signal. Default false. */
+  readonly isStream?: boolean;
   handle(request: HttpRequest<unknown, unknown>, context: HttpContext, services: ApiServices): Promise<HttpAnswer>;
 }
 

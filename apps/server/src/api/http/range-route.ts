@@ -42,6 +42,7 @@ export const rangeRoute = httpRoute({
   parameters,
   answers: { 200: 'The pairs, and `next` where there are more.' },
   allOrigins: true,
+  isStream: true,
   async handle(request, context, { node }) {
     const { query } = request;
     const range = rangeOf(query);
