@@ -54,7 +54,7 @@ export function resolveLimits(given: Partial<NodeLimits> = {}): NodeLimits {
       `maxValueBytes (${limits.maxValueBytes}) is beyond maxRequestBytes (${limits.maxRequestBytes})`,
     );
   }
-  if (limits.maxRequestBytes + requestOverheadBytes(limits) > limits.maxProposalBytes) {
+  if (limits.maxRequestBytes + framingBytes(limits) > limits.maxProposalBytes) {
     throw new RangeError(
       `maxRequestBytes (${limits.maxRequestBytes}) and its framing are beyond maxProposalBytes (${limits.maxProposalBytes})`,
     );
@@ -62,7 +62,12 @@ export function resolveLimits(given: Partial<NodeLimits> = {}): NodeLimits {
   return limits;
 }
 
-/** Bytes that framing adds to a request of the largest number of operations. */
-export function requestOverheadBytes(limits: NodeLimits): number {
+/** The largest entry of a command log, and so the largest record of the write-ahead log. */
+export function maxEntryBytes(limits: NodeLimits): number {
+  return limits.maxRequestBytes + framingBytes(limits);
+}
+
+/** What framing adds to a request of the largest number of operations, at most. */
+function framingBytes(limits: NodeLimits): number {
   return 1024 + 64 * limits.maxOperations;
 }

@@ -13,7 +13,7 @@ export interface ShanghaiNode {
   merge(
     force: boolean,
   ): Promise<{ segmentsMerged: number; recordsCopied: number; bytesBefore: number; bytesAfter: number }>;
-  /** Refuses new requests (`SERVICE_UNAVAILABLE`), waits for those in flight up to `drainMs`, flushes and closes. Idempotent. */
+  /** Refuses new requests (`SERVICE_UNAVAILABLE`), waits for those in flight up to `drainMs`, flushes and closes. Idempotent. Rejects with the first failure, everything closed all the same. */
   close(drainMs: number): Promise<void>;
 }
 

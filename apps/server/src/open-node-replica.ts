@@ -4,7 +4,7 @@ import type { Wal } from '@shanghai/wal';
 import type { ApplyResult } from './apply/apply-result.js';
 import type { LogWriter } from './apply/log-writer.js';
 import { StateMachine } from './apply/state-machine.js';
-import type { NodeLimits } from './limits.js';
+import { maxEntryBytes, type NodeLimits } from './limits.js';
 import type { NodeListener } from './node-events.js';
 import type { NodeStoreOptions } from './node-options.js';
 import { Replica } from './raft/replica.js';
@@ -52,7 +52,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       nodeId: options.nodeId,
       applier: machine,
       applied: { index: appliedIndex, term: appliedTerm },
-      limits,
+      limits: { ...limits, maxEntryBytes: maxEntryBytes(limits) },
       clock,
       onFailed: (error) => {
         listener.failed?.({ groupId, error });

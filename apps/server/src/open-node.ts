@@ -7,7 +7,7 @@ import { openWal, type Wal, WalError } from '@shanghai/wal';
 import { firstDataGroup } from './apply/catalogue.js';
 import { type DataDirectory, explain, openDataDirectory } from './data-directory.js';
 import { DataDirectoryError } from './data-directory-error.js';
-import { type NodeLimits, requestOverheadBytes, resolveLimits } from './limits.js';
+import { maxEntryBytes, type NodeLimits, resolveLimits } from './limits.js';
 import { LogFiles } from './logs/log-files.js';
 import { LogService } from './logs/log-service.js';
 import type { ShanghaiNode } from './node.js';
@@ -157,7 +157,7 @@ function openSharedWal(options: NodeOptions, settings: Settings): Promise<Wal> {
     ...options.wal,
     directory: `${options.dataDirectory}/wal`,
     lock: false,
-    maxRecordBytes: limits.maxRequestBytes + requestOverheadBytes(limits),
+    maxRecordBytes: maxEntryBytes(limits),
     maxQueuedBytes: walQueueBytes(limits),
     disk,
     clock,
@@ -179,6 +179,8 @@ function openLogFiles(options: NodeOptions, settings: Settings): LogFiles {
     clock,
     random,
     maxOpen: limits.openLogs,
+    maxRecordBytes: maxEntryBytes(limits),
+    maxQueuedBytes: 2 * limits.maxProposalBytes,
     segmentBytes: options.logs?.segmentBytes ?? defaultLogSegmentBytes,
     firstSegmentBytes: options.logs?.firstSegmentBytes ?? defaultFirstLogSegmentBytes,
   });

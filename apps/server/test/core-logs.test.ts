@@ -81,6 +81,21 @@ test('a log is made once; other settings and unknown names are told apart', asyn
   expect((await node.logs.list('ev', request())).map((log) => log.name)).toEqual(['events']);
 });
 
+test('a request whose framing alone is too much is refused, and the node goes on', async () => {
+  await node.close(1000);
+  const mib = 1024 * 1024;
+  const limits = { maxValueBytes: mib, maxRequestBytes: mib, maxOperations: 1000, maxProposalBytes: 4 * mib };
+  node = await openTestNode(disk, clock, { limits });
+  await node.logs.create('events', quorumLog, request());
+  const headers = Array.from({ length: 64 }, () => ({ name: 'h', value: bytes('') }));
+  const records = Array.from({ length: 1000 }, () => ({ key: bytes(''), value: bytes('v'.repeat(800)), headers }));
+  const refused = node.logs.append({ log: 'events', records }, request());
+  await expect(refused).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
+  const whole = { key: bytes(''), value: bytes('v'.repeat(mib - 100)), headers: [] };
+  expect(await node.logs.append({ log: 'events', records: [whole] }, request())).toMatchObject({ lastSequence: 1 });
+  expect((await readLog(node, 'events'))[0]?.length).toBe(mib - 100);
+});
+
 test('reading beyond the end or before 1 is out of range with what there is; the end itself is an empty page', async () => {
   await node.logs.create('events', quorumLog, request());
   await appendTo(node, 'events', 'a', 'b');

@@ -1,3 +1,4 @@
+import { encodedRecordBytes } from '../apply/log-record-codec.js';
 import type { NodeLimits } from '../limits.js';
 import { checkCount, invalidRequest } from '../requests/request-checks.js';
 import { ServerError } from '../requests/server-error.js';
@@ -69,13 +70,13 @@ function checkRecord(record: LogRecord, limits: NodeLimits): number {
   if (headers.length > maxHeaders) {
     throw invalidRequest(`a record has ${headers.length} headers, at most ${maxHeaders} are allowed`);
   }
-  let bytes = key.length + value.length;
+  // Framing counts: thousands of empty headers are not nothing.
+  const bytes = encodedRecordBytes(record);
   for (const header of headers) {
     const nameBytes = Buffer.byteLength(header.name);
     if (nameBytes === 0 || nameBytes > maxHeaderNameBytes) {
       throw invalidRequest(`a header's name has ${nameBytes} bytes, it must have 1 to ${maxHeaderNameBytes}`);
     }
-    bytes += nameBytes + header.value.length;
   }
   return bytes;
 }

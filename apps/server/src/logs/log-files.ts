@@ -22,6 +22,9 @@ export interface LogFilesOptions {
   readonly random: Random;
   /** Files open at once; more only while they are in use. */
   readonly maxOpen: number;
+  /** Largest record, and what may wait for the writer of one log. */
+  readonly maxRecordBytes: number;
+  readonly maxQueuedBytes: number;
   readonly segmentBytes: number;
   readonly firstSegmentBytes: number;
   readonly listener?: WalListener;
@@ -39,9 +42,6 @@ interface OpenFile {
   users: number;
   dirty: boolean;
 }
-
-/** Largest record a file takes: a request's worth, and its framing. */
-const maxRecordBytes = 21 * 1024 * 1024;
 
 /** The files of all logs of this node. */
 export class LogFiles implements LogWriter {
@@ -170,7 +170,7 @@ export class LogFiles implements LogWriter {
 
   async #openFile(name: string, place: LogPlace): Promise<Wal> {
     await this.#closing.get(name);
-    const { disk, random, segmentBytes, firstSegmentBytes, listener } = this.#options;
+    const { disk, random, segmentBytes, firstSegmentBytes, maxRecordBytes, maxQueuedBytes, listener } = this.#options;
     const directory = this.#directory(place);
     await ensureDirectory(disk, directory);
     return openWal({
@@ -181,6 +181,7 @@ export class LogFiles implements LogWriter {
       segmentBytes,
       firstSegmentBytes,
       maxRecordBytes,
+      maxQueuedBytes,
       disk,
       random,
       clock: this.#clock,

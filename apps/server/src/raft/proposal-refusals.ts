@@ -7,6 +7,16 @@ export interface ProposalLimits {
   readonly proposalTimeoutMs: number;
   readonly maxProposals: number;
   readonly maxProposalBytes: number;
+  /** The largest entry the write-ahead log takes, with its head. */
+  readonly maxEntryBytes: number;
+}
+
+/** The command can never be taken. */
+export function tooLarge(bytes: number, limits: ProposalLimits): ServerError {
+  return new ServerError(
+    'INVALID_REQUEST',
+    `the request makes an entry of ${bytes} bytes, at most ${limits.maxEntryBytes} are allowed; nothing was done`,
+  );
 }
 
 /** The queue is full. */

@@ -32,6 +32,7 @@ import {
   overdue,
   type ProposalLimits,
   storageFull,
+  tooLarge,
   tooMuchInFlight,
   unavailable,
 } from './proposal-refusals.js';
@@ -202,6 +203,7 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
   #refusal(bytes: number): ServerError | undefined {
     if (this.#state !== 'open') return this.#refusalByState();
     const { limits } = this.#options;
+    if (bytes > limits.maxEntryBytes) return tooLarge(bytes, limits);
     const { length, bytes: inFlight } = this.#queue;
     if (length < limits.maxProposals && inFlight + bytes <= limits.maxProposalBytes) return undefined;
     return tooMuchInFlight(length, inFlight, limits);
