@@ -21,7 +21,8 @@ export class ValueCache {
       sizeCalculation: (entry) => entry.key.length + entry.value.length + entryOverheadBytes,
       ttl: options.ttlMs,
       ttlResolution: 0,
-      perf: { now: () => clock.monotonicMs() },
+      // The cache takes a start time of 0 for none.
+      perf: { now: () => clock.monotonicMs() + 1 },
     });
   }
 

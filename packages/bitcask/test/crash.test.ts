@@ -122,6 +122,27 @@ for (const durability of ['always', 'never'] as const) {
   });
 }
 
+test('a merge drops nothing in favour of a write that a crash then takes away (never)', async () => {
+  // Only sealed segments are merged; what supersedes their records lies un-synced in the active one.
+  const options = { durability: 'never', merge: { enabled: false, minSegments: 1, staleRatio: 0.01 } } as const;
+  const coverage = await enumerateCrashes({
+    ...scenario(
+      options,
+      async (recorder) => {
+        await recorder.put('k0', 'fresh');
+        await recorder.delete('k1');
+        await recorder.store.merge();
+        await recorder.put('k2', 'behind');
+      },
+      async (recorder) => {
+        for (let i = 0; i < 9; i++) await recorder.put(`k${i % 4}`, `${i}${large}`);
+      },
+    ),
+    randomDraws: deep ? 20 : 3,
+  });
+  expect(coverage.cases).toBeGreaterThan(100);
+});
+
 test('a checkpoint: what it told to be durable survives every crash (never)', async () => {
   await enumerateCrashes({
     ...scenario({ durability: 'never' }, async (recorder) => {
