@@ -103,6 +103,29 @@ describe('after a crash at any step the log is a prefix with everything acknowle
   }
 });
 
+test('a crash while several segments are released at once and used again leaves no gap', async () => {
+  for (const segmentsAhead of [0, 1]) {
+    const { cases } = await enumerateCrashes<LogHistory>({
+      seed: 9,
+      randomDraws: 6,
+      start: emptyHistory,
+      run: async (disk, history) => {
+        const wal = await openOn(disk, { segmentsAhead });
+        for (let round = 0; round < 2; round++) {
+          for (let i = 0; i < 6; i++) await append(wal, history, 9000 + 10_000 * round);
+          history.released = history.sizes.length - 1;
+          wal.release(0, history.released);
+          for (let i = 0; i < 3; i++) await append(wal, history, 100);
+        }
+        await wal.close();
+        history.durable = history.sizes.length;
+      },
+      verify: (disk, history) => verify(disk, history, { segmentsAhead }),
+    });
+    expect(cases).toBeGreaterThan(200);
+  }
+});
+
 test('a crash at any step of the recovery from a crash at any step changes nothing', async () => {
   for (const durability of ['always', 'never'] as const) {
     const { cases } = await enumerateCrashes<LogHistory>({
