@@ -83,7 +83,8 @@ export class NodeCheckpoints {
     const { replicas, files, clock, listener, wal } = this.#parts;
     const done = [];
     for (const replica of replicas) {
-      if (replica.log.status().state !== 'open') continue;
+      const { state } = replica.log.status();
+      if (state !== 'open' && state !== 'full') continue;
       const startMs = clock.monotonicMs();
       const { groupId } = replica;
       const durableAppliedIndex = await replica.checkpoint(() => files.flush());

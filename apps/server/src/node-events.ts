@@ -1,7 +1,9 @@
+import type { AppliedRun } from './apply/state-machine.js';
+
 /** What a node tells whoever listens. Every method is optional and must not throw. */
 export interface NodeListener {
-  /** A run of entries became visible: how many, and how many store operations they made. */
-  applied?(event: { readonly groupId: number; readonly entries: number; readonly operations: number }): void;
+  /** A run of entries became visible: how many, how many store operations they made, how long it took, how many sessions it ended. */
+  applied?(event: AppliedRun & { readonly groupId: number }): void;
   checkpointed?(event: {
     readonly groupId: number;
     readonly durableAppliedIndex: number;

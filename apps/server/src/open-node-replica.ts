@@ -41,7 +41,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       logWriter: options.logWriter,
       ring: { maxChanges: limits.watchChanges, maxBytes: limits.watchBytes },
       clock,
-      onApplied: (entries, operations) => listener.applied?.({ groupId, entries, operations }),
+      onApplied: (run) => listener.applied?.({ groupId, ...run }),
     });
     const startMs = clock.monotonicMs();
     const { appliedIndex, appliedTerm } = machine.visible;

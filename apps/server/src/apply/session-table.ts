@@ -47,6 +47,7 @@ export class SessionTable {
   readonly #sessions = new Map<number, Session>();
   /** No session expires before; at most the true soonest expiry. */
   #soonestExpiryMs = Number.POSITIVE_INFINITY;
+  #ended = 0;
 
   /** Loads the records of a store. */
   load(records: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]): void {
@@ -54,6 +55,11 @@ export class SessionTable {
     const sessions = records.map(({ value }) => decodeSession(value));
     sessions.sort((a, b) => a.lastUsedIndex - b.lastUsedIndex);
     for (const session of sessions) this.#insert(session);
+  }
+
+  /** Sessions that expired or were evicted since the table was made. */
+  get ended(): number {
+    return this.#ended;
   }
 
   get size(): number {
@@ -132,6 +138,7 @@ export class SessionTable {
 
   #remove(session: Session, writes: WriteSet): void {
     this.#sessions.delete(session.id);
+    this.#ended++;
     writes.delete(sessionHeaderKey(session.id));
     const remembered = Math.min(session.highest, sessionWindow);
     for (let n = session.highest; n > session.highest - remembered; n--) {

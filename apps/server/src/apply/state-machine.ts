@@ -38,7 +38,16 @@ export interface StateMachineOptions {
   /** Waits between attempts while the disk is full. */
   readonly clock: Clock;
   /** Told of every run that became visible. */
-  readonly onApplied?: (entries: number, operations: number) => void;
+  readonly onApplied?: (run: AppliedRun) => void;
+}
+
+/** A run that became visible. `durationMs`: from the first look at it until its batch was written. */
+export interface AppliedRun {
+  readonly entries: number;
+  readonly operations: number;
+  readonly durationMs: number;
+  /** Sessions that expired or were evicted. */
+  readonly sessionsEnded: number;
 }
 
 const diskFullRetryMs = 500;
@@ -85,12 +94,21 @@ export class StateMachine implements CommandApplier<ApplyResult> {
 
   async apply(entries: readonly CommittedEntry[]): Promise<readonly ApplyResult[]> {
     const commands = entries.map((entry) => (entry.command === undefined ? undefined : decodeCommand(entry.command)));
+    const startMs = this.#options.clock.monotonicMs();
+    const endedBefore = this.sessions.ended;
     const writes = new WriteSet(this.store);
     const keys = this.#keysRead(commands);
     if (keys.length > 0) await writes.prefetch(keys);
     const run: Run = { writes, changes: [], accepted: [], fresh: 0 };
     const results = entries.map((entry, i) => this.#step(entry, commands[i], run));
     await this.#commit(run);
+    if (run.fresh === 0) return results;
+    this.#options.onApplied?.({
+      entries: run.fresh,
+      operations: writes.operations.length,
+      durationMs: this.#options.clock.monotonicMs() - startMs,
+      sessionsEnded: this.sessions.ended - endedBefore,
+    });
     return results;
   }
 
@@ -237,7 +255,6 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     await Promise.all([this.#untilSpace(() => this.store.batch(writes.operations)), writeFiles()]);
     this.#visible = shown;
     this.changes.publish(run.changes, shown.revision);
-    this.#options.onApplied?.(run.fresh, writes.operations.length);
   }
 
   /** A full disk is waited out: the entries are committed and must be applied, and nothing of the attempt was kept. */

@@ -152,7 +152,8 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
 
   async compact(index: number): Promise<void> {
     invariant(index <= this.#appliedIndex, `entry ${index} is not applied (${this.#appliedIndex} is)`);
-    if (this.#state !== 'open') return;
+    // A full disk is no reason to keep what is not needed: cutting the log may be what makes space.
+    if (this.#state !== 'open' && this.#state !== 'full') return;
     const mark = this.#marks.take(index);
     if (mark === undefined || mark.index < this.#firstIndex) return;
     const stream = this.groupId;
