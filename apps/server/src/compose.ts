@@ -37,11 +37,12 @@ export function loggerOf(config: Config): Logger {
 export async function startServer(config: Config, version: string, logger: Logger): Promise<RunningServer> {
   const metrics = createMetrics({ processMetrics: true });
   const shutdown = new Shutdown();
+  const onFailed = (failure: Error) => shutdown.request({ drainMs: 0, failure });
   const node = await openNode({
     ...nodeOptionsOf(config),
-    walListener: observeWal(metrics, logger),
-    bitcaskListener: observeStores(metrics, logger),
-    listener: observeNode(metrics, logger, (error) => shutdown.request({ drainMs: 0, failure: error })),
+    walListener: observeWal(metrics, logger, onFailed),
+    bitcaskListener: observeStores(metrics, logger, onFailed),
+    listener: observeNode(metrics, logger, onFailed),
   });
   exposeStatus(metrics, version, () => node.status());
   const addresses = { http: '', grpc: '', peer: '' };

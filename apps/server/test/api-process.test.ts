@@ -93,6 +93,21 @@ describe('a server', () => {
     expect((await server.ended).code).toBe(0);
   });
 
+  it('stops with 0 although somebody watches and pipelines', async () => {
+    const server = await start();
+    const client = new KeyValueClient(`127.0.0.1:${server.grpcPort}`, credentials.createInsecure());
+    const none = Buffer.alloc(0);
+    const watch = client.watch({ keyspace: '', target: undefined, position: none, keysOnly: false });
+    const pipeline = client.pipeline();
+    const ends = [watch, pipeline].map((stream) => new Promise((resolve) => stream.on('error', resolve)));
+    await new Promise((resolve) => watch.once('data', resolve));
+    pipeline.write({ id: 1n, request: { $case: 'get', value: { options: undefined, key: Buffer.from('k') } } });
+    await new Promise((resolve) => pipeline.once('data', resolve));
+    expect((await server.stop()).code).toBe(0);
+    await Promise.all(ends);
+    client.close();
+  });
+
   it('ends at once by a second signal', async () => {
     const server = await start();
     server.process.kill('SIGTERM');

@@ -1,8 +1,8 @@
 import type { BitcaskListener } from '@shanghai/bitcask';
 import type { Logger, Metrics } from '@shanghai/telemetry';
 
-/** Events of the key-value stores → metrics and log lines. */
-export function observeStores(metrics: Metrics, logger: Logger): BitcaskListener {
+/** Events of the key-value stores → metrics and log lines. `onFailed` is called when one takes no more writes. */
+export function observeStores(metrics: Metrics, logger: Logger, onFailed: (error: Error) => void): BitcaskListener {
   const sync = metrics.histogram({ name: 'store_sync_seconds', help: 'Syncs of data files.' }).series();
   const sealed = metrics.counter({ name: 'store_segments_sealed_total', help: 'Data files sealed.' }).series();
   const merges = metrics.counter({
@@ -34,6 +34,9 @@ export function observeStores(metrics: Metrics, logger: Logger): BitcaskListener
     recovered: (event) => logger.debug({ ...event }, 'data file read'),
     tornTail: (event) => logger.warn({ ...event }, 'a torn tail of a data file was cut off and copied aside'),
     checkpoint: ({ durationMs }) => checkpoints.observe(durationMs / 1000),
-    poisoned: ({ error }) => logger.fatal({ err: error }, 'a store failed to write or sync; it takes no more writes'),
+    poisoned({ error }) {
+      logger.fatal({ err: error }, 'a store failed to write or sync; it takes no more writes');
+      onFailed(error);
+    },
   };
 }

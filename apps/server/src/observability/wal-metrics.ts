@@ -2,8 +2,8 @@ import type { Logger, Metrics } from '@shanghai/telemetry';
 import { doublingBuckets, sizeBucketsBytes } from '@shanghai/telemetry';
 import type { WalListener } from '@shanghai/wal';
 
-/** Events of the write-ahead log → metrics and log lines. */
-export function observeWal(metrics: Metrics, logger: Logger): WalListener {
+/** Events of the write-ahead log → metrics and log lines. `onFailed` is called when it can acknowledge nothing more. */
+export function observeWal(metrics: Metrics, logger: Logger, onFailed: (error: Error) => void): WalListener {
   const write = metrics.histogram({ name: 'wal_write_seconds', help: 'Writes of the log to its file.' }).series();
   const sync = metrics.histogram({ name: 'wal_sync_seconds', help: 'Syncs of the log.' }).series();
   const records = metrics
@@ -37,8 +37,10 @@ export function observeWal(metrics: Metrics, logger: Logger): WalListener {
     },
     segmentReleased: () => released.add(),
     tornTail: (event) => logger.warn({ ...event }, 'a torn tail of the log was cut off and copied aside'),
-    poisoned: ({ error }) =>
-      logger.fatal({ err: error }, 'the log failed to write or sync; it acknowledges nothing more'),
+    poisoned({ error }) {
+      logger.fatal({ err: error }, 'the log failed to write or sync; it acknowledges nothing more');
+      onFailed(error);
+    },
     queueFull: () => refused.add(),
   };
 }

@@ -1,0 +1,85 @@
+import { createLogger, createMetrics } from '@shanghai/telemetry';
+import { describe, expect, it } from 'vitest';
+import { observeNode } from './node-metrics.js';
+import { createRequestMetrics } from './request-metrics.js';
+import { observeStores } from './store-metrics.js';
+import { observeWal } from './wal-metrics.js';
+
+function observed() {
+  const lines: string[] = [];
+  const failures: Error[] = [];
+  const metrics = createMetrics();
+  const logger = createLogger({ level: 'debug', write: (line) => void lines.push(line) });
+  const onFailed = (error: Error) => void failures.push(error);
+  return { lines, failures, metrics, logger, onFailed };
+}
+
+describe('events become metrics and lines', () => {
+  it('of the log', async () => {
+    const { lines, failures, metrics, logger, onFailed } = observed();
+    const listener = observeWal(metrics, logger, onFailed);
+    listener.synced?.({ records: 3, bytes: 400, writeMs: 0.05, syncMs: 0.3 });
+    listener.segmentOpened?.({ segment: 's', bytes: 1, recycled: true });
+    listener.queueFull?.({ queuedBytes: 1 });
+    listener.tornTail?.({ segment: 's', offset: 1, bytes: 2, copy: 'c' });
+    const text = await metrics.text();
+    expect(text).toContain('shanghai_wal_sync_seconds_bucket{le="0.0002"} 0');
+    expect(text).toContain('shanghai_wal_sync_seconds_bucket{le="0.0004"} 1');
+    expect(text).toContain('shanghai_wal_sync_records_sum 3');
+    expect(text).toContain('shanghai_wal_sync_bytes_sum 400');
+    expect(text).toContain('shanghai_wal_segments_opened_total{recycled="true"} 1');
+    expect(text).toContain('shanghai_wal_queue_full_total 1');
+    expect(lines.some((line) => JSON.parse(line).level === 'warn' && line.includes('torn tail'))).toBe(true);
+    expect(failures).toEqual([]);
+  });
+
+  it('and what cannot go on stops the process', () => {
+    const { lines, failures, metrics, logger, onFailed } = observed();
+    const error = new Error('EIO');
+    observeWal(metrics, logger, onFailed).poisoned?.({ error });
+    observeStores(metrics, logger, onFailed).poisoned?.({ error });
+    observeNode(metrics, logger, onFailed).failed?.({ groupId: 1, error });
+    expect(failures).toEqual([error, error, error]);
+    expect(lines.map((line) => JSON.parse(line).level)).toEqual(['fatal', 'fatal', 'fatal']);
+  });
+
+  it('of stores and groups', async () => {
+    const { lines, metrics, logger, onFailed } = observed();
+    const stores = observeStores(metrics, logger, onFailed);
+    const bytes = { bytesBefore: 100, bytesAfter: 40, segmentsMerged: 3, recordsCopied: 2 };
+    stores.merged?.({ ...bytes, tombstonesDropped: 1, durationMs: 20 });
+    stores.mergeFailed?.({ error: new Error('x') });
+    const node = observeNode(metrics, logger, onFailed);
+    node.applied?.({ groupId: 1, entries: 4, operations: 9 });
+    node.replayed?.({ groupId: 1, entries: 1, durationMs: 1 });
+    node.checkpointFailed?.({ error: new Error('x') });
+    const text = await metrics.text();
+    expect(text).toContain('shanghai_store_merges_total{outcome="done"} 1');
+    expect(text).toContain('shanghai_store_merges_total{outcome="failed"} 1');
+    expect(text).toContain('shanghai_store_merge_reclaimed_bytes_total 60');
+    expect(text).toContain('shanghai_apply_run_entries_bucket{le="4"} 1');
+    expect(text).toContain('shanghai_apply_operations_total 9');
+    expect(text).toContain('shanghai_checkpoint_failures_total 1');
+    expect(lines.join('')).not.toContain('applied again');
+    node.replayed?.({ groupId: 1, entries: 500, durationMs: 1 });
+    expect(lines.join('')).toContain('applied again');
+  });
+
+  it('of requests, counted by outcome, and of streams, which open and close once', async () => {
+    const { metrics } = observed();
+    const clock = { nowMs: 0 };
+    const requests = createRequestMetrics(metrics, () => clock.nowMs);
+    const recorder = requests.recorder('grpc', 'KeyValue/Get');
+    clock.nowMs = 3;
+    recorder.finished(0, 'OK');
+    recorder.finished(0, 'CONFLICT');
+    const first = requests.streamOpened('Log/Tail');
+    requests.streamOpened('Log/Tail');
+    first();
+    first();
+    const text = await metrics.text();
+    expect(text).toContain('shanghai_requests_total{api="grpc",method="KeyValue/Get",code="CONFLICT"} 1');
+    expect(text).toContain('shanghai_request_duration_seconds_bucket{le="0.0032",api="grpc",method="KeyValue/Get"} 2');
+    expect(text).toContain('shanghai_open_streams{method="Log/Tail"} 1');
+  });
+});
