@@ -1,0 +1,47 @@
+import type { CaseReport, TargetReport } from './report.js';
+
+/** What may be asked of a number. */
+export interface TargetBounds {
+  readonly atLeast?: number;
+  readonly atMost?: number;
+}
+
+/** Collects ratios and targets of a suite. What depends on a case that did not run is left out. */
+export class Judge {
+  readonly #cases: ReadonlyMap<string, CaseReport>;
+  readonly #targets: TargetReport[] = [];
+
+  constructor(cases: ReadonlyMap<string, CaseReport>) {
+    this.#cases = cases;
+  }
+
+  get targets(): readonly TargetReport[] {
+    return this.#targets;
+  }
+
+  /** The case of this name, if it ran. */
+  case(name: string): CaseReport | undefined {
+    return this.#cases.get(name);
+  }
+
+  /** A number as it is. */
+  value(name: string, value: number | undefined, unit: string, bounds: TargetBounds = {}): void {
+    if (value === undefined) return;
+    const { atLeast, atMost } = bounds;
+    const isAsked = atLeast !== undefined || atMost !== undefined;
+    const holds = value >= (atLeast ?? Number.NEGATIVE_INFINITY) && value <= (atMost ?? Number.POSITIVE_INFINITY);
+    this.#targets.push({ name, value, unit, ...bounds, ...(isAsked ? { holds } : {}) });
+  }
+
+  /** The rate of a case. */
+  rate(name: string, bounds: TargetBounds = {}): void {
+    this.value(name, this.case(name)?.perSecond, '/s', bounds);
+  }
+
+  /** The rate of a case over that of another. */
+  ratio(over: string, under: string, bounds: TargetBounds = {}): void {
+    const [above, below] = [this.case(over), this.case(under)];
+    if (above === undefined || below === undefined || below.perSecond === 0) return;
+    this.value(`${over} : ${under}`, above.perSecond / below.perSecond, 'x', bounds);
+  }
+}

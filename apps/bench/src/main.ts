@@ -1,0 +1,106 @@
+#!/usr/bin/env node
+/**
+ * `bench wal|bitcask|server`: measures, prints a report on standard output (a table, or one JSON object with `--json`)
+ * and progress on standard error. Exit codes: 0 measured, 1 failed or a bad command line, 3 with `--check` when a
+ * target was missed or an operation failed, 130 interrupted. An interrupt takes everything away again.
+ */
+import { Command, InvalidArgumentError } from 'commander';
+import { BenchScope } from './bench-scope.js';
+import type { BenchReport, BenchSettings } from './report.js';
+import { reportText } from './report-text.js';
+import { runSuite, type Suite } from './suite.js';
+
+interface Flags {
+  readonly json?: boolean;
+  readonly quick?: boolean;
+  readonly check?: boolean;
+  readonly seconds?: number;
+  readonly rounds?: number;
+  readonly only?: string;
+  readonly directory?: string;
+  readonly keys?: number;
+}
+
+type SuiteMaker = (scope: BenchScope, seconds: number, flags: Flags) => Suite | Promise<Suite>;
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < Number.MAX_SAFE_INTEGER)) throw new InvalidArgumentError('It must be a number above 0.');
+  return value;
+}
+
+function whole(text: string): number {
+  const value = positive(text);
+  if (!Number.isInteger(value)) throw new InvalidArgumentError('It must be a whole number above 0.');
+  return value;
+}
+
+function settingsOf({ quick, seconds, rounds, only }: Flags): BenchSettings {
+  return { seconds: seconds ?? (quick ? 0.4 : 2), rounds: rounds ?? (quick ? 1 : 3), only: only ?? '' };
+}
+
+async function run(make: SuiteMaker, flags: Flags): Promise<void> {
+  const settings = settingsOf(flags);
+  const scope = await BenchScope.open(flags.directory);
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.once(signal, () => {
+      scope.abandon();
+      process.exit(code);
+    });
+  }
+  try {
+    const suite = await make(scope, settings.seconds, flags);
+    try {
+      const report = await runSuite(suite, settings, scope, (line) => process.stderr.write(`${line}\n`));
+      process.stdout.write(flags.json ? `${JSON.stringify(report, undefined, 2)}\n` : reportText(report));
+      if (flags.check && !isGood(report)) process.exitCode = 3;
+    } finally {
+      await suite.close();
+    }
+  } finally {
+    await scope.close();
+  }
+}
+
+function isGood({ targets, cases }: BenchReport): boolean {
+  return targets.every(({ holds }) => holds !== false) && cases.every(({ errors }) => errors === 0);
+}
+
+function addSuite(program: Command, name: string, description: string, make: SuiteMaker): Command {
+  return program
+    .command(name)
+    .description(description)
+    .option('--json', 'one JSON object on standard output and nothing else')
+    .option('--seconds <n>', 'length of one measurement (default 2)', positive)
+    .option('--rounds <n>', 'how often every case is measured (default 3)', whole)
+    .option('--quick', 'one round of 0.4 s: does it run, and roughly how fast')
+    .option('--only <text>', 'only cases whose name holds this text')
+    .option('--directory <path>', 'where the temporary directory is made: the disk that is measured')
+    .option('--check', 'exit code 3 when a target is missed or an operation failed')
+    .action((flags: Flags) => run(make, flags));
+}
+
+const program = new Command('bench')
+  .description('Measures Shanghai on this machine, beside what the disk itself does in the same run.')
+  .configureHelp({ showGlobalOptions: true });
+
+addSuite(program, 'wal', 'durable appends to the write-ahead log', async (scope, seconds) =>
+  (await import('./wal/wal-suite.js')).walSuite(scope, seconds),
+);
+addSuite(program, 'bitcask', 'the key-value store: puts, gets, scans, opening, memory', async (scope, seconds, flags) =>
+  (await import('./bitcask/bitcask-suite.js')).bitcaskSuite(scope, {
+    seconds,
+    keys: flags.keys ?? (flags.quick ? 100_000 : 1_000_000),
+  }),
+).option('--keys <n>', 'keys that are loaded (default 1,000,000)', whole);
+addSuite(program, 'server', 'a node in a process of its own, under load over the network', async (scope, seconds) =>
+  (await import('./server/server-suite.js')).serverSuite(scope, seconds),
+);
+
+await program.parseAsync().catch((error: unknown) => {
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

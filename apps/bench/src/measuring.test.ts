@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest';
+import { closedLoop } from './closed-loop.js';
+import { Judge } from './judge.js';
+import { LatencyRecorder } from './latency-recorder.js';
+import { median } from './median.js';
+import type { CaseReport } from './report.js';
+
+test('a median is the middle value, the mean of the two middle ones, or 0 of nothing', () => {
+  expect([median([3, 1, 2]), median([4, 1, 3, 2]), median([])]).toEqual([2, 2.5, 0]);
+});
+
+test('percentiles are those of the latencies recorded, to three digits', () => {
+  const latencies = new LatencyRecorder();
+  for (let i = 1; i <= 1_000; i++) latencies.record(i / 10);
+  const { p50Ms, p99Ms, p999Ms, maxMs, samples } = latencies.summary() ?? {};
+  expect(p50Ms).toBeCloseTo(50, 0);
+  expect(p99Ms).toBeCloseTo(99, 0);
+  expect(maxMs).toBeCloseTo(100, 0);
+  expect(p999Ms).toBeLessThanOrEqual(maxMs ?? 0);
+  expect(samples).toBe(1_000);
+  expect(new LatencyRecorder().summary()).toBeUndefined();
+});
+
+test('a closed loop keeps as many calls in flight as it has callers, and counts what it measured', async () => {
+  let inFlight = 0;
+  let most = 0;
+  let calls = 0;
+  const call = async () => {
+    most = Math.max(most, ++inFlight);
+    await new Promise((resolve) => setImmediate(resolve));
+    inFlight--;
+    calls++;
+  };
+  const measured = await closedLoop(call, { callers: 5, seconds: 0.05, warmUpSeconds: 0.01, operationsPerCall: 10 });
+  expect(most).toBe(5);
+  expect(measured.errors).toBe(0);
+  expect(measured.operations % 10).toBe(0);
+  expect(measured.operations).toBeLessThan(calls * 10);
+  expect(measured.operations).toBeGreaterThan(0);
+  expect(measured.elapsedMs).toBeGreaterThanOrEqual(50);
+});
+
+test('a closed loop ends although calls are answered at once, and counts failed ones as errors', async () => {
+  const answered = await closedLoop(() => Promise.resolve(), { callers: 2, seconds: 0.02 });
+  expect(answered.operations).toBeGreaterThan(0);
+  const failed = await closedLoop(() => Promise.reject(new Error('no')), { callers: 64, seconds: 0.02 });
+  expect(failed.operations).toBe(0);
+  expect(failed.errors).toBeGreaterThan(0);
+});
+
+test('a target holds within its bounds; what did not run is not judged', () => {
+  const report = (name: string, perSecond: number): CaseReport => ({
+    name,
+    what: '',
+    unit: 'calls',
+    perSecond,
+    perSecondOfRounds: [perSecond],
+    operations: 1,
+    errors: 0,
+  });
+  const judge = new Judge(new Map(['a', 'b'].map((name, i) => [name, report(name, [100, 10][i] ?? 0)])));
+  judge.ratio('a', 'b', { atLeast: 10 });
+  judge.ratio('a', 'b', { atLeast: 11 });
+  judge.rate('b', { atMost: 9 });
+  judge.rate('a');
+  judge.rate('missing', { atLeast: 1 });
+  judge.ratio('a', 'missing');
+  expect(judge.targets.map(({ name, value, holds }) => [name, value, holds])).toEqual([
+    ['a : b', 10, true],
+    ['a : b', 10, false],
+    ['b', 10, false],
+    ['a', 100, undefined],
+  ]);
+});
