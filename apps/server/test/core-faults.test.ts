@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import {
   appendTo,
+  by,
+  bytes,
   createFaultDisk,
   createManualClock,
   get,
@@ -43,6 +45,8 @@ test('a full disk refuses writes as not done, and the node goes on by itself whe
   const clock = createManualClock(1_000_000);
   const node = await openTestNode(disk, clock);
   await put(node, 'a', '1');
+  const brief = { type: 'put', key: bytes('brief'), value: bytes('x'), ttlMs: 10 } as const;
+  await node.keyValue.write({ kind: 'independent', operations: [brief] }, by(), request());
   const term = node.status().groups[1]?.term ?? 0;
   const heal = disk.inject({
     operation: 'write',
@@ -58,6 +62,9 @@ test('a full disk refuses writes as not done, and the node goes on by itself whe
     reason: 'the disk is full',
   });
   await expect(put(node, 'b', '2')).rejects.toMatchObject({ code: 'STORAGE_FULL' });
+  // Log time cannot move on, so what it judges stays as it is; reading goes on.
+  await clock.advance(20);
+  expect(await get(node, 'brief')).toBe('x');
   heal();
   await untilWritten(() => put(node, 'c', '3'));
   expect(node.status().groups[1]?.term).toBe(term + 1);

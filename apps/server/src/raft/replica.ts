@@ -93,15 +93,20 @@ export class Replica {
     return expiresAtMs !== 0 && expiresAtMs <= this.#clock.nowMs();
   }
 
-  /** Moves log time to the clock's with an entry of its own, at most once a second; else does nothing. */
+  /**
+   * Moves log time to the clock's with an entry of its own, at most once a second; else does nothing. Where the log takes
+   * no entry, log time stands still, and with it what readers see.
+   */
   async advanceTime(): Promise<void> {
     const nowMs = this.#clock.monotonicMs();
     if (this.#timeEntry === undefined) {
       if (nowMs - this.#timeEntryAtMs < timeEntryMs) return;
       this.#timeEntryAtMs = nowMs;
-      this.#timeEntry = this.propose({ kind: 'time' }).finally(() => {
-        this.#timeEntry = undefined;
-      });
+      this.#timeEntry = this.propose({ kind: 'time' })
+        .catch(() => undefined)
+        .finally(() => {
+          this.#timeEntry = undefined;
+        });
     }
     await this.#timeEntry;
   }
