@@ -8,12 +8,18 @@ export function observeNode(metrics: Metrics, logger: Logger, onFailed: (error: 
     .histogram({ name: 'apply_run_entries', help: 'Entries applied as one.', buckets: doublingBuckets(1, 15) })
     .series();
   const operations = metrics.counter({ name: 'apply_operations_total', help: 'Store operations applied.' }).series();
+  const runSeconds = metrics.histogram({ name: 'apply_run_seconds', help: 'Applying entries as one.' }).series();
+  const sessionsEnded = metrics
+    .counter({ name: 'sessions_ended_total', help: 'Sessions that expired or were evicted.' })
+    .series();
   const checkpoints = metrics.histogram({ name: 'checkpoint_seconds', help: 'Checkpoints of groups.' }).series();
   const failures = metrics.counter({ name: 'checkpoint_failures_total', help: 'Checkpoints that failed.' }).series();
   return {
     applied(event) {
       runs.observe(event.entries);
+      runSeconds.observe(event.durationMs / 1000);
       operations.add(event.operations);
+      sessionsEnded.add(event.sessionsEnded);
     },
     checkpointed({ groupId, durableAppliedIndex, durationMs }) {
       checkpoints.observe(durationMs / 1000);

@@ -50,7 +50,7 @@ describe('events become metrics and lines', () => {
     stores.merged?.({ ...bytes, tombstonesDropped: 1, durationMs: 20 });
     stores.mergeFailed?.({ error: new Error('x') });
     const node = observeNode(metrics, logger, onFailed);
-    node.applied?.({ groupId: 1, entries: 4, operations: 9 });
+    node.applied?.({ groupId: 1, entries: 4, operations: 9, durationMs: 2, sessionsEnded: 1 });
     node.replayed?.({ groupId: 1, entries: 1, durationMs: 1 });
     node.checkpointFailed?.({ error: new Error('x') });
     const text = await metrics.text();
@@ -59,6 +59,7 @@ describe('events become metrics and lines', () => {
     expect(text).toContain('shanghai_store_merge_reclaimed_bytes_total 60');
     expect(text).toContain('shanghai_apply_run_entries_bucket{le="4"} 1');
     expect(text).toContain('shanghai_apply_operations_total 9');
+    expect(text).toContain('shanghai_sessions_ended_total 1');
     expect(text).toContain('shanghai_checkpoint_failures_total 1');
     expect(lines.join('')).not.toContain('applied again');
     node.replayed?.({ groupId: 1, entries: 500, durationMs: 1 });
