@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // `pnpm deep [part …]`: the long proofs, which neither `npm test` nor CI has time for. Without a part: all of them.
 import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 
 const parts = {
   wal: ['packages/wal'],
@@ -18,8 +19,15 @@ if (unknown.length > 0) {
 const folders = (wanted.length > 0 ? wanted : Object.keys(parts)).flatMap((part) => parts[part]);
 const seed = process.env.SHANGHAI_SEED ?? String(Date.now() % 1_000_000_007);
 console.log(`SHANGHAI_SEED=${seed} pnpm deep ${wanted.join(' ')}`);
+const root = fileURLToPath(new URL('..', import.meta.url));
 const run = spawnSync('vitest', ['run', '--test-timeout=1800000', ...folders], {
+  cwd: root,
   stdio: 'inherit',
-  env: { ...process.env, SHANGHAI_DEEP: '1', SHANGHAI_SEED: seed },
+  env: {
+    ...process.env,
+    PATH: `${root}node_modules/.bin:${process.env.PATH}`,
+    SHANGHAI_DEEP: '1',
+    SHANGHAI_SEED: seed,
+  },
 });
 process.exit(run.status ?? 1);

@@ -2,6 +2,7 @@
 // `pnpm ok [word …]`: is the tree good? Runs every gate (or those whose name holds a word), says how long each took,
 // shows the output of those that failed, and ends with exit code 1 where one did.
 import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 
 const gates = [
   ['format and lint', 'biome', ['check', '--error-on-warnings', '.']],
@@ -12,12 +13,14 @@ const gates = [
   ['unit tests', 'vitest', ['run', '--project', 'unit']],
 ];
 
+const root = fileURLToPath(new URL('..', import.meta.url));
+const env = { ...process.env, PATH: `${root}node_modules/.bin:${process.env.PATH}` };
 const words = process.argv.slice(2);
 const failed = [];
 for (const [name, command, args] of gates) {
   if (words.length > 0 && !words.some((word) => name.includes(word))) continue;
   const started = performance.now();
-  const run = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
+  const run = spawnSync(command, args, { cwd: root, env, encoding: 'utf8', maxBuffer: 1 << 28 });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const output = `${run.stdout ?? ''}${run.stderr ?? ''}${run.error?.message ?? ''}`;
   const ok = run.status === 0;

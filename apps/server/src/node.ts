@@ -17,6 +17,7 @@ export interface ShanghaiNode {
   close(drainMs: number): Promise<void>;
 }
 
+/** One named condition of readiness. */
 export interface ReadinessCheck {
   readonly name: string;
   readonly ok: boolean;
@@ -36,6 +37,7 @@ export interface NodeStatus {
   readonly wal: WalStatus;
 }
 
+/** One group as this node sees it. */
 export interface GroupStatus {
   readonly groupId: number;
   readonly role: 'leader' | 'follower' | 'candidate' | 'learner';
@@ -52,6 +54,7 @@ export interface GroupStatus {
   readonly slots: number;
 }
 
+/** The stores of all groups, added up. */
 export interface StorageStatus {
   readonly keys: number;
   readonly segments: number;
@@ -67,6 +70,7 @@ export interface StorageStatus {
   readonly lastCheckpointMs: number;
 }
 
+/** The write-ahead log. */
 export interface WalStatus {
   readonly firstLsn: number;
   readonly lastLsn: number;

@@ -13,6 +13,7 @@ export interface LogRequests {
   tail(request: LogTail, context: RequestContext): AsyncIterable<LogPage>;
 }
 
+/** What a log was made with; fixed from then on. */
 export interface LogSettings {
   readonly mode: 'quorum' | 'multi-master';
   readonly acknowledgement: Acknowledgement;
@@ -23,8 +24,10 @@ export interface LogSettings {
   readonly cleanupPolicy: 'delete' | 'compact';
 }
 
+/** When an append is answered: after the sync of the accepting node, of a majority, of every replica. */
 export type Acknowledgement = 'local' | 'quorum' | 'all';
 
+/** A log and where each of its origins stands now. */
 export interface LogDescription {
   readonly name: string;
   readonly logId: number;
@@ -43,6 +46,7 @@ export interface OriginDescription {
   readonly segments: number;
 }
 
+/** One record to append. `key` and `value` may be empty. */
 export interface LogRecord {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
@@ -56,6 +60,7 @@ export interface Producer {
   readonly sequence: number;
 }
 
+/** An append: its records are kept or lost together. */
 export interface LogAppend {
   readonly log: string;
   readonly records: readonly LogRecord[];
@@ -65,6 +70,7 @@ export interface LogAppend {
   readonly expectedLastSequence?: number;
 }
 
+/** Where the records of an append lie. `duplicate`: the producer had sent them before, nothing was appended. */
 export interface LogAppended {
   readonly origin: number;
   readonly epoch: number;
@@ -74,6 +80,7 @@ export interface LogAppended {
   readonly duplicate: boolean;
 }
 
+/** One record read, with its place and log time. */
 export interface LogEntry extends LogRecord {
   readonly origin: number;
   readonly epoch: number;
@@ -82,11 +89,13 @@ export interface LogEntry extends LogRecord {
   readonly producer?: Producer;
 }
 
+/** Where reading begins: a sequence number (0 = the first kept), the first entry of a time or later, or behind the last. */
 export type LogStart =
   | { readonly from: 'sequence'; readonly sequence: number }
   | { readonly from: 'time'; readonly timeMs: number }
   | { readonly from: 'end' };
 
+/** One page to read. */
 export interface LogRead {
   readonly log: string;
   readonly origin: number;
@@ -97,12 +106,14 @@ export interface LogRead {
   readonly maxBytes: number;
 }
 
+/** Where a live read begins. */
 export interface LogTail {
   readonly log: string;
   readonly origin: number;
   readonly start: LogStart;
 }
 
+/** Entries in sequence order, where to go on, and which sequence numbers are kept now. */
 export interface LogPage {
   readonly entries: readonly LogEntry[];
   readonly nextSequence: number;

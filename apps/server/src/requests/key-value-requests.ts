@@ -59,11 +59,13 @@ export interface WriteRequest {
   readonly conditions?: readonly Condition[];
 }
 
+/** One write. `ttlMs` counts from the log time of the entry; absent = for ever. */
 export type WriteOperation =
   | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array; readonly ttlMs?: number }
   | { readonly type: 'append'; readonly key: Uint8Array; readonly value: Uint8Array }
   | { readonly type: 'delete'; readonly key: Uint8Array };
 
+/** What must hold for a transaction: that a key is there or not, its revision (0 = not there), or its whole value. */
 export type Condition =
   | { readonly type: 'exists'; readonly key: Uint8Array; readonly exists: boolean }
   | { readonly type: 'revision'; readonly key: Uint8Array; readonly revision: number }
@@ -89,6 +91,7 @@ export interface WatchPage {
   readonly position: Uint8Array;
 }
 
+/** One committed change. `value` is empty for deletes and with `keysOnly`. */
 export interface WatchEvent {
   readonly type: 'put' | 'delete';
   readonly key: Uint8Array;
