@@ -46,5 +46,17 @@ await run('put with session', (n) =>
   node.keyValue.write(put(n), { keyspace: '', session: { sessionId, requestNumber: n + 1, retry: false } }, context),
 );
 await run('get', (n) => node.keyValue.get(keyOf(n), { keyspace: '', level: 'linearizable' }, context));
+const settings = {
+  mode: 'quorum',
+  acknowledgement: 'quorum',
+  retentionMs: 0,
+  retentionBytes: 0,
+  cleanupPolicy: 'delete',
+};
+const logs = Array.from({ length: 50 }, (_, i) => `log-${i}`);
+for (const log of logs) await node.logs.create(log, settings, context);
+const records = [{ key: Buffer.alloc(0), value, headers: [] }];
+await run('append to 1 log', () => node.logs.append({ log: 'log-0', records }, context));
+await run('append to 50 logs', (n) => node.logs.append({ log: `log-${n % 50}`, records }, context));
 await node.close(1000);
 await rm(dataDirectory, { recursive: true });
