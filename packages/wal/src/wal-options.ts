@@ -34,5 +34,6 @@ export interface WalOptions {
   /** Defaults: the Node forms. */
   readonly disk?: Disk;
   readonly clock?: Clock;
+  /** Draws the ids of logs and segments. A seeded form must not give the same numbers at two openings of one directory. */
   readonly random?: Random;
 }

@@ -24,7 +24,7 @@ export interface Wal extends AsyncDisposable {
   read(lsn: Lsn): Promise<WalEntry | undefined>;
   /** Records in LSN order up to the readable end at the time of the call (mode `always`: the synced end). */
   entries(range?: WalRange): AsyncIterable<WalEntry>;
-  /** As `entries`, and then on with what is appended, until the signal aborts (ends without error) or the log closes. Reads from the files at the reader's pace: a slow one costs no memory. */
+  /** As `entries`, and then on with what is appended, until the signal aborts (ends without error) or the log closes. Reads from the files at the reader's pace: a slow one costs no memory. Of a poisoned log it gives what is readable and waits for the close. */
   tail(range?: TailRange): AsyncIterable<WalEntry>;
   /** The first LSN whose frame was written at or after a wall time, or the next LSN to be given out where there is none. */
   lsnAtTime(wallTimeMs: number): Promise<Lsn>;
@@ -35,7 +35,10 @@ export interface Wal extends AsyncDisposable {
   pins(): readonly SegmentPin[];
   info(): WalInfo;
 
-  /** Waits for appends in flight, syncs, writes the covering frame, releases the lock. Idempotent. */
+  /**
+   * Waits for appends in flight, syncs, writes the covering frame, releases the lock. Idempotent. Rejects with
+   * `WAL_POISONED` where its own sync or frame fails; everything is released all the same.
+   */
   close(): Promise<void>;
 }
 

@@ -5,7 +5,7 @@ import { checkLog, emptyHistory, type LogHistory } from './support/check-log.js'
 import { openOn } from './support/open-on.js';
 import { recordPayload } from './support/record-payload.js';
 
-const seeds = process.env['SHANGHAI_DEEP'] === '1' ? Array.from({ length: 20 }, (_, i) => i + 1) : [1];
+const seeds = process.env['SHANGHAI_DEEP'] === '1' ? Array.from({ length: 20 }, (_, i) => i + 1) : [1, 2];
 const randomDraws = process.env['SHANGHAI_DEEP'] === '1' ? 8 : 3;
 
 function append(wal: Wal, history: LogHistory, bytes: number): Promise<void> {

@@ -165,7 +165,7 @@ for (const durability of ['always', 'never'] as const) {
       fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.nat(1_000_000), (steps, diskSeed) =>
         live(steps, durability, diskSeed),
       ),
-      { seed, numRuns: deep ? 3000 : 150 },
+      { seed, numRuns: deep ? 5000 : 300 },
     );
   });
 }
