@@ -184,3 +184,23 @@ test('writes that a stalled disk holds beyond the drain time are unknown outcome
   expect(await get(again, 'a')).toBe('1');
   await again.close(1000);
 });
+
+test('log files that could not be synced when they were closed keep the log from being cut', async () => {
+  const disk = createFaultDisk({ seed });
+  const node = await openTestNode(disk, createManualClock(1_000_000), { limits: { openLogs: 1 } });
+  for (const log of ['a', 'b']) await node.logs.create(log, quorumLog, request());
+  await appendTo(node, 'a', 'first');
+  const before = await node.checkpoint();
+  await appendTo(node, 'a', 'second');
+  disk.inject({ operation: 'sync', path: /\/logs\/1\//, effect: { kind: 'error', code: 'EIO' } });
+  // Opening the other log closes the first.
+  await appendTo(node, 'b', 'other');
+  await expect(node.checkpoint()).rejects.toThrow();
+  expect(node.status().groups[1]?.durableAppliedIndex).toBe(before[1]?.durableAppliedIndex);
+  disk.crash();
+  await node.close(0).catch(() => undefined);
+  const again = await openTestNode(disk.restart('none'), createManualClock(1_000_000));
+  expect(await readLog(again, 'a')).toEqual(['first', 'second']);
+  expect(await readLog(again, 'b')).toEqual(['other']);
+  await again.close(1000);
+});

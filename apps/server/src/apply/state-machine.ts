@@ -9,7 +9,7 @@
  * What readers see is the state of the last batch that completed (`visible`), never the step's own.
  */
 import { BitcaskError } from '@shanghai/bitcask';
-import { type Clock, delay, invariant } from '@shanghai/env';
+import { type Clock, delay, invariant, isErrno } from '@shanghai/env';
 import { WalError } from '@shanghai/wal';
 import type { CommandApplier, CommittedEntry } from '../raft/command-log.js';
 import { type AppendNote, decodeAppendNotes, encodeAppendNotes } from './accepted-appends.js';
@@ -264,7 +264,8 @@ export class StateMachine implements CommandApplier<ApplyResult> {
         await attempt();
         return;
       } catch (error) {
-        const full = (error instanceof BitcaskError || error instanceof WalError) && error.code === 'DISK_FULL';
+        const typed = (error instanceof BitcaskError || error instanceof WalError) && error.code === 'DISK_FULL';
+        const full = typed || isErrno(error, 'ENOSPC');
         if (!full || this.#closing.signal.aborted) throw error;
         await delay(this.#options.clock, diskFullRetryMs, this.#closing.signal);
       }

@@ -51,6 +51,8 @@ export class LogFiles implements LogWriter {
   readonly #open = new Map<string, OpenFile>();
   readonly #closing = new Map<string, Promise<void>>();
   #writingTimeMs = 0;
+  /** Why files that were closed to make room may not be on the disk: nothing is durable behind it. */
+  #closeFailure: unknown;
 
   constructor(options: LogFilesOptions) {
     this.#options = options;
@@ -90,12 +92,13 @@ export class LogFiles implements LogWriter {
     }
   }
 
-  /** Syncs every file written since the last call. */
+  /** Syncs every file written since the last call. Rejects for good once a file could not be synced. */
   async flush(): Promise<void> {
     const dirty = [...this.#open.values()].filter((file) => file.dirty);
     for (const file of dirty) file.dirty = false;
     // A file that is being closed is synced by that.
     await Promise.all([...dirty.map(async (file) => (await file.wal).flush()), ...this.#closing.values()]);
+    if (this.#closeFailure !== undefined) throw this.#closeFailure;
   }
 
   /** Bytes and segments of a log's files, without opening them. */
@@ -193,7 +196,9 @@ export class LogFiles implements LogWriter {
     if (this.#open.size <= this.#options.maxOpen) return;
     for (const [name, file] of this.#open) {
       if (file.users > 0) continue;
-      this.#close(name, file).catch(() => undefined);
+      this.#close(name, file).catch((error: unknown) => {
+        this.#closeFailure ??= error;
+      });
       if (this.#open.size <= this.#options.maxOpen) return;
     }
   }

@@ -70,7 +70,8 @@ export class LogService implements LogRequests {
     const descriptions: LogDescription[] = [];
     for (const { name } of this.#parts.system.machine.catalogue.logs()) {
       if (!name.startsWith(prefix)) continue;
-      descriptions.push(await this.#describe(this.#known(name)));
+      const log = this.#find(name);
+      if (log !== undefined) descriptions.push(await this.#describe(log));
     }
     return descriptions;
   }
@@ -151,12 +152,18 @@ export class LogService implements LogRequests {
   }
 
   #known(name: string): KnownLog {
-    const entry = this.#catalogued(name);
+    const log = this.#find(name);
+    if (log === undefined) throw unknownLog(name);
+    return log;
+  }
+
+  /** `undefined` also while a log is in the catalogue and not yet, or no longer, in its group. */
+  #find(name: string): KnownLog | undefined {
+    const entry = this.#parts.system.machine.catalogue.log(name);
+    if (entry === undefined) return undefined;
     const replica = this.#parts.router.replica(entry.groupId);
     const counters = replica.machine.logs.get(entry.logId);
-    // Made in the catalogue, not yet in its group: the request that makes it is still under way.
-    if (counters === undefined) throw unknownLog(name);
-    return { entry, replica, counters };
+    return counters === undefined ? undefined : { entry, replica, counters };
   }
 
   async #describe(log: KnownLog): Promise<LogDescription> {
