@@ -193,14 +193,15 @@ test('log files that could not be synced when they were closed keep the log from
   const before = await node.checkpoint();
   await appendTo(node, 'a', 'second');
   disk.inject({ operation: 'sync', path: /\/logs\/1\//, effect: { kind: 'error', code: 'EIO' } });
-  // Opening the other log closes the first.
+  // Opening the other log closes the first; by the second append that is over, and failed unseen.
   await appendTo(node, 'b', 'other');
+  await appendTo(node, 'b', 'more');
   await expect(node.checkpoint()).rejects.toThrow();
   expect(node.status().groups[1]?.durableAppliedIndex).toBe(before[1]?.durableAppliedIndex);
   disk.crash();
   await node.close(0).catch(() => undefined);
   const again = await openTestNode(disk.restart('none'), createManualClock(1_000_000));
   expect(await readLog(again, 'a')).toEqual(['first', 'second']);
-  expect(await readLog(again, 'b')).toEqual(['other']);
+  expect(await readLog(again, 'b')).toEqual(['other', 'more']);
   await again.close(1000);
 });
