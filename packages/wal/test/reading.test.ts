@@ -249,3 +249,19 @@ test('a record longer than a segment gets one of its own', async () => {
   await expect(wal.append(new Uint8Array(17_000_000))).rejects.toMatchObject({ code: 'RECORD_TOO_LARGE' });
   await wal.close();
 });
+
+test('reads all over many segments keep a bounded number of files open', async () => {
+  const disk = createFaultDisk({ seed: 1 });
+  const wal = await openOn(disk);
+  for (let lsn = 1; lsn <= 120; lsn++) await wal.append(recordPayload(lsn, 20_000));
+  expect(wal.info().segments).toBeGreaterThan(30);
+  let most = 0;
+  for (let i = 0; i < 240; i++) {
+    const lsn = ((i * 53) % 120) + 1;
+    expect(Buffer.compare((await wal.read(lsn))?.payload ?? Buffer.of(), recordPayload(lsn, 20_000))).toBe(0);
+    most = Math.max(most, disk.openFiles);
+  }
+  expect(most).toBeLessThanOrEqual(20);
+  await wal.close();
+  expect(disk.openFiles).toBe(0);
+});
