@@ -1,5 +1,6 @@
 /** The real connection: the client over gRPC, put into the commands' terms. */
 import type {
+  CallOptions,
   Entry as ClientEntry,
   LogStart as ClientLogStart,
   WriteOperation as ClientWrite,
@@ -22,24 +23,25 @@ const hastyAttempts = 3;
 const pageEntries = 1000;
 
 /** Connects with the first call. */
-export function connectClient(settings: Settings, { sessions }: ConnectOptions): Connection {
+export function connectClient(settings: Settings, { sessions }: ConnectOptions, signal: AbortSignal): Connection {
   const { endpoints, timeoutMs } = settings;
   const maxAttempts = sessions ? patientAttempts : hastyAttempts;
   const client = connect({ endpoints, timeoutMs, sessions, sessionTtlMs, maxAttempts });
+  const call = sessions ? {} : { signal };
   const store = settings.keyspace === '' ? client : client.keyspace(settings.keyspace);
   return {
     async get(key) {
-      const entry = await store.get(key);
+      const entry = await store.get(key, call);
       return entry === undefined ? undefined : toEntry(entry);
     },
-    put: (key, value, options) => store.put(key, value, options),
-    append: (key, value) => store.append(key, value),
-    delete: (key) => store.delete(key),
+    put: (key, value, options) => store.put(key, value, { ...options, ...call }),
+    append: (key, value) => store.append(key, value, call),
+    delete: (key) => store.delete(key, call),
     async *range(range) {
       for await (const entry of store.range(range)) yield toEntry(entry);
     },
     async batch(operations, options) {
-      const outcomes = await store.batch(operations.map(toWrite), options);
+      const outcomes = await store.batch(operations.map(toWrite), { ...options, ...call });
       return outcomes.map((outcome) => {
         if (outcome.ok) {
           const { ok, ...result } = outcome;
@@ -48,25 +50,25 @@ export function connectClient(settings: Settings, { sessions }: ConnectOptions):
         return { revision: 0, error: { code: outcome.code, message: outcome.message } };
       });
     },
-    logs: logConnection(client),
+    logs: logConnection(client, call),
     async status() {
-      const { groups, storage, wal, ...status } = await client.status();
+      const { groups, storage, wal, ...status } = await client.status(call);
       return { ...status, groups: groups.map((group) => ({ ...group })), storage: { ...storage }, wal: { ...wal } };
     },
-    nodes: () => client.nodes(),
-    metrics: async () => (await client.admin.metrics()).text,
-    shutdown: (drainMs) => client.admin.shutdown({ drainMs }),
+    nodes: () => client.nodes(call),
+    metrics: async () => (await client.admin.metrics(call)).text,
+    shutdown: (drainMs) => client.admin.shutdown({ drainMs, ...call }),
     close: () => client.close(),
   };
 }
 
-function logConnection({ log }: ShanghaiClient): LogConnection {
+function logConnection({ log }: ShanghaiClient, call: CallOptions): LogConnection {
   return {
-    create: (name, settings) => log.create(name, settings),
-    list: (prefix) => log.list(prefix),
-    describe: (name) => log.describe(name),
-    delete: (name) => log.delete(name),
-    append: (name, records, options) => log.append(name, records, options),
+    create: (name, settings) => log.create(name, settings, call),
+    list: (prefix) => log.list(prefix, call),
+    describe: (name) => log.describe(name, call),
+    delete: (name) => log.delete(name, call),
+    append: (name, records, options) => log.append(name, records, { ...options, ...call }),
     async *read(name, { limit, signal, ...start }): AsyncGenerator<LogEntry> {
       let from = toStart(start);
       let left = limit;

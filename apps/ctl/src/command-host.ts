@@ -14,7 +14,8 @@ import type { Terminal } from './terminal.js';
 export interface Host {
   readonly terminal: Terminal;
   readonly version: string;
-  connect(settings: Settings, options: ConnectOptions): Promise<Connection>;
+  /** `signal` gives single calls up at Ctrl-C; work in a session waits for what is in flight. */
+  connect(settings: Settings, options: ConnectOptions, signal: AbortSignal): Promise<Connection>;
   offlineTools(): Promise<OfflineTools>;
 }
 
@@ -75,7 +76,7 @@ async function runAction(
     print: createPrinter(settings, terminal),
     signal: terminal.signal,
     connect(options = { sessions: false }) {
-      connection ??= host.connect(settings, options);
+      connection ??= host.connect(settings, options, terminal.signal);
       return connection;
     },
     confirm: (question) => confirm(terminal, settings, question),
@@ -92,12 +93,23 @@ async function runAction(
 async function confirm(terminal: Terminal, settings: Settings, question: string): Promise<void> {
   if (settings.yes) return;
   if (terminal.stdin.isTTY !== true) throw usageError(`${question} Nobody can be asked here: repeat with --yes.`);
-  const { createInterface } = await import('node:readline/promises');
-  const ask = createInterface({ input: terminal.stdin, output: terminal.stderr });
+  const answer = await ask(terminal, `${question} [y/N] `);
+  if (!/^y(?:es)?$/i.test(answer.trim())) throw new CtlError('CANCELLED', 'nothing was done: the answer was not yes');
+}
+
+/** One line from the terminal; empty at Ctrl-D. On a terminal Ctrl-C reaches readline, not the process. */
+async function ask(terminal: Terminal, question: string): Promise<string> {
+  const { createInterface } = await import('node:readline');
+  const lines = createInterface({ input: terminal.stdin, output: terminal.stderr });
   try {
-    const answer = await ask.question(`${question} [y/N] `, { signal: terminal.signal });
-    if (!/^y(?:es)?$/i.test(answer.trim())) throw new CtlError('CANCELLED', 'nothing was done: the answer was not yes');
+    return await new Promise<string>((resolve, reject) => {
+      const interrupted = () => reject(new CtlError('INTERRUPTED', 'interrupted'));
+      lines.once('SIGINT', interrupted);
+      terminal.signal.addEventListener('abort', interrupted, { once: true });
+      lines.once('close', () => resolve(''));
+      lines.question(question, resolve);
+    });
   } finally {
-    ask.close();
+    lines.close();
   }
 }

@@ -9,7 +9,7 @@ export function processHost(terminal: Terminal): Host {
     get version() {
       return packageVersion();
     },
-    connect: async (settings, options) => (await import('./client-connection.js')).connectClient(settings, options),
+    connect: async (...given) => (await import('./client-connection.js')).connectClient(...given),
     offlineTools: async () => (await import('./storage-tools.js')).storageTools(),
   };
 }

@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import { errorTable, isErrorCode } from '@shanghai/proto';
 import { expect, test } from 'vitest';
 import { CtlError } from './ctl-error.js';
@@ -85,4 +86,36 @@ test('an interrupted command is exit code 130 whatever its calls failed with', a
     throw new CtlError('OUTCOME_UNKNOWN', 'it failed');
   };
   expect((await runCommand(['kv', 'put', 'a', 'b'], { node, signal: controller.signal })).code).toBe(130);
+});
+
+test.each([
+  ['kv', 'put', 'a', '-'],
+  ['kv', 'import', '-', '--format', 'jsonl'],
+  ['kv', 'batch'],
+  ['log', 'append', 'events'],
+  ['shell'],
+])('Ctrl-C ends "%s %s %s" that waits for a silent standard input', async (...argv) => {
+  const controller = new AbortController();
+  const stdin = new PassThrough();
+  const running = runCommand(argv, { stdin, signal: controller.signal });
+  setImmediate(() => controller.abort());
+  expect((await running).code).toBe(130);
+});
+
+/** A terminal on which somebody types this. */
+function typing(text: string) {
+  const stdin = Object.assign(new PassThrough(), { isTTY: true as const });
+  stdin.end(text);
+  return stdin;
+}
+
+test('on a terminal a destructive command asks: yes does it, no or the end of input does nothing', async () => {
+  const node = createMemoryNode();
+  for (const answer of ['n\n', '\n', 'yesterday\n', '']) {
+    const refused = await runCommand(['shutdown'], { node, stdin: typing(answer) });
+    expect(refused).toMatchObject({ code: 16, stderr: expect.stringContaining('will stop. [y/N]') });
+  }
+  expect(node.calls).toEqual([]);
+  expect((await runCommand(['shutdown'], { node, stdin: typing('Yes\n') })).code).toBe(0);
+  expect(node.calls).toEqual(['shutdown 10000', 'close']);
 });

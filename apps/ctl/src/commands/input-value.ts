@@ -1,6 +1,7 @@
 /** Values and inputs from an argument, a file or standard input. */
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { addAbortSignal } from 'node:stream';
 import { readBytes } from '../byte-text.js';
 import type { CommandContext } from '../command-host.js';
 import { CtlError, usageError } from '../ctl-error.js';
@@ -41,7 +42,9 @@ export async function readLocalFile(path: string): Promise<Uint8Array> {
 /** A file or (`-`) standard input in chunks. */
 export async function* inputChunks(context: CommandContext, path: string): AsyncGenerator<Uint8Array> {
   if (path === '-') {
-    for await (const chunk of context.terminal.stdin) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    // Ctrl-C must end the wait for somebody who types, or for a pipe that stays silent.
+    const stdin = addAbortSignal(context.signal, context.terminal.stdin);
+    for await (const chunk of stdin) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     return;
   }
   const stream = createReadStream(path, { highWaterMark: 256 * 1024 });

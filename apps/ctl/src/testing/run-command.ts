@@ -15,7 +15,7 @@ export interface RunOptions {
   readonly directory?: MemoryDirectory;
   /** Instead of `directory`. */
   readonly tools?: OfflineTools;
-  readonly stdin?: string | Uint8Array | readonly Uint8Array[];
+  readonly stdin?: string | Uint8Array | readonly Uint8Array[] | Readable;
   readonly environment?: Readonly<Record<string, string>>;
   /** stdout and stderr are terminals. Default false. */
   readonly tty?: boolean;
@@ -37,9 +37,10 @@ export async function runCommand(argv: readonly string[], options: RunOptions = 
   const stderr = capture(options.tty === true);
   const { stdin = '' } = options;
   const input = typeof stdin === 'string' ? [Buffer.from(stdin)] : stdin instanceof Uint8Array ? [stdin] : stdin;
+  const source = input instanceof Readable ? input : Readable.from(input);
   const code = await runCtl(argv, {
     terminal: {
-      stdin: Readable.from(input),
+      stdin: source,
       stdout: stdout.stream,
       stderr: stderr.stream,
       environment: options.environment ?? {},
