@@ -1,5 +1,6 @@
 import type { BitcaskStats } from '@shanghai/bitcask';
 import type { Wal } from '@shanghai/wal';
+import { statePrefix } from './apply/state-keys.js';
 import type { GroupStatus, StorageStatus, WalStatus } from './node.js';
 import type { Replica } from './raft/replica.js';
 
@@ -32,7 +33,7 @@ export function storageStatus(replicas: readonly Replica[]): StorageStatus {
   const deadBytes = sum((one) => one.deadBytes);
   const states = stats.map((one) => one.merge.state);
   return {
-    keys: sum((one) => one.keys),
+    keys: sum((one) => one.keysByFirstByte[statePrefix.data] ?? 0),
     segments: sum((one) => one.segments),
     liveBytes,
     deadBytes,

@@ -56,6 +56,7 @@ export interface GroupStatus {
 
 /** The stores of all groups, added up. */
 export interface StorageStatus {
+  /** Keys of the callers; the store's own records are not counted, expired keys are until they are merged away. */
   readonly keys: number;
   readonly segments: number;
   readonly liveBytes: number;

@@ -55,6 +55,23 @@ test('a key that was written is read with its revision, one that was not is abse
   expect((await node.keyValue.get(bytes('b'), fresh, request())).value).toBeUndefined();
 });
 
+test('status counts the keys of callers, not the records the node keeps for itself', async () => {
+  const session = {
+    sessionId: (await node.keyValue.openSession(0, request())).value.sessionId,
+    requestNumber: 1,
+    retry: false,
+  };
+  await node.keyValue.write(
+    { kind: 'atomic', operations: [{ type: 'put', key: bytes('a'), value: bytes('1') }] },
+    by(session),
+    request(),
+  );
+  await put(node, 'b', '2');
+  expect(node.status().storage.keys).toBe(2);
+  await write('independent', { type: 'delete', key: bytes('a') });
+  expect(node.status().storage.keys).toBe(1);
+});
+
 test('keyspaces hold the same key apart; reading one nobody wrote to finds nothing and makes nothing', async () => {
   const users = { keyspace: 'users', level: 'linearizable' } as const;
   expect((await node.keyValue.get(bytes('a'), users, request())).value).toBeUndefined();

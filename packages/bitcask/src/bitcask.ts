@@ -142,6 +142,8 @@ export interface VerifyProblem {
 /** The numbers of a store at one moment. Bytes unless named otherwise. */
 export interface BitcaskStats {
   readonly keys: number;
+  /** Of `keys`, how many begin with each byte; 256 numbers. */
+  readonly keysByFirstByte: Float64Array;
   readonly segments: number;
   readonly liveBytes: number;
   readonly deadBytes: number;

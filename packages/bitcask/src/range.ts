@@ -1,3 +1,4 @@
+import { copyBytes } from '@shanghai/env';
 import type { BitcaskEntry, RangeOptions } from './bitcask.js';
 import { BitcaskError } from './bitcask-error.js';
 import { compareKeys, prefixEnd } from './core/compare-keys.js';
@@ -123,11 +124,11 @@ async function readPart(
 }
 
 function boundsOf(options: RangeOptions): SnapshotRange {
-  let low: Uint8Array | undefined = options.start?.slice();
-  let high: Uint8Array | undefined = options.end?.slice();
+  let low: Uint8Array | undefined = options.start === undefined ? undefined : copyBytes(options.start);
+  let high: Uint8Array | undefined = options.end === undefined ? undefined : copyBytes(options.end);
   if (options.prefix !== undefined && options.prefix.length > 0) {
     const end = prefixEnd(options.prefix);
-    if (low === undefined || compareKeys(options.prefix, low) > 0) low = options.prefix.slice();
+    if (low === undefined || compareKeys(options.prefix, low) > 0) low = copyBytes(options.prefix);
     if (end !== undefined && (high === undefined || compareKeys(end, high) < 0)) high = end;
   }
   return { low, high, reverse: options.reverse === true };

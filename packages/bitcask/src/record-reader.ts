@@ -1,4 +1,4 @@
-import { type DiskFile, isErrno, readFully, readFullySync } from '@shanghai/env';
+import { copyBytes, type DiskFile, isErrno, readFully, readFullySync } from '@shanghai/env';
 import type { BitcaskEntry } from './bitcask.js';
 import { BitcaskError } from './bitcask-error.js';
 import { unpack, unpackSync } from './compression.js';
@@ -134,7 +134,7 @@ export async function readValue(
 export function entryOf(record: ReadRecord, value: Uint8Array): BitcaskEntry {
   const { fields, bytes } = record;
   return {
-    key: bytes.slice(fields.keyStart, fields.valueStart),
+    key: copyBytes(bytes, fields.keyStart, fields.valueStart),
     value,
     sequence: fields.sequence,
     expiresAtMs: fields.expiresAtMs,

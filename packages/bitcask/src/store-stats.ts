@@ -14,6 +14,7 @@ export function storeStats(parts: StoreParts): BitcaskStats {
   }
   return {
     keys: index.keydir.size,
+    keysByFirstByte: index.keysByFirstByte.slice(),
     segments: index.segments.size,
     liveBytes: live,
     deadBytes: dead,

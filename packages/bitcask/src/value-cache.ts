@@ -1,4 +1,5 @@
 import type { Clock } from '@shanghai/env';
+import { copyBytes } from '@shanghai/env';
 import { LRUCache } from 'lru-cache';
 import type { BitcaskEntry } from './bitcask.js';
 
@@ -67,8 +68,8 @@ export class ValueCache {
 
 function copyOf(entry: BitcaskEntry): BitcaskEntry {
   return {
-    key: entry.key.slice(),
-    value: entry.value.slice(),
+    key: copyBytes(entry.key),
+    value: copyBytes(entry.value),
     sequence: entry.sequence,
     expiresAtMs: entry.expiresAtMs,
   };

@@ -1,3 +1,4 @@
+import { copyBytes } from '@shanghai/env';
 import type { BatchOperation } from './bitcask.js';
 import { BitcaskError } from './bitcask-error.js';
 import type { StoredValue, ValueCompressor } from './compression.js';
@@ -147,6 +148,6 @@ function batchFlag(index: number, count: number): number {
 }
 
 function copyOf(operation: BatchOperation): BatchOperation {
-  if (operation.type === 'delete') return { type: 'delete', key: operation.key.slice() };
-  return { ...operation, key: operation.key.slice(), value: operation.value.slice() };
+  if (operation.type === 'delete') return { type: 'delete', key: copyBytes(operation.key) };
+  return { ...operation, key: copyBytes(operation.key), value: copyBytes(operation.value) };
 }

@@ -1,3 +1,5 @@
+import { copyBytes } from '@shanghai/env';
+
 /** Bytewise order: negative, 0 or positive. A key that begins another comes before it. */
 export function compareKeys(a: Uint8Array, b: Uint8Array): number {
   const shared = Math.min(a.length, b.length);
@@ -12,7 +14,7 @@ export function compareKeys(a: Uint8Array, b: Uint8Array): number {
 export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
   for (let last = prefix.length - 1; last >= 0; last--) {
     if (prefix[last] === 0xff) continue;
-    const end = prefix.slice(0, last + 1);
+    const end = copyBytes(prefix, 0, last + 1);
     end[last] = (end[last] as number) + 1;
     return end;
   }

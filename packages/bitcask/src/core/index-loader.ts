@@ -27,6 +27,8 @@ export class IndexLoader {
         return;
       }
       this.#index.segment(previous.fileId).liveBytes -= previous.recordBytes;
+    } else {
+      this.#index.countKey(key, 1);
     }
     this.#index.segment(position.fileId).liveBytes += position.recordBytes;
   }
@@ -38,6 +40,7 @@ export class IndexLoader {
     if (keydir.get(key, previous)) {
       if (previous.sequence > position.sequence) return;
       keydir.delete(key);
+      this.#index.countKey(key, -1);
       this.#index.segment(previous.fileId).liveBytes -= previous.recordBytes;
     }
     if (this.#tombstones.get(key, previous) && previous.sequence > position.sequence) return;

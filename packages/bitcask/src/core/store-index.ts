@@ -16,6 +16,8 @@ export class StoreIndex {
   readonly snapshots: Snapshots;
   /** The last sequence visible to readers. */
   visibleSequence = 0;
+  /** How many keys begin with each byte: a store that several kinds of keys share can tell them apart. */
+  readonly keysByFirstByte = new Float64Array(256);
   readonly #previous = emptyPosition();
   readonly #onReplaced: ((sequence: number) => void) | undefined;
 
@@ -40,12 +42,21 @@ export class StoreIndex {
   /** Makes `position` the newest record of `key`. */
   put(key: Uint8Array, position: KeydirPosition): void {
     if (this.keydir.set(key, position, this.#previous)) this.#replaced(key);
+    else this.countKey(key, 1);
     this.segment(position.fileId).liveBytes += position.recordBytes;
+  }
+
+  /** A key came (1) or went (-1). */
+  countKey(key: Uint8Array, change: 1 | -1): void {
+    const first = key[0] as number;
+    this.keysByFirstByte[first] = (this.keysByFirstByte[first] as number) + change;
   }
 
   /** Forgets `key`, if it is there. */
   delete(key: Uint8Array): void {
-    if (this.keydir.delete(key, this.#previous)) this.#replaced(key);
+    if (!this.keydir.delete(key, this.#previous)) return;
+    this.#replaced(key);
+    this.countKey(key, -1);
   }
 
   /** Points `key` to where a merge moved its record, unless a newer one has come. Returns whether it did. */

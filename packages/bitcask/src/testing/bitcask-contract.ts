@@ -102,6 +102,9 @@ export const bitcaskContract: readonly ContractCase<BitcaskSubject>[] = [
     same(await keys(store, { start: key('aa'), end: key('ba') }), 'aa,ab,b', 'start and end');
     same(await keys(store, { prefix: key('a') }), 'a,aa,ab', 'prefix');
     same(await keys(store, { prefix: key('a'), start: key('ab') }), 'ab', 'prefix and start');
+    const shared = Buffer.from('ab');
+    same(await keys(store, { prefix: shared }), 'ab', 'a Buffer as prefix');
+    same(shared.toString(), 'ab', 'the caller keeps its prefix');
     same(await keys(store, { limit: 2, reverse: true }), 'c,ba', 'limit');
     same(await keys(store, { start: key('b'), end: key('a') }), '', 'reversed bounds');
     same(await keys(store, { limit: 0 }), '', 'limit 0');
