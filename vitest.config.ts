@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 // Tests run against the packages' TypeScript sources: unit tests need no build.
 const conditions = ['@shanghai/source'];
+// `pnpm deep` runs the same files with far more seeds and draws.
+const isDeep = process.env.SHANGHAI_DEEP === '1';
 
 export default defineConfig({
   resolve: { conditions },
@@ -17,7 +19,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{packages,apps}/*/src/**/*.test.ts', 'proto/src/**/*.test.ts', 'tools/**/*.test.ts'],
-          testTimeout: 30_000,
+          testTimeout: isDeep ? 1_800_000 : 30_000,
         },
       },
       {
@@ -25,7 +27,7 @@ export default defineConfig({
         test: {
           name: 'scenario',
           include: ['{packages,apps}/*/test/**/*.test.ts'],
-          testTimeout: 120_000,
+          testTimeout: isDeep ? 1_800_000 : 120_000,
           hookTimeout: 60_000,
         },
       },

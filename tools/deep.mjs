@@ -20,7 +20,7 @@ const folders = (wanted.length > 0 ? wanted : Object.keys(parts)).flatMap((part)
 const seed = process.env.SHANGHAI_SEED ?? String(Date.now() % 1_000_000_007);
 console.log(`SHANGHAI_SEED=${seed} pnpm deep ${wanted.join(' ')}`);
 const root = fileURLToPath(new URL('..', import.meta.url));
-const run = spawnSync('vitest', ['run', '--test-timeout=1800000', ...folders], {
+const run = spawnSync('vitest', ['run', ...folders], {
   cwd: root,
   stdio: 'inherit',
   env: {
