@@ -77,7 +77,7 @@ function addSuite(program: Command, name: string, description: string, make: Sui
     .option('--seconds <n>', 'length of one measurement (default 2)', positive)
     .option('--rounds <n>', 'how often every case is measured (default 3)', whole)
     .option('--quick', 'one round of 0.4 s: does it run, and roughly how fast')
-    .option('--only <text>', 'only cases whose name holds this text')
+    .option('--only <texts>', 'only cases whose name holds one of these texts, separated by commas')
     .option('--directory <path>', 'where the temporary directory is made: the disk that is measured')
     .option('--check', 'exit code 3 when a target is missed or an operation failed')
     .action((flags: Flags) => run(make, flags));

@@ -31,7 +31,7 @@ export interface BenchSettings {
   /** Of one case in one round. */
   readonly seconds: number;
   readonly rounds: number;
-  /** Only cases whose name holds this text; empty: all. */
+  /** Only cases whose name holds one of these texts, separated by commas; empty: all. */
   readonly only: string;
 }
 

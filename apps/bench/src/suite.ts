@@ -55,7 +55,8 @@ export async function runSuite(
 ): Promise<BenchReport> {
   const machine = describeMachine();
   const startedAt = new Date().toISOString();
-  const chosen = suite.cases.filter(({ name }) => name.includes(settings.only));
+  const texts = settings.only.split(',');
+  const chosen = suite.cases.filter(({ name }) => texts.some((text) => name.includes(text)));
   if (chosen.length === 0) {
     const names = suite.cases.map(({ name }) => name).join(', ');
     throw new RangeError(`no case of '${suite.name}' has '${settings.only}' in its name; there are: ${names}`);

@@ -16,6 +16,8 @@ export interface BenchServer {
 export interface ServerCounters {
   readonly ok: number;
   readonly failed: number;
+  /** Given up by the caller: what a generator has in flight when its time is over. */
+  readonly cancelled: number;
   readonly cpuSeconds: number;
   readonly walSyncs: number;
   readonly residentBytes: number;
@@ -54,16 +56,18 @@ async function readCounters(http: string, method: string): Promise<ServerCounter
   if (!response.ok) throw new Error(`${http}/metrics answered ${response.status}`);
   const text = await response.text();
   const label = `method="${method}"`;
-  let [ok, failed] = [0, 0];
+  let [ok, failed, cancelled] = [0, 0, 0];
   for (const [, labels = '', value] of text.matchAll(/^shanghai_requests_total\{([^}]*)\} (\S+)$/gm)) {
     if (!labels.includes('api="grpc"') || !labels.includes(label)) continue;
     if (labels.includes('code="OK"')) ok += Number(value);
+    else if (labels.includes('code="CANCELLED"')) cancelled += Number(value);
     else failed += Number(value);
   }
   const plain = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
   return {
     ok,
     failed,
+    cancelled,
     cpuSeconds: plain('process_cpu_seconds_total'),
     walSyncs: plain('shanghai_wal_sync_seconds_count'),
     residentBytes: plain('process_resident_memory_bytes'),

@@ -4,25 +4,22 @@
  */
 import { connect } from '@shanghai/client/grpc';
 import { closedLoop } from '../closed-loop.js';
+import { pipelineKey } from './pipeline-key.js';
 
 const [endpoint, operation, callers, seconds] = process.argv.slice(2);
 if (endpoint === undefined || (operation !== 'put' && operation !== 'get')) {
   throw new TypeError('usage: pipeline-process.js <endpoint> <put|get> <callers> <seconds>');
 }
 
-const keys = 10_000;
 const client = connect({ endpoints: [endpoint], timeoutMs: 30_000 });
 const value = new Uint8Array(100).fill(7);
-const keyOf = (number: number) => `bench:${String(number % keys).padStart(10, '0')}`;
 const call =
   operation === 'put'
-    ? (number: number) => client.put(keyOf(number), value)
+    ? (number: number) => client.put(pipelineKey(number), value)
     : async (number: number) => {
-        if ((await client.get(keyOf(number))) === undefined) throw new Error('a key is missing');
+        if ((await client.get(pipelineKey(number))) === undefined) throw new Error('a key is missing');
       };
 
-if (operation === 'get')
-  await Promise.all(Array.from({ length: keys }, (_, number) => client.put(keyOf(number), value)));
 const processorBefore = process.cpuUsage();
 const startMs = performance.now();
 const measured = await closedLoop(call, { callers: Number(callers), seconds: Number(seconds) });

@@ -13,6 +13,7 @@ import type { CaseReport, Measurement, SyncProbe, TargetReport } from '../report
 import type { BenchCase, Suite } from '../suite.js';
 import { type BenchServer, type ServerCounters, startBenchServer } from './bench-server.js';
 import { hasH2load, runH2load } from './h2load.js';
+import { pipelineKey, pipelineKeys } from './pipeline-key.js';
 
 const key = Buffer.from('bench:unary-key');
 const value = Buffer.alloc(100, 7);
@@ -38,7 +39,7 @@ export async function serverSuite(scope: BenchScope, seconds: number): Promise<S
   });
   const piped = (operation: 'put' | 'get', callers: number): BenchCase => ({
     name: `pipeline ${operation} x${callers}`,
-    what: `${callers} callers in one Node process with the TypeScript client: the client is the limit`,
+    what: `${callers} callers in one Node process with the TypeScript client, which costs as much as the server`,
     unit: 'calls',
     measure: () => pipelineLoad(scope, server, operation, callers, seconds),
   });
@@ -58,7 +59,7 @@ export async function serverSuite(scope: BenchScope, seconds: number): Promise<S
     syncMode: 'always (one sync for all requests in flight)',
     notes: [
       'Server and load generator share the cores of this machine.',
-      'h2load sends one body over and over: every unary case uses one key. Answers are counted by the server too; a gRPC failure counts as an error.',
+      'h2load sends one body over and over: every unary case uses one key. Answers are counted by the server too; a gRPC failure counts as an error, what h2load had in flight when its time was over counts as nothing.',
       'h2load measures whole seconds.',
     ],
     cases: [
@@ -75,6 +76,7 @@ export async function serverSuite(scope: BenchScope, seconds: number): Promise<S
 async function prepare({ grpc }: BenchServer): Promise<void> {
   const client = connect({ endpoints: [grpc], timeoutMs: 30_000 });
   await client.put(key, value);
+  await Promise.all(Array.from({ length: pipelineKeys }, (_, number) => client.put(pipelineKey(number), value)));
   await client.log.create(logName);
   await client.close();
 }
@@ -100,7 +102,8 @@ async function unaryLoad(scope: BenchScope, server: BenchServer, load: UnaryLoad
     warmUpSeconds: 1,
   });
   const after = await server.counters(method);
-  const refused = after.failed - before.failed;
+  const cancelled = Math.max(0, after.cancelled - before.cancelled - connections * streams);
+  const refused = after.failed - before.failed + cancelled;
   // The server saw the warm-up too, so its count must be the greater one; if not, answers were not what they seemed.
   const unaccounted = Math.max(0, succeeded - (after.ok - before.ok) - refused);
   return {
@@ -119,18 +122,22 @@ async function pipelineLoad(
   callers: number,
   seconds: number,
 ): Promise<Measurement> {
+  const method = operation === 'put' ? 'KeyValue/Pipeline/Put' : 'KeyValue/Pipeline/Get';
+  const before = await server.counters(method);
   const args = [program, server.grpc, operation, String(callers), String(seconds)];
   const child = scope.own(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] }));
   const output: Buffer[] = [];
   child.stdout?.on('data', (chunk: Buffer) => output.push(chunk));
   const [code] = (await once(child, 'close')) as [number | null];
   if (code !== 0) throw new Error(`the pipeline client ended with exit code ${code}`);
-  return JSON.parse(Buffer.concat(output).toString()) as Measurement;
+  const measured = JSON.parse(Buffer.concat(output).toString()) as Measurement;
+  return { ...measured, details: { ...measured.details, ...costs(before, await server.counters(method)) } };
 }
 
 /** What the server spent on each call, warm-up included. */
 function costs(before: ServerCounters, after: ServerCounters): Record<string, number> {
-  const calls = after.ok - before.ok + after.failed - before.failed;
+  const all = ({ ok, failed, cancelled }: ServerCounters) => ok + failed + cancelled;
+  const calls = all(after) - all(before);
   const syncs = after.walSyncs - before.walSyncs;
   return {
     serverCpuUsEach: ((after.cpuSeconds - before.cpuSeconds) * 1e6) / calls,
