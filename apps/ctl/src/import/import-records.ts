@@ -71,7 +71,7 @@ async function* elements(chunks: AsyncIterable<Uint8Array>, form: ImportForm): A
   else if (form === 'jsonl') {
     for await (const line of textLines(chunks)) if (line.text.trim() !== '') yield line;
   } else {
-    for await (const { record, endOffset } of csvRows(textLines(chunks))) {
+    for await (const { record, endOffset } of csvRows(chunks)) {
       yield { text: JSON.stringify(record), parsed: record, endOffset };
     }
   }
