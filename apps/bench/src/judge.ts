@@ -1,3 +1,4 @@
+import { median } from './median.js';
 import type { CaseReport, TargetReport } from './report.js';
 
 /** What may be asked of a number. */
@@ -38,10 +39,14 @@ export class Judge {
     this.value(name, this.case(name)?.perSecond, '/s', bounds);
   }
 
-  /** The rate of a case over that of another. */
+  /**
+   * The rate of a case over that of another: the median of the rounds' own ratios, because what is measured within one
+   * round is measured on the same machine.
+   */
   ratio(over: string, under: string, bounds: TargetBounds = {}): void {
     const [above, below] = [this.case(over), this.case(under)];
-    if (above === undefined || below === undefined || below.perSecond === 0) return;
-    this.value(`${over} : ${under}`, above.perSecond / below.perSecond, 'x', bounds);
+    if (above === undefined || below === undefined || below.perSecondOfRounds.some((rate) => rate === 0)) return;
+    const ratios = above.perSecondOfRounds.map((rate, round) => rate / (below.perSecondOfRounds[round] ?? rate));
+    this.value(`${over} : ${under}`, median(ratios), 'x', bounds);
   }
 }
