@@ -142,7 +142,9 @@ function judge(cases: ReadonlyMap<string, CaseReport>, probe: SyncProbe): readon
   judge.ratio('sync +5 ms x128', 'sync +5 ms x1', { atLeast: 60 });
   judge.ratio('append x1', 'raw x1');
   const p99Ms = judge.case('append x128')?.latency?.p99Ms;
-  judge.value('append x128, p99', p99Ms, 'ms', probe.p99Us < 1_000 ? { atMost: 2 } : {});
+  // Asked only where the disk itself answers in time, seen in the same rounds: else the tail is that of the machine.
+  const diskP99Ms = judge.case('raw x1')?.latency?.p99Ms ?? probe.p99Us / 1_000;
+  judge.value('append x128, p99', p99Ms, 'ms', diskP99Ms < 1 ? { atMost: 2 } : {});
   for (const name of ['append x256', 'batch 100 x16']) {
     const rate = judge.case(name)?.perSecond;
     if (rate !== undefined) judge.value(`${name} : syncs of the disk`, rate / probe.perSecond, 'x');
