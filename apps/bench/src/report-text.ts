@@ -1,8 +1,8 @@
-import type { BenchReport, CaseReport, SyncProbe, TargetReport } from './report.js';
+import type { BenchReport, CaseReport, ProcessorProbe, SyncProbe, TargetReport } from './report.js';
 
 /** The report for people: plain text in columns. */
 export function reportText(report: BenchReport): string {
-  const { machine, settings, syncProbe } = report;
+  const { machine, settings, syncProbe, processorProbe } = report;
   const rows = [
     ['case', 'median/s', 'rounds', 'p50 ms', 'p90 ms', 'p99 ms', 'p99.9 ms', 'max ms', 'errors', 'details'],
     ...report.cases.map(caseRow),
@@ -12,6 +12,7 @@ export function reportText(report: BenchReport): string {
     `${machine.cores} cores (${machine.cpu}), ${machine.memoryMiB} MiB, node ${machine.node}, ${machine.kernel}, load ${machine.loadBefore} before`,
     `${settings.rounds} rounds of ${settings.seconds} s; sync mode: ${report.syncMode}`,
     `disk in this run (4 KiB overwrite + fdatasync): before ${probeText(syncProbe.before)}; after ${probeText(syncProbe.after)}`,
+    `processor in this run: before ${processorText(processorProbe.before)}; after ${processorText(processorProbe.after)}`,
     '',
     ...columns(rows),
     '',
@@ -41,6 +42,10 @@ function caseRow(each: CaseReport): string[] {
 
 function probeText({ perSecond, p50Us, p99Us }: SyncProbe): string {
   return `${quantity(perSecond)}/s, p50 ${Math.round(p50Us)} µs, p99 ${Math.round(p99Us)} µs`;
+}
+
+function processorText({ millionPerCpuSecond, cpuShare }: ProcessorProbe): string {
+  return `${quantity(millionPerCpuSecond)} million steps/s, ${Math.round(cpuShare * 100)} % of a core`;
 }
 
 function targetText({ name, value, unit, atLeast, atMost, holds }: TargetReport): string {

@@ -9,6 +9,8 @@ export interface BenchReport {
   readonly syncMode: string;
   /** The disk itself, in the same run: before the first and after the last case. */
   readonly syncProbe: { readonly before: SyncProbe; readonly after: SyncProbe };
+  /** One thread's share of a processor, at the same moments. */
+  readonly processorProbe: { readonly before: ProcessorProbe; readonly after: ProcessorProbe };
   readonly cases: readonly CaseReport[];
   readonly targets: readonly TargetReport[];
   /** What a reader must know to read the numbers. */
@@ -40,6 +42,14 @@ export interface SyncProbe {
   readonly perSecond: number;
   readonly p50Us: number;
   readonly p99Us: number;
+}
+
+/** A loop of integer work on one thread. */
+export interface ProcessorProbe {
+  /** Millions of steps in a second of processor time. */
+  readonly millionPerCpuSecond: number;
+  /** Processor time over wall time, in (0, 1]: below 1 others had their turn. */
+  readonly cpuShare: number;
 }
 
 /** Latency percentiles in milliseconds. */

@@ -37,6 +37,10 @@ test('rounds are interleaved, rates and percentiles are medians, errors add up',
     expect(report.cases[0]).toMatchObject({ perSecond: 30, perSecondOfRounds: [10, 1_000, 30], errors: 3 });
     expect(report.cases[0]).toMatchObject({ latency: { p50Ms: 2, samples: 30 }, details: { weight: 2 } });
     expect(report.syncProbe.before.perSecond).toBeGreaterThan(0);
+    const { millionPerCpuSecond, cpuShare } = report.processorProbe.after;
+    expect(millionPerCpuSecond).toBeGreaterThan(1);
+    expect(cpuShare).toBeGreaterThan(0);
+    expect(cpuShare).toBeLessThanOrEqual(1);
     const text = reportText(report);
     expect(text).toContain('skipped: there is no c here');
     expect(text).toContain('MISSED a: 30 /s (at least 31)');

@@ -6,6 +6,7 @@
 import type { BenchScope } from './bench-scope.js';
 import { describeMachine } from './machine.js';
 import { median } from './median.js';
+import { probeProcessor } from './processor-probe.js';
 import type {
   BenchReport,
   BenchSettings,
@@ -63,6 +64,7 @@ export async function runSuite(
   }
   const probeSeconds = Math.min(1, settings.seconds / 2);
   const before = probeSync(scope.directory, probeSeconds);
+  const processorBefore = probeProcessor(probeSeconds / 2);
   progress(`disk: ${Math.round(before.perSecond)} syncs/s`);
   const rounds = new Map<BenchCase, Measurement[]>(chosen.map((each) => [each, []]));
   for (let round = 1; round <= settings.rounds; round++) {
@@ -74,6 +76,7 @@ export async function runSuite(
     }
   }
   const after = probeSync(scope.directory, probeSeconds);
+  const processorAfter = probeProcessor(probeSeconds / 2);
   const cases = [...rounds].map(([each, measured]) => summarise(each, measured));
   const ran = new Map(cases.filter(({ skipped }) => skipped === undefined).map((each) => [each.name, each]));
   return {
@@ -83,6 +86,7 @@ export async function runSuite(
     settings,
     syncMode: suite.syncMode,
     syncProbe: { before, after },
+    processorProbe: { before: processorBefore, after: processorAfter },
     cases,
     targets: suite.judge(ran, before.perSecond > after.perSecond ? before : after),
     notes: [...commonNotes, ...suite.notes],
