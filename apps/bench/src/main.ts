@@ -42,15 +42,10 @@ function settingsOf({ quick, seconds, rounds, only }: Flags): BenchSettings {
 async function run(make: SuiteMaker, flags: Flags): Promise<void> {
   const settings = settingsOf(flags);
   const scope = await BenchScope.open(flags.directory);
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const) {
-    process.once(signal, () => {
-      scope.abandon();
-      process.exit(code);
-    });
-  }
+  // However it ends, also by a reader that closed the pipe or a defect: nothing is left behind.
+  process.once('exit', () => scope.abandon());
+  process.once('SIGINT', () => process.exit(130));
+  process.once('SIGTERM', () => process.exit(143));
   try {
     const suite = await make(scope, settings.seconds, flags);
     try {

@@ -67,6 +67,13 @@ test('an interrupt ends it with 130, and takes its directory and its children aw
   expect(await readdir(directory)).toEqual([]);
 });
 
+test('a reader that goes away before the report leaves nothing behind', async () => {
+  const { child, ended } = start('wal', ...brief, '--only', 'x16', '--directory', directory);
+  child.stdout.destroy();
+  expect((await ended).code).not.toBe(0);
+  expect(await readdir(directory)).toEqual([]);
+});
+
 test('a suite, an option or a case that does not exist is said, with exit code 1', async () => {
   expect(await start('raft').ended).toMatchObject({ code: 1, stdout: '' });
   expect(await start('wal', '--seconds', '-1').ended).toMatchObject({ code: 1, stdout: '' });
