@@ -6,6 +6,12 @@ import type { ApiServices } from '../api-services.js';
 import { acceptedCorrelationId, continuedTraceparent, traceIdOf, traceparentKey } from '../correlation.js';
 import { giveBackController, takeController } from '../spare-controllers.js';
 
+/**
+ * A caller counts its deadline from when it sent the request, the server from when it read it: a caller whose time ran out
+ * cancels this much too early at most, seen from here, unless the request was on its way for longer.
+ */
+const deadlineSlackMs = 50;
+
 /** What every kind of call has. */
 export interface AnyCall {
   readonly cancelled: boolean;
@@ -57,7 +63,7 @@ export class CallContext implements RequestContext {
 
   #reason(): ServerError {
     const deadline = this.#call.getDeadline();
-    const isLate = Number.isFinite(Number(deadline)) && Number(deadline) <= Date.now();
+    const isLate = Number.isFinite(Number(deadline)) && Number(deadline) <= Date.now() + deadlineSlackMs;
     return isLate
       ? new ServerError('DEADLINE_EXCEEDED', 'the deadline of the call passed')
       : new ServerError('CANCELLED', 'the caller gave up');
