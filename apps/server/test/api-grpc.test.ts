@@ -462,6 +462,7 @@ describe('health and reflection', () => {
     stream.end();
     for (const name of ['KeyValue', 'Log', 'Cluster', 'Admin'])
       expect(answer.toString()).toContain(`shanghai.v1.${name}`);
+    expect(answer.toString()).toContain('grpc.health.v1.Health');
     client.close();
   });
 

@@ -4,10 +4,10 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
-import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
+import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { AdminService, ClusterService, KeyValueService, LogService } from '@shanghai/proto';
-import { HealthImplementation } from 'grpc-health-check';
+import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
 import type { ApiServices } from '../api-services.js';
 import { adminService } from './admin-service.js';
 import { clusterService } from './cluster-service.js';
@@ -62,7 +62,7 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
 function addReflection(server: Server): void {
   const path = createRequire(import.meta.url).resolve('@shanghai/proto/descriptors.binpb');
   const descriptors = loadFileDescriptorSetFromBuffer(readFileSync(path));
-  new ReflectionService(descriptors).addToServer(server);
+  new ReflectionService({ ...descriptors, ...loadSync(healthProtoPath) }).addToServer(server);
 }
 
 function bind(server: Server, host: string, port: number): Promise<number> {
