@@ -37,8 +37,7 @@ export function parseCommandLine(args: readonly string[], version: string): Comm
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { type: 'text', text: written.join('') };
-    const problem = error.message.replace(/^error: /, '');
-    throw new ConfigError('INVALID_CONFIG', [`${problem}; --help lists all flags`]);
+    throw new ConfigError('INVALID_CONFIG', [`${inOneLine(error.message)} --help lists all flags`]);
   }
   const { config, printConfig, ...flags } = command.opts<Record<string, string | boolean>>();
   return {
@@ -49,12 +48,18 @@ export function parseCommandLine(args: readonly string[], version: string): Comm
   };
 }
 
+/** The parser's message as ours: it puts its guess on a line of its own, `(Did you mean --x?)`. */
+function inOneLine(message: string): string {
+  const [problem = '', guess] = message.replace(/^error: /, '').split('\n');
+  return guess === undefined ? `${problem};` : `${problem}; ${guess.replace(/^\(Did/, 'did').replace(/\)$/, '')}`;
+}
+
 function buildCommand(version: string, write: (text: string) => void): Command {
   const command = new Command('shanghai')
     .description('A durable key-value store and log, over gRPC and HTTP.')
     .usage('[flags]')
-    .version(version, '--version', 'print the version')
-    .helpOption('--help', 'print this')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this')
     .allowExcessArguments(false)
     .exitOverride()
     .configureOutput({ writeOut: write, writeErr: () => {}, getOutHelpWidth: () => 110 })

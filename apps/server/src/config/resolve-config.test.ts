@@ -142,7 +142,10 @@ describe('values', () => {
   });
 
   it('unknown flags, missing values and stray words are refused', () => {
-    expect(problemsOf(() => load(['--htp-port', '1']))[0]).toContain("unknown option '--htp-port'");
+    expect(problemsOf(() => load(['--htp-port', '1']))).toEqual([
+      "unknown option '--htp-port'; did you mean --http-port? --help lists all flags",
+    ]);
+    expect(problemsOf(() => load(['--banana']))).toEqual(["unknown option '--banana'; --help lists all flags"]);
     expect(problemsOf(() => load(['--http-port']))[0]).toContain('argument missing');
     expect(problemsOf(() => load(['serve']))[0]).toContain('too many arguments');
     expect(problemsOf(() => load(['--print-config', 'xml']))[0]).toContain("'xml' is invalid");
@@ -224,6 +227,7 @@ describe('what is printed', () => {
     }
     expect(help).toContain('Exit codes:');
     expect(printed(['--version'])).toBe('1.2.3\n');
+    expect([printed(['-h']), printed(['-V'])]).toEqual([help, '1.2.3\n']);
   });
 
   it('docs/CONFIGURATION.md holds the tables of the options', () => {
