@@ -113,15 +113,9 @@ function judge(
   const stored = found === undefined ? undefined : decodeStoredValue(found.value);
   const revision = stored?.revision ?? 0;
   if (holds(condition, stored)) return undefined;
-  return failed(
-    'CONFLICT',
-    `condition ${position} ('${condition.type}') does not hold: the key is at revision ${revision}`,
-    {
-      condition: position,
-      ...keyDetails(condition.key),
-      revision,
-    },
-  );
+  const state = revision === 0 ? 'there is no such key' : `the key is at revision ${revision}`;
+  const message = `condition ${position} ('${condition.type}') does not hold: ${state}`;
+  return failed('CONFLICT', message, { condition: position, ...keyDetails(condition.key), revision });
 }
 
 function holds(

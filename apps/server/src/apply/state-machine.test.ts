@@ -105,6 +105,10 @@ test('conditions judge existence, revision and value, and name the first that fa
   expect(await send(transact([{ type: 'revision', key, revision: 2 }], put('2')))).toMatchObject({ code: 'CONFLICT' });
   expect(revisionsOf(await send(transact([{ type: 'revision', key, revision: 1 }], remove)))).toEqual([2]);
   // A key that is gone has revision 0.
+  expect(await send(transact([{ type: 'exists', key, exists: true }], put('3')))).toMatchObject({
+    message: "condition 0 ('exists') does not hold: there is no such key",
+    details: { condition: 0, key: 'k', revision: 0 },
+  });
   expect(revisionsOf(await send(transact([{ type: 'revision', key, revision: 0 }], put('3'))))).toEqual([3]);
   const value = Buffer.from('3');
   expect(revisionsOf(await send(transact([{ type: 'value', key, value }], put('4'))))).toEqual([4]);
