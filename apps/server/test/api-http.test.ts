@@ -369,6 +369,20 @@ describe('POST /kv/batch', () => {
   });
 
   it.each([
+    [{ operations: [] }, "field 'operations': must hold at least one operation"],
+    [
+      { operations: [{ type: 'delete', key: 'k' }], atomc: true },
+      "the body: unknown field 'atomc'; allowed: operations, atomic",
+    ],
+    [
+      { operations: [{ type: 'delete', key: 'k', value: 'v' }] },
+      "field 'operations.0': unknown field 'value'; allowed: type, key, key_encoding",
+    ],
+  ])('%j says what is wrong with it', async (body, message) => {
+    expect(await errorOf(send('POST', '/kv/batch', { body }))).toMatchObject({ code: 'INVALID_REQUEST', message });
+  });
+
+  it.each([
     ['no operations', {}],
     ['an empty list', { operations: [] }],
     ['a list that is none', { operations: 'x' }],

@@ -3,12 +3,13 @@ import { z } from 'zod';
 import type { GroupStatus, NodeStatus } from '../../node.js';
 import { type ApiServices, defaultDrainMs } from '../api-services.js';
 import { clusterCondition } from '../cluster-condition.js';
+import { closedObject } from './closed-object.js';
 import { type HttpRoute, httpRoute } from './http-route.js';
 import { statusFields } from './status-routes.js';
 
 const maxDrainMs = 600_000;
 
-const shutdownBody = z.strictObject({
+const shutdownBody = closedObject({
   drain_ms: z.int().min(0).max(maxDrainMs).optional(),
   force: z.boolean().optional(),
 });

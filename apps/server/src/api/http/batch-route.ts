@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { OperationOutcome, WriteOperation } from '../../requests/key-value-requests.js';
+import { closedObject } from './closed-object.js';
 import { httpRoute } from './http-route.js';
 import { keyFields } from './key-routes.js';
 import { answerHeaders, writeContextOf, writeParameters } from './request-options.js';
@@ -10,13 +11,13 @@ const keyShape = { key: z.string(), key_encoding: encoding };
 const valueShape = { value: z.string(), encoding };
 
 const operationSchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('put'), ...keyShape, ...valueShape, ttl_ms: z.int().min(1).optional() }),
-  z.strictObject({ type: z.literal('append'), ...keyShape, ...valueShape }),
-  z.strictObject({ type: z.literal('delete'), ...keyShape }),
+  closedObject({ type: z.literal('put'), ...keyShape, ...valueShape, ttl_ms: z.int().min(1).optional() }),
+  closedObject({ type: z.literal('append'), ...keyShape, ...valueShape }),
+  closedObject({ type: z.literal('delete'), ...keyShape }),
 ]);
 
-const batchBody = z.strictObject({
-  operations: z.array(operationSchema).min(1),
+const batchBody = closedObject({
+  operations: z.array(operationSchema).min(1, 'must hold at least one operation'),
   atomic: z.boolean().optional(),
 });
 

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { StoredPair } from '../../requests/key-value-requests.js';
 import { ServerError } from '../../requests/server-error.js';
+import { closedObject } from './closed-object.js';
 import type { HttpRequest, HttpRoute } from './http-route.js';
 import { httpRoute } from './http-route.js';
 import {
@@ -18,7 +19,7 @@ const paths = ['/kv', '/kv/:key'];
 
 const encoding = z.enum(['utf8', 'base64']).optional();
 
-const putBody = z.strictObject({
+const putBody = closedObject({
   value: z.string(),
   encoding,
   ttl_ms: z.int().min(1).optional(),

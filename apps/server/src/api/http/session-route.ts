@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { closedObject } from './closed-object.js';
 import { httpRoute } from './http-route.js';
 
-const sessionBody = z.strictObject({ ttl_ms: z.int().min(1).optional() });
+const sessionBody = closedObject({ ttl_ms: z.int().min(1).optional() });
 
 /** POST /sessions. Not for pages of other origins: a session is the caller's own. */
 export const sessionRoute = httpRoute({
