@@ -45,7 +45,8 @@ export async function* resumeStream<Method extends StreamMethod>(
         throw new ClientError('SERVICE_UNAVAILABLE', 'The server ended the stream');
       } catch (error) {
         if (scope.reason !== undefined) throw error;
-        await delay(options.clock, judge(environment, stream, state, toClientError(error)), scope.signal);
+        const delayMs = judge(environment, stream, state, toClientError(error));
+        await keptAlive(environment, () => delay(options.clock, delayMs, scope.signal));
       }
     }
   } catch (error) {
@@ -67,12 +68,13 @@ interface StreamState {
 }
 
 async function* oneConnection<Method extends StreamMethod>(
-  { endpoints }: CallEnvironment,
+  environment: CallEnvironment,
   stream: ResumableStream<Method>,
   request: StreamMethods[Method][0],
   scope: CallScope,
   state: StreamState,
 ): AsyncGenerator<StreamMethods[Method][1], void, undefined> {
+  const { endpoints } = environment;
   const channel = endpoints.current();
   const startTimer = () => {
     if (stream.messageTimeoutMs !== undefined) scope.restartTimer(stream.messageTimeoutMs);
@@ -81,7 +83,7 @@ async function* oneConnection<Method extends StreamMethod>(
     startTimer();
     state.connected = false;
     scope.signal.throwIfAborted();
-    await channel.ready(scope.signal);
+    await keptAlive(environment, () => channel.ready(scope.signal));
     state.connected = true;
     for await (const message of channel.stream(stream.method, request, { signal: scope.signal })) {
       scope.stopTimer();
@@ -95,6 +97,19 @@ async function* oneConnection<Method extends StreamMethod>(
     scope.stopTimer();
     if (scope.reason === undefined && blamesEndpoint(toClientError(error))) endpoints.failed(channel);
     throw error;
+  }
+}
+
+/**
+ * Counts as activity while there is no connection: timers do not keep the process alive, and a program that awaits the
+ * next message must not end in the middle of that. A connection keeps it alive by itself.
+ */
+async function keptAlive(environment: CallEnvironment, wait: () => Promise<void>): Promise<void> {
+  environment.activity.begin();
+  try {
+    await wait();
+  } finally {
+    environment.activity.end();
   }
 }
 
