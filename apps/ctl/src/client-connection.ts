@@ -87,8 +87,11 @@ function logConnection({ log }: ShanghaiClient, call: CallOptions): LogConnectio
         if (page.entries.length === 0 || page.nextSequence > end) return;
       }
     },
-    tail: (name, { fromEnd, signal, ...start }) =>
-      log.tail(name, { from: fromEnd === true ? 'end' : toStart(start), signal }),
+    async *tail(name, { fromEnd, signal, ...start }) {
+      // A tail waits out a node that is away; who begins one wants to hear at once that there is none.
+      await log.describe(name, call);
+      yield* log.tail(name, { from: fromEnd === true ? 'end' : toStart(start), signal });
+    },
   };
 }
 

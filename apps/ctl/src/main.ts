@@ -29,6 +29,8 @@ const host = processHost({
   homeDirectory: homedir(),
   signal: interrupt.signal,
 });
+// What never settles empties the event loop, and the process ends with this instead of Node's own 13.
+process.exitCode = exitCodes.INTERNAL_ERROR;
 const code = await runCtl(process.argv.slice(2), host);
 process.exitCode = code;
 // Streams to pipes are asynchronous: leave when they are empty, whatever else is still open.

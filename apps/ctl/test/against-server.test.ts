@@ -90,6 +90,35 @@ test('a tail ends at Ctrl-C with exit code 130', async () => {
   expect(tail).toMatchObject({ code: 130, stdout: 'one\n' });
 });
 
+test.each([
+  ['kv', 'range'],
+  ['log', 'read', 'events'],
+  ['log', 'tail', 'events'],
+])('%s %s says that there is no node', async (...args) => {
+  const result = await ctl('127.0.0.1:1', [...args, '--timeout-ms', '400']);
+  expect(result).toMatchObject({ code: 17, stdout: '' });
+  expect(result.stderr).toMatch(/^shanghaictl: .*127\.0\.0\.1:1.*\(SERVICE_UNAVAILABLE\)\n$/);
+});
+
+test('a tail sits out a restart of the server', async () => {
+  expect((await run('log', 'create', 'steady')).code).toBe(0);
+  expect((await run('log', 'append', 'steady', 'one')).code).toBe(0);
+  let restarted: Promise<unknown> | undefined;
+  const restart = async () => {
+    const port = server.endpoint.split(':').at(-1);
+    await server.end('SIGKILL');
+    server = await startServer(`${directory}/data`, port);
+    await run('log', 'append', 'steady', 'two');
+  };
+  const tail = await ctl(server.endpoint, ['log', 'tail', 'steady', '--values', '--count', '2'], (child) => {
+    child.stdout?.once('data', () => {
+      restarted = restart();
+    });
+  });
+  await restarted;
+  expect(tail).toMatchObject({ code: 0, stdout: 'one\ntwo\n' });
+});
+
 test('export and import carry everything, and a reader that leaves ends the export', async () => {
   for (const [key, value] of [
     ['00ff', 'fe'],
