@@ -284,6 +284,7 @@ export interface WatchEvent {
   key: Buffer;
   value: Buffer;
   revision: bigint;
+  /** Puts only: milliseconds since 1970 of the log time from which the key is gone, of which no event tells; 0 = never. */
   expiresAtMs: bigint;
 }
 
@@ -3130,7 +3131,7 @@ export const KeyValueService = {
   },
   /**
    * Committed changes from a position on, in revision order. The first answer comes at once and has no events: it marks
-   * where the watch begins.
+   * where the watch begins. A key that expires makes no event: the `expires_at_ms` of its put says when it is gone.
    */
   watch: {
     path: "/shanghai.v1.KeyValue/Watch" as const,
@@ -3172,7 +3173,7 @@ export interface KeyValueServer extends UntypedServiceImplementation {
   transact: handleUnaryCall<TransactRequest, TransactResponse>;
   /**
    * Committed changes from a position on, in revision order. The first answer comes at once and has no events: it marks
-   * where the watch begins.
+   * where the watch begins. A key that expires makes no event: the `expires_at_ms` of its put says when it is gone.
    */
   watch: handleServerStreamingCall<WatchRequest, WatchResponse>;
   /** Many requests on one stream, answered as they complete, in any order, matched by `id`. */
@@ -3295,7 +3296,7 @@ export interface KeyValueClient extends Client {
   ): ClientUnaryCall;
   /**
    * Committed changes from a position on, in revision order. The first answer comes at once and has no events: it marks
-   * where the watch begins.
+   * where the watch begins. A key that expires makes no event: the `expires_at_ms` of its put says when it is gone.
    */
   watch(request: WatchRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchResponse>;
   watch(
