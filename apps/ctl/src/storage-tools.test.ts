@@ -80,6 +80,17 @@ test('a sound log verifies and is dumped by bounds and stream', async () => {
   ]);
 });
 
+test.each([['verify'], ['dump'], ['repair', '--truncate-tail', '--yes'], ['repair', '--salvage', 'out']])(
+  'wal %s of a directory without a log is exit code 3, and names the log one level below',
+  async (name, ...options) => {
+    const result = await run('wal', name, data, ...options);
+    expect(result).toMatchObject({ code: 3, stdout: '' });
+    expect(JSON.parse(result.stderr).error.message).toBe(`there is no log in '${data}'; did you mean '${wal}'?`);
+    const elsewhere = await run('wal', name, store, ...options);
+    expect(JSON.parse(elsewhere.stderr).error.message).toBe(`there is no log in '${store}'`);
+  },
+);
+
 test('damage in a log is found, dumped around, cut with a copy, or salvaged', async () => {
   const damaged = copyOf(wal, 'damaged-wal');
   damageText(damaged, 'record 12');
@@ -166,9 +177,7 @@ test.each([
   ['bitcask', 'rebuild-hints'],
 ])('%s %s of a directory that is neither leaves it empty', async (...argv) => {
   const empty = mkdtempSync(`${root}/empty-`);
-  const { code, stdout } = await run(...argv, empty);
-  if (argv[0] === 'wal') expect(JSON.parse(stdout)).toMatchObject({ segments: 0 });
-  else expect(code).not.toBe(0);
+  expect((await run(...argv, empty)).code).not.toBe(0);
   expect(readdirSync(empty)).toEqual([]);
 });
 

@@ -1,6 +1,8 @@
 /** Offline work on write-ahead logs. */
+import { join } from 'node:path';
 import { type Disk, invariant } from '@shanghai/env';
 import { dumpWal, repairWal, salvageWal, verifyWal, type WalItem } from '@shanghai/wal';
+import { CtlError } from './ctl-error.js';
 import { takeOfflineLocks, underOfflineLock } from './offline-lock.js';
 import type { Damage, DumpedItem, DumpOptions, OfflineOptions, OfflineWal } from './offline-tools.js';
 import { watchedDisk } from './watched-disk.js';
@@ -16,6 +18,7 @@ export function walTools(disk: Disk): OfflineWal {
     interruptible: boolean,
     work: (disk: Disk) => Promise<Result>,
   ): Promise<Result> => {
+    await requireSegments(disk, directory);
     const watching = await watchedDisk(disk, directory, options, interruptible);
     return underOfflineLock(disk, directory, around, () => work(watching));
   };
@@ -39,6 +42,7 @@ export function walTools(disk: Disk): OfflineWal {
 }
 
 async function* dump(disk: Disk, directory: string, options: DumpOptions): AsyncGenerator<DumpedItem> {
+  await requireSegments(disk, directory);
   const { from = 0, to = Number.MAX_SAFE_INTEGER, stream } = options;
   const release = await takeOfflineLocks(disk, directory, { own: true, readOnly: true });
   try {
@@ -53,6 +57,19 @@ async function* dump(disk: Disk, directory: string, options: DumpOptions): Async
   } finally {
     await release();
   }
+}
+
+/** The names of segments (docs/formats/wal.md). */
+const segmentPattern = /^\d{20}\.wal$/;
+
+/** Fails where a directory holds no log: a wrong path must not read as a sound log without records. */
+async function requireSegments(disk: Disk, directory: string): Promise<void> {
+  const holdsLog = async (path: string) => (await disk.list(path)).some((name) => segmentPattern.test(name));
+  if (await holdsLog(directory)) return;
+  const below = join(directory, 'wal');
+  const isBelow = (await disk.stat(below))?.kind === 'directory' && (await holdsLog(below));
+  const hint = isBelow ? `; did you mean '${below}'?` : '';
+  throw new CtlError('NOT_FOUND', `there is no log in '${directory}'${hint}`, { details: { directory } });
 }
 
 function toDamage(
