@@ -8,6 +8,7 @@ import {
   ReadLevel,
 } from '@shanghai/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { healthDescription } from '../src/api/grpc/health-description.js';
 import { ServerError } from '../src/requests/server-error.js';
 import { call, failureOf, type GrpcFixture, openGrpcFixture } from './grpc-fixture.js';
 
@@ -464,6 +465,13 @@ describe('health and reflection', () => {
       expect(answer.toString()).toContain(`shanghai.v1.${name}`);
     expect(answer.toString()).toContain('grpc.health.v1.Health');
     client.close();
+  });
+
+  it('describe the health service without a map, which the library describes wrongly', () => {
+    const described = healthDescription()['grpc.health.v1.HealthCheckResponse'];
+    const [file] = (described as { fileDescriptorProtos: Buffer[] }).fileDescriptorProtos;
+    expect(file?.toString('latin1')).toContain('HealthCheckRequest');
+    expect(file?.toString('latin1')).not.toContain('HealthListResponse');
   });
 
   it('a port in use is told with its errno', async () => {

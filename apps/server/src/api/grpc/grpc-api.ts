@@ -4,13 +4,14 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
-import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
+import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { AdminService, ClusterService, KeyValueService, LogService } from '@shanghai/proto';
-import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
+import { HealthImplementation } from 'grpc-health-check';
 import type { ApiServices } from '../api-services.js';
 import { adminService } from './admin-service.js';
 import { clusterService } from './cluster-service.js';
+import { healthDescription } from './health-description.js';
 import { keyValueService } from './key-value-service.js';
 import { logService } from './log-service.js';
 import { tolerantService } from './tolerant-service.js';
@@ -62,7 +63,7 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
 function addReflection(server: Server): void {
   const path = createRequire(import.meta.url).resolve('@shanghai/proto/descriptors.binpb');
   const descriptors = loadFileDescriptorSetFromBuffer(readFileSync(path));
-  new ReflectionService({ ...descriptors, ...loadSync(healthProtoPath) }).addToServer(server);
+  new ReflectionService({ ...descriptors, ...healthDescription() }).addToServer(server);
 }
 
 function bind(server: Server, host: string, port: number): Promise<number> {
