@@ -16,6 +16,17 @@ test('status shows the state, every group, the store and the log for people', as
   expect(stdout).toMatch(/^ {2}last checkpoint +2023-11-14T22:13:20\.000Z$/m);
 });
 
+test('a store that leaves durability to the log says so, and JSON has both settings as they are', async () => {
+  const { stdout } = await runCommand(['status']);
+  expect(stdout).toMatch(/^ {2}durability +by the write-ahead log$/m);
+  expect(stdout).toMatch(/^ {2}durability +always$/m);
+  expect((await runCommand(['kv', 'stats'])).stdout).toMatch(/^Durability +by the write-ahead log \(always\)$/m);
+  const json = JSON.parse((await runCommand(['status', '-o', 'json'])).stdout);
+  expect(json).toMatchObject({ storage: { durability: 'never' }, wal: { durability: 'always' } });
+  const stats = JSON.parse((await runCommand(['kv', 'stats', '-o', 'json'])).stdout);
+  expect(stats).toMatchObject({ durability: 'never', walDurability: 'always' });
+});
+
 test('status is one JSON document, and the same as YAML', async () => {
   const json = JSON.parse((await runCommand(['status', '-o', 'json'])).stdout);
   expect(json).toMatchObject({ state: 'healthy', node: { nodeId: 1 }, storage: { liveBytes: 3145728 } });

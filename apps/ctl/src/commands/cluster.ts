@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { type CommandContext, type Host, runWith } from '../command-host.js';
 import type { NodeStatus } from '../connection.js';
 import { integer, text } from '../flag-values.js';
+import { storeDurabilityText } from '../output/durability.js';
 import { numberFields } from '../output/number-fields.js';
 import type { Field } from '../output/printer.js';
 import { formatDuration } from '../output/quantities.js';
@@ -89,7 +90,8 @@ function statusFields(status: NodeStatus): Field[] {
     fields.push([`Group ${group['groupId']}`]);
     fields.push(...numberFields(group, { except: ['groupId'], indent }));
   }
-  fields.push(['Store'], ...numberFields(status.storage, { indent }));
+  const { durability, ...storage } = status.storage;
+  fields.push(['Store'], ...numberFields({ ...storage, durability: storeDurabilityText(durability) }, { indent }));
   fields.push(['Write-ahead log'], ...numberFields(status.wal, { indent }));
   return fields;
 }

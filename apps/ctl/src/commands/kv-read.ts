@@ -4,6 +4,7 @@ import type { Action, CommandContext, Flags } from '../command-host.js';
 import type { Entry, KeyRange } from '../connection.js';
 import { CtlError } from '../ctl-error.js';
 import { optionalInteger, text } from '../flag-values.js';
+import { storeDurabilityText } from '../output/durability.js';
 import { entryColumns, entryJson } from '../output/entry-view.js';
 import { formatBytes, formatCount } from '../output/quantities.js';
 
@@ -95,11 +96,11 @@ async function* none(): AsyncGenerator<Entry> {}
 
 /** `kv stats` */
 export const showStats: Action = async (context) => {
-  const { storage } = await (await context.connect()).status();
+  const { storage, wal } = await (await context.connect()).status();
   const amount = (name: string) => Number(storage[name] ?? 0);
   const reads = amount('cacheHits') + amount('cacheMisses');
   const stored = amount('liveBytes') + amount('deadBytes');
-  await context.print.document(storage, [
+  await context.print.document({ ...storage, walDurability: wal['durability'] }, [
     ['Keys', formatCount(amount('keys'))],
     ['Live', formatBytes(amount('liveBytes'))],
     ['Dead', `${formatBytes(amount('deadBytes'))}${stored === 0 ? '' : ` (${share(amount('deadBytes'), stored)})`}`],
@@ -107,7 +108,7 @@ export const showStats: Action = async (context) => {
     ['Key directory', formatBytes(amount('keyDirectoryBytes'))],
     ['Cache hits', reads === 0 ? '-' : `${share(amount('cacheHits'), reads)} of ${formatCount(reads)} reads`],
     ['Merge', String(storage['mergeState'] ?? '-')],
-    ['Durability', String(storage['durability'] ?? '-')],
+    ['Durability', `${storeDurabilityText(storage['durability'])} (${String(wal['durability'] ?? '-')})`],
   ]);
 };
 
