@@ -98,9 +98,12 @@ test('a refused record ends the import with its number and the place to go on fr
   expect(result.stderr).toContain('To go on: --skip 31');
   expect(result.stderr).toContain('record 31 was refused');
   expect(JSON.parse(result.stdout)).toMatchObject({ next: 31 });
+  expect(JSON.parse(result.stdout)).toMatchObject({ complete: false });
+  const table = await runCommand(argv);
+  expect(table.stdout).toMatch(/^stopped +at record 31: not everything is imported\nimported +\d+ records/);
   const going = await runCommand([...argv, '--skip', '31', '--keep-going', '-o', 'json'], { node });
   expect(going.code).toBe(0);
-  expect(JSON.parse(going.stdout)).toMatchObject({ imported: 18, rejected: 1, next: 50 });
+  expect(JSON.parse(going.stdout)).toMatchObject({ complete: true, imported: 18, rejected: 1, next: 50 });
   expect(node.keys.size).toBe(49);
 });
 

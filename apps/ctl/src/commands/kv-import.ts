@@ -23,7 +23,7 @@ export const importFile: Action = async (context, values, flags) => {
   if (file === '-' && verify) throw usageError('standard input cannot be read twice: --verify needs a file');
   const source = await openSource(context, file, flags);
   const summary = verifyOnly ? undefined : await load(context, source, flags);
-  if (summary !== undefined && (summary.error !== undefined || context.signal.aborted)) {
+  if (summary?.complete === false) {
     await showSummary(context, summary);
     context.print.note(`Everything before record ${summary.next} is done. To go on: --skip ${summary.next}`);
     if (summary.error !== undefined) throw summary.error;
@@ -109,7 +109,7 @@ function sizeOf(file: string): number {
   }
 }
 
-type TimedSummary = ImportSummary & { readonly durationMs: number };
+type TimedSummary = ImportSummary & { readonly durationMs: number; readonly complete: boolean };
 
 async function load(context: CommandContext, source: Source, flags: Flags): Promise<TimedSummary> {
   const batchRecords = integer(flags, 'batch', 100, 1, 10_000);
@@ -129,7 +129,8 @@ async function load(context: CommandContext, source: Source, flags: Flags): Prom
       onProgress: recordProgress(progress, source, startedMs),
       onRejected: (message) => context.print.note(message),
     });
-    return { ...summary, durationMs: performance.now() - startedMs };
+    const complete = summary.error === undefined && !context.signal.aborted;
+    return { ...summary, complete, durationMs: performance.now() - startedMs };
   } finally {
     progress.stop();
     journal.close();
@@ -198,10 +199,18 @@ async function showSummary(
   const fields: Field[] = [];
   const document: Record<string, unknown> = {};
   if (summary !== undefined) {
-    const { acknowledged, rejected, expired, next, durationMs } = summary;
+    const { complete, acknowledged, rejected, expired, next, durationMs } = summary;
     const rate = acknowledged / Math.max(0.001, durationMs / 1000);
-    Object.assign(document, { imported: acknowledged, rejected, expired, next, durationMs: Math.round(durationMs) });
+    Object.assign(document, {
+      complete,
+      imported: acknowledged,
+      rejected,
+      expired,
+      next,
+      durationMs: Math.round(durationMs),
+    });
     document['recordsPerSecond'] = Math.round(rate);
+    if (!complete) fields.push(['stopped', `at record ${next}: not everything is imported`]);
     fields.push([
       'imported',
       `${formatCount(acknowledged)} records in ${formatDuration(durationMs)} (${formatCount(rate)}/s)`,
