@@ -37,6 +37,8 @@ export class SegmentLog {
       await this.#list(made.segment, lastSequence);
     } catch (error) {
       await made.file.close();
+      // The manifest does not list it, and each attempt makes one: they would take the space that is missing.
+      if (error instanceof NoSpace) await options.disk.remove(made.file.path).catch(() => undefined);
       throw error;
     }
     index.segments.set(made.segment.fileId, made.segment);

@@ -56,13 +56,41 @@ test('a write that fails half-way poisons the store; the next open finds a prefi
   const recorder = new Recorder(await openOn(disk), startHistory());
   await recorder.put('a', '1');
   disk.inject({ operation: 'write', path: /\.data$/, effect: { kind: 'short', bytes: 10 } });
-  disk.inject({ operation: 'write', path: /\.data$/, effect: { kind: 'error', code: 'ENOSPC' } });
+  disk.inject({ operation: 'write', path: /\.data$/, effect: { kind: 'error', code: 'EIO' } });
   await expect(recorder.put('b', '2')).rejects.toMatchObject({ code: 'IO_ERROR' });
   await expect(recorder.put('c', '3')).rejects.toMatchObject({ code: 'POISONED' });
   await recorder.store.close();
   const again = await openOn(disk);
   await assertPrefix(again, recorder.history);
   await again.close();
+});
+
+test('a disk that runs full within a write refuses it as not done: it goes on, and no crash brings the write back', async () => {
+  for (const durability of ['always', 'never'] as const) {
+    for (let written = 1; written < 900; written += 89) {
+      const disk = createFaultDisk({ seed: written });
+      const store = await openOn(disk, { durability });
+      await store.put(bytesOf('a'), bytesOf('1'));
+      disk.inject({ operation: 'write', path: /\.data$/, effect: { kind: 'short', bytes: written } });
+      disk.inject({ operation: 'write', path: /\.data$/, effect: { kind: 'error', code: 'ENOSPC' } });
+      const calls = Array.from({ length: 3 }, (_, i) => store.put(bytesOf(`full-${i}`), bytesOf('x'.repeat(400))));
+      for (const call of await Promise.allSettled(calls)) {
+        expect(call).toMatchObject({ status: 'rejected', reason: { code: 'DISK_FULL' } });
+      }
+      const crashed = await openOn(disk.afterCrash('all'));
+      expect([...(await contentsOf(crashed))]).toEqual([['a', '1']]);
+      await crashed.close();
+      await store.put(bytesOf('b'), bytesOf('2'));
+      await store.checkpoint();
+      const again = await openOn(disk.restart('random'));
+      expect([...(await contentsOf(again))]).toEqual([
+        ['a', '1'],
+        ['b', '2'],
+      ]);
+      assert.deepEqual((await again.verify()).problems, []);
+      await again.close();
+    }
+  }
 });
 
 test('short writes and short reads are continued', async () => {
@@ -118,6 +146,19 @@ test('a disk without space refuses the write and nothing else, wherever it is me
       assert.equal(reopened.get(key), value, `${key} is lost (${operation} ${after >> 2})`);
     await again.close();
   }
+});
+
+test('attempts that find no space for the manifest leave no files behind', async () => {
+  const disk = createFaultDisk({ seed: 5 });
+  const store = await openOn(disk);
+  const before = disk.files();
+  const error = { kind: 'error', code: 'ENOSPC' } as const;
+  const lift = disk.inject({ operation: 'write', path: /MANIFEST/, times: Number.POSITIVE_INFINITY, effect: error });
+  for (let i = 0; i < 3; i++) await expect(store.put(bytesOf('a'), large)).rejects.toMatchObject({ code: 'DISK_FULL' });
+  expect(disk.files()).toEqual(before);
+  lift();
+  await store.put(bytesOf('a'), large);
+  await store.close();
 });
 
 test('a merge that finds no space leaves everything as it was', async () => {

@@ -54,16 +54,6 @@ for (const [form, { append, sync }] of Object.entries(forms)) {
       expect(disk.contents('/log')).toEqual(bytes(1, 4));
     });
 
-    test('a full disk within an append poisons the file', async () => {
-      const { disk, log } = await openLog();
-      disk.inject({ operation: 'write', effect: { kind: 'short', bytes: 1 } });
-      disk.inject({ operation: 'write', effect: { kind: 'error', code: 'ENOSPC' } });
-      await expect(append(log, bytes(1, 2))).rejects.toMatchObject({ code: 'ENOSPC' });
-      expect(log.failure).toMatchObject({ code: 'ENOSPC' });
-      await expect(append(log, bytes(3))).rejects.toBe(log.failure);
-      expect(log.end).toBe(0);
-    });
-
     test.each(['write', 'sync'] as const)(
       'a failed %s poisons every later call with the same error',
       async (operation) => {
@@ -84,6 +74,52 @@ for (const [form, { append, sync }] of Object.entries(forms)) {
     );
   });
 }
+
+/** A disk runs full within a write: a part of it goes down, the rest is refused. */
+function fillUp(disk: FaultDisk, bytes: number): void {
+  disk.inject({ operation: 'write', effect: { kind: 'short', bytes } });
+  disk.inject({ operation: 'write', effect: { kind: 'error', code: 'ENOSPC' } });
+}
+
+test('a disk that runs full within an append takes it back, durably, and the file goes on', async () => {
+  const { disk, log } = await openLog();
+  await disk.syncDirectory('/');
+  await log.append(bytes(1));
+  await log.sync();
+  fillUp(disk, 2);
+  await expect(log.append(bytes(2, 3, 4))).rejects.toMatchObject({ code: 'ENOSPC' });
+  expect([log.end, log.failure]).toEqual([1, undefined]);
+  for (const survival of ['none', 'all', 'random'] as const) {
+    expect(disk.afterCrash(survival).contents('/log')).toEqual(bytes(1));
+  }
+  expect(await log.append(bytes(5))).toBe(1);
+  await log.sync();
+  expect(disk.restart('none').contents('/log')).toEqual(bytes(1, 5));
+});
+
+test.each(['truncate', 'sync'] as const)(
+  'where the %s that takes an append back fails, the file is poisoned',
+  async (operation) => {
+    const { disk, log } = await openLog();
+    fillUp(disk, 1);
+    disk.inject({ operation, effect: { kind: 'error', code: 'EIO' } });
+    await expect(log.append(bytes(1, 2))).rejects.toMatchObject({ code: 'EIO' });
+    const { failure } = log;
+    expect(failure).toMatchObject({ code: 'EIO' });
+    await expect(log.append(bytes(3))).rejects.toBe(failure);
+    await expect(log.sync()).rejects.toBe(failure);
+    expect(log.end).toBe(0);
+  },
+);
+
+test('a disk that runs full within a blocking append poisons the file', async () => {
+  const { disk, log } = await openLog();
+  fillUp(disk, 1);
+  expect(() => log.appendSync(bytes(1, 2))).toThrow('ENOSPC');
+  expect(log.failure).toMatchObject({ code: 'ENOSPC' });
+  expect(() => log.appendSync(bytes(3))).toThrow(log.failure);
+  expect(log.end).toBe(0);
+});
 
 test('a sync covers the appends completed before it began, not those during it', async () => {
   const { disk, log } = await openLog();

@@ -5,8 +5,11 @@ import { invariant } from './invariant.js';
 /**
  * A file that only grows, with the two rules every log needs, kept once:
  * short writes are continued, and after a failed write or sync the file is *poisoned*: every later call rejects with
- * that same error, because the state of the bytes on the disk is unknown. The one soft failure is `ENOSPC` before any
- * byte of an append was written: it rejects and leaves the file as it was.
+ * that same error, because the state of the bytes on the disk is unknown. The one soft failure is `ENOSPC` in an append:
+ * it rejects and leaves the file as it was. A disk usually runs full within a write: a short one, then the error. So
+ * what was written of the append is cut off again, and the cut is synced before the append rejects: no crash brings back
+ * bytes of it. Where that fails the file is poisoned. (The blocking form cannot cut: there only `ENOSPC` before the
+ * first byte is soft.)
  *
  * At most one append and one sync may be pending at a time; a sync covers the appends completed before it began.
  */
@@ -75,7 +78,9 @@ class PoisoningAppendFile implements AppendFile {
         written += checkMoved(moved, rest.length);
       }
     } catch (error) {
-      throw this.#appendFailed(error, written);
+      if (written > 0 && isErrno(error, 'ENOSPC')) await this.#undo();
+      else if (written > 0 || !isErrno(error, 'ENOSPC')) this.#poison(error);
+      throw this.#failure ?? error;
     } finally {
       this.#appending = false;
     }
@@ -92,7 +97,7 @@ class PoisoningAppendFile implements AppendFile {
         written += checkMoved(moved, rest.length);
       }
     } catch (error) {
-      throw this.#appendFailed(error, written);
+      throw written === 0 && isErrno(error, 'ENOSPC') ? error : this.#poison(error);
     } finally {
       this.#appending = false;
     }
@@ -139,8 +144,14 @@ class PoisoningAppendFile implements AppendFile {
     return position;
   }
 
-  #appendFailed(error: unknown, written: number): unknown {
-    return written === 0 && isErrno(error, 'ENOSPC') ? error : this.#poison(error);
+  /** Takes away what lies behind `end`, durably; poisons where it cannot. */
+  async #undo(): Promise<void> {
+    try {
+      await this.file.truncate(this.#end);
+      await this.file.sync();
+    } catch (error) {
+      this.#poison(error);
+    }
   }
 
   #beginSync(): number {
