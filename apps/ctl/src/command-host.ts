@@ -4,7 +4,7 @@
  */
 import type { Command } from 'commander';
 import type { Connection } from './connection.js';
-import { CtlError, usageError } from './ctl-error.js';
+import { CtlError, MisuseError } from './ctl-error.js';
 import type { OfflineTools } from './offline-tools.js';
 import { createPrinter, type Printer } from './output/printer.js';
 import { type GlobalFlags, resolveSettings, type Settings } from './settings.js';
@@ -38,7 +38,7 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   /** Connects on first use, by default without sessions; closed when the command ends. */
   connect(options?: ConnectOptions): Promise<Connection>;
-  /** Asks on a terminal; fails with a usage error where nobody can answer and `--yes` was not given. */
+  /** Asks on a terminal; fails with exit code 2 where nobody can answer and `--yes` was not given. */
   confirm(question: string): Promise<void>;
 }
 
@@ -92,7 +92,7 @@ async function runAction(
 
 async function confirm(terminal: Terminal, settings: Settings, question: string): Promise<void> {
   if (settings.yes) return;
-  if (terminal.stdin.isTTY !== true) throw usageError(`${question} Nobody can be asked here: repeat with --yes.`);
+  if (terminal.stdin.isTTY !== true) throw new MisuseError(`${question} Nobody can be asked here: repeat with --yes.`);
   const answer = await ask(terminal, `${question} [y/N] `);
   if (!/^y(?:es)?$/i.test(answer.trim())) throw new CtlError('CANCELLED', 'nothing was done: the answer was not yes');
 }

@@ -15,3 +15,10 @@ export class CtlError extends CodedError<CtlErrorCode> {
 export function usageError(message: string): CtlError {
   return new CtlError('USAGE', message);
 }
+
+/** A mistake that is not in how the command was called, so that its help would not help: exit code 2 without the hint. */
+export class MisuseError extends CtlError {
+  constructor(message: string) {
+    super('USAGE', message);
+  }
+}

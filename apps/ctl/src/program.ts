@@ -12,15 +12,17 @@ import { addWalCommands } from './commands/wal.js';
 import { exitCodesHelp } from './exit-codes.js';
 import { encodings, outputForms } from './settings.js';
 
-/** Builds the program anew: commander keeps state between parses. */
-export function buildProgram(host: Host): Command {
+/** Builds the program anew: commander keeps state between parses. `json`: errors will be told as JSON, so no help on stderr. */
+export function buildProgram(host: Host, json = false): Command {
   const program = new Command('shanghaictl')
     .description('Operate a Shanghai node: keys and values, logs, status, offline inspection and repair.')
     .version(host.version, '-V, --version', 'print the version of this tool')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => host.terminal.stdout.write(text),
-      writeErr: (text) => host.terminal.stderr.write(text),
+      // What is wrong is told by who runs the program, as every other error; what remains is help where a command is missing.
+      outputError: () => undefined,
+      writeErr: (text) => (json ? undefined : host.terminal.stderr.write(text)),
       getOutHelpWidth: () => host.terminal.stdout.columns ?? 100,
       getErrHelpWidth: () => host.terminal.stderr.columns ?? 100,
     })

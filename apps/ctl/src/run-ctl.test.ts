@@ -67,6 +67,35 @@ test.each([
   expect(node.calls.filter((call) => call !== 'close')).toEqual([]);
 });
 
+test.each([
+  [['frobnicate'], "unknown command 'frobnicate'"],
+  [['kv', 'gte'], "unknown command 'gte' (Did you mean get?)"],
+  [['kv', 'get'], "missing required argument 'keys'"],
+  [['status', '--nonsense'], "unknown option '--nonsense'"],
+  [['status', '--timeout-ms'], "option '--timeout-ms <ms>' argument missing"],
+  [['status', 'much'], "too many arguments for 'status'. Expected 0 arguments but got 1."],
+])('wrong usage %j that the parser finds is told as every other error', async (argv, message) => {
+  const hint = "Try 'shanghaictl --help', or --help after the command.";
+  expect((await runCommand(argv)).stderr).toBe(`shanghaictl: ${message} (USAGE)\n${hint}\n`);
+  const json = await runCommand(['-o', 'json', ...argv]);
+  expect(json.code).toBe(2);
+  expect(JSON.parse(json.stderr)).toEqual({ error: { code: 'USAGE', message, details: {} } });
+});
+
+test('with --output json a missing command is a JSON object too', async () => {
+  for (const argv of [[], ['kv']]) {
+    const result = await runCommand([...argv, '-o', 'json']);
+    expect(result).toMatchObject({ code: 2, stdout: '' });
+    expect(JSON.parse(result.stderr)).toMatchObject({ error: { code: 'USAGE', message: 'a command is missing' } });
+  }
+  expect((await runCommand(['kv'])).stderr).toMatch(/^Usage: shanghaictl kv/);
+});
+
+test('a mistake that help would not mend gets no hint', async () => {
+  expect((await runCommand(['shutdown'])).stderr).toMatch(/repeat with --yes\. \(USAGE\)\n$/);
+  expect((await runCommand(['shell'], { stdin: 'FROB x\n' })).stderr).toMatch(/HELP lists them \(USAGE\)\n$/);
+});
+
 test('help is asked for: stdout and exit code 0', async () => {
   const result = await runCommand(['kv', 'import', '--help']);
   expect(result).toMatchObject({ code: 0, stderr: '' });

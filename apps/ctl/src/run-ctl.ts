@@ -1,6 +1,7 @@
 /** Parse, run, exit code: the whole tool without the process. */
 import { CommanderError } from 'commander';
 import type { Host } from './command-host.js';
+import { MisuseError, usageError } from './ctl-error.js';
 import { codeOf, exitCodes } from './exit-codes.js';
 import { plainJson } from './output/plain-json.js';
 import { buildProgram } from './program.js';
@@ -8,16 +9,26 @@ import { buildProgram } from './program.js';
 /** Runs `shanghaictl` with these arguments (without node and script). Resolves to the exit code; never rejects. */
 export async function runCtl(argv: readonly string[], host: Host): Promise<number> {
   try {
-    await buildProgram(host).parseAsync([...argv], { from: 'user' });
+    await buildProgram(host, wantsJson(argv, host.terminal.environment)).parseAsync([...argv], { from: 'user' });
     return 0;
   } catch (error) {
-    // Commander has written help, version or its message itself.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.USAGE;
+    if (error instanceof CommanderError) return reportUsage(host, argv, error);
     // Whatever an interrupted call failed with, the reason is Ctrl-C.
     const code = host.terminal.signal.aborted ? 'INTERRUPTED' : codeOf(error);
     report(host, argv, code, error);
     return exitCodes[code];
   }
+}
+
+/** Commander's own errors, told as all others. It has written help and version itself. */
+function reportUsage(host: Host, argv: readonly string[], error: CommanderError): number {
+  if (error.exitCode === 0) return 0;
+  const isHelp = error.code === 'commander.help';
+  if (!isHelp || wantsJson(argv, host.terminal.environment)) {
+    const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+    report(host, argv, 'USAGE', usageError(isHelp ? 'a command is missing' : message));
+  }
+  return exitCodes.USAGE;
 }
 
 function report(host: Host, argv: readonly string[], code: string, error: unknown): void {
@@ -29,7 +40,8 @@ function report(host: Host, argv: readonly string[], code: string, error: unknow
     return;
   }
   stderr.write(`shanghaictl: ${message} (${code})\n`);
-  if (code === 'USAGE') stderr.write("Try 'shanghaictl --help', or --help after the command.\n");
+  if (code === 'USAGE' && !(error instanceof MisuseError))
+    stderr.write("Try 'shanghaictl --help', or --help after the command.\n");
   if (environment['SHANGHAI_DEBUG'] && error instanceof Error) stderr.write(`${error.stack ?? ''}\n`);
 }
 

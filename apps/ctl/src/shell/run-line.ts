@@ -1,4 +1,4 @@
-import { usageError } from '../ctl-error.js';
+import { MisuseError } from '../ctl-error.js';
 import { type ShellContext, shellCommands, shellHelp } from './shell-commands.js';
 import { splitWords } from './split-words.js';
 
@@ -17,9 +17,9 @@ export async function runLine(line: string, context: ShellContext): Promise<'qui
     return 'next';
   }
   const command = Object.hasOwn(shellCommands, upper) ? shellCommands[upper] : undefined;
-  if (command === undefined) throw usageError(`there is no command '${name}'; HELP lists them`);
+  if (command === undefined) throw new MisuseError(`there is no command '${name}'; HELP lists them`);
   const [least, most] = command.words;
-  if (words.length < least || words.length > most) throw usageError(`usage: ${command.usage}`);
+  if (words.length < least || words.length > most) throw new MisuseError(`usage: ${command.usage}`);
   await command.run(context, words);
   return 'next';
 }

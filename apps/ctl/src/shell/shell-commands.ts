@@ -1,7 +1,7 @@
 /** The commands of the shell: what they are called, take and do. Words are bytes, so keys need no encoding. */
 import { cellText } from '../byte-text.js';
 import type { Connection, Entry } from '../connection.js';
-import { usageError } from '../ctl-error.js';
+import { MisuseError } from '../ctl-error.js';
 import { formatBytes, formatCount } from '../output/quantities.js';
 import type { Encoding } from '../settings.js';
 import { quoteWord } from './split-words.js';
@@ -141,13 +141,13 @@ function valueText(value: Uint8Array, encoding: Encoding): string {
 }
 
 function word(bytes: Uint8Array | undefined): Uint8Array {
-  if (bytes === undefined) throw usageError('a word is missing');
+  if (bytes === undefined) throw new MisuseError('a word is missing');
   return bytes;
 }
 
 function count(bytes: Uint8Array, what: string): number {
   const text = Buffer.from(bytes).toString();
   const number = /^\d{1,15}$/.test(text) ? Number(text) : 0;
-  if (number < 1) throw usageError(`${what} '${text}' is not a whole number above 0`);
+  if (number < 1) throw new MisuseError(`${what} '${text}' is not a whole number above 0`);
   return number;
 }

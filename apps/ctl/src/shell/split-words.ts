@@ -1,4 +1,4 @@
-import { usageError } from '../ctl-error.js';
+import { MisuseError } from '../ctl-error.js';
 
 /**
  * The words of a line as a shell would cut them: blanks separate, `'…'` is literal, `"…"` knows the escapes
@@ -20,7 +20,7 @@ export function splitWords(line: string): Uint8Array[] {
     word ??= [];
     if (character === "'") {
       const end = line.indexOf("'", at + 1);
-      if (end === -1) throw usageError("a ' is not closed");
+      if (end === -1) throw new MisuseError("a ' is not closed");
       word.push(Buffer.from(line.slice(at + 1, end)));
       at = end + 1;
     } else if (character === '"') {
@@ -53,7 +53,7 @@ const simpleEscapes: Readonly<Record<string, string>> = {
 function readQuoted(line: string, start: number, word: Buffer[]): number {
   let at = start;
   while (line[at] !== '"') {
-    if (at >= line.length) throw usageError('a " is not closed');
+    if (at >= line.length) throw new MisuseError('a " is not closed');
     if (line[at] !== '\\') {
       const plain = /^[^"\\]+/.exec(line.slice(at))?.[0] ?? '';
       word.push(Buffer.from(plain));
@@ -68,7 +68,8 @@ function readQuoted(line: string, start: number, word: Buffer[]): number {
     else if (point !== null && isCharacter(Number.parseInt(point[1] ?? '0', 16))) {
       word.push(Buffer.from(String.fromCodePoint(Number.parseInt(point[1] ?? '0', 16))));
     } else if (simple !== undefined) word.push(Buffer.from(simple));
-    else throw usageError(`'\\${rest.slice(0, 1)}' is not an escape; \\n \\r \\t \\0 \\\\ \\" \\' \\xHH \\u{…} are`);
+    else
+      throw new MisuseError(`'\\${rest.slice(0, 1)}' is not an escape; \\n \\r \\t \\0 \\\\ \\" \\' \\xHH \\u{…} are`);
     at += 1 + (byte?.[0].length ?? point?.[0].length ?? 1);
   }
   return at + 1;
