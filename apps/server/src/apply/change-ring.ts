@@ -1,11 +1,13 @@
 /**
- * The last applied changes of a group, in revision order, for those who watch. Bounded by count and bytes: a watcher
- * that falls behind the oldest change kept is told so, and the ring never grows for anybody.
+ * The last applied changes of a group, in revision order, for those who watch. Bounded by count and by the bytes of the
+ * buffers they keep alive (held-changes.ts): a watcher that falls behind the oldest change kept is told so, and the ring
+ * never grows for anybody.
  */
 import { invariant } from '@shanghai/env';
 import { Broadcast } from './broadcast.js';
+import { holdChanges } from './held-changes.js';
 
-/** One applied change of a key. Values are views of the command that wrote them. */
+/** One applied change of a key. Key and value are views, of the command that wrote them or of a copy. */
 export interface Change {
   readonly keyspaceId: number;
   readonly type: 'put' | 'delete';
@@ -18,13 +20,19 @@ export interface Change {
 /** How much a ring keeps. */
 export interface ChangeRingLimits {
   readonly maxChanges: number;
+  /** Of the buffers that the changes keep alive. One change that pins more is kept alone. */
   readonly maxBytes: number;
 }
+
+/** What several changes pin together is at most this part of a ring, so that letting them go never empties it. */
+const sharedPart = 1 / 16;
 
 /** The ring of one group. */
 export class ChangeRing {
   readonly #limits: ChangeRingLimits;
   readonly #changes: (Change | undefined)[];
+  /** What letting go of the change at the same place releases. */
+  readonly #pinnedBytes: Float64Array;
   #first = 0;
   #count = 0;
   #bytes = 0;
@@ -37,6 +45,7 @@ export class ChangeRing {
   constructor(limits: ChangeRingLimits, revision: number) {
     this.#limits = limits;
     this.#changes = new Array<Change | undefined>(limits.maxChanges);
+    this.#pinnedBytes = new Float64Array(limits.maxChanges);
     this.#forgottenRevision = revision;
     this.#revision = revision;
   }
@@ -54,7 +63,8 @@ export class ChangeRing {
   /** Adds a run's changes and the revision it reached, and wakes the watchers. */
   publish(changes: readonly Change[], revision: number): void {
     invariant(revision >= this.#revision, `revision fell from ${this.#revision} to ${revision}`);
-    for (const change of changes) this.#add(change);
+    const held = holdChanges(changes, Math.floor(this.#limits.maxBytes * sharedPart));
+    for (const [i, change] of held.changes.entries()) this.#add(change, held.pinnedBytes[i] as number);
     this.#revision = revision;
     this.published.notify();
   }
@@ -67,12 +77,13 @@ export class ChangeRing {
     return found;
   }
 
-  #add(change: Change): void {
-    const bytes = change.key.length + change.value.length;
+  #add(change: Change, bytes: number): void {
     while (this.#count > 0 && (this.#count >= this.#limits.maxChanges || this.#bytes + bytes > this.#limits.maxBytes)) {
       this.#dropFirst();
     }
-    this.#changes[(this.#first + this.#count) % this.#changes.length] = change;
+    const place = (this.#first + this.#count) % this.#changes.length;
+    this.#changes[place] = change;
+    this.#pinnedBytes[place] = bytes;
     this.#count++;
     this.#bytes += bytes;
   }
@@ -80,9 +91,9 @@ export class ChangeRing {
   #dropFirst(): void {
     const dropped = this.#at(0);
     this.#changes[this.#first] = undefined;
+    this.#bytes -= this.#pinnedBytes[this.#first] as number;
     this.#first = (this.#first + 1) % this.#changes.length;
     this.#count--;
-    this.#bytes -= dropped.key.length + dropped.value.length;
     this.#forgottenRevision = dropped.revision;
   }
 
