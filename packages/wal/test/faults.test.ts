@@ -91,7 +91,7 @@ test('a write that fails half-way poisons the log, and what was acknowledged is 
   const wal = await openOn(disk);
   await wal.append(recordPayload(1, 500));
   disk.inject({ operation: 'write', effect: { kind: 'short', bytes: 100 } });
-  disk.inject({ operation: 'write', effect: { kind: 'error', code: 'ENOSPC' } });
+  disk.inject({ operation: 'write', effect: { kind: 'error', code: 'EIO' } });
   expect(await codeOf(wal.append(recordPayload(2, 500)))).toBe('WAL_POISONED');
   await wal.close();
   const again = await openOn(disk);
@@ -145,6 +145,59 @@ describe('a full disk', () => {
       }
     }
     expect(rejected).toBeGreaterThan(100);
+  });
+
+  test.each([
+    { segmentsAhead: 0, writer: 'async' },
+    { segmentsAhead: 0, writer: 'blocking' },
+    { segmentsAhead: 1, writer: 'async' },
+  ] as const)('that runs full within a write takes it back, and no crash brings it again: %o', async (options) => {
+    let refused = 0;
+    for (let written = 1; written < 5000; written += 137) {
+      const disk = createFaultDisk({ seed: written });
+      const wal = await openOn(disk, options);
+      const history = emptyHistory();
+      for (let i = 0; i < 12; i++) {
+        disk.inject({ operation: 'write', effect: { kind: 'short', bytes: written } });
+        const lift = disk.inject({ operation: 'write', effect: { kind: 'error', code: 'ENOSPC' } });
+        const next = history.sizes.length + 1;
+        const group = [0, 1, 2].map((k) => codeOf(wal.append(recordPayload(next + k, 100 + i * 150))));
+        const codes = await Promise.all(group);
+        lift();
+        expect([
+          [undefined, undefined, undefined],
+          ['DISK_FULL', 'DISK_FULL', 'DISK_FULL'],
+        ]).toContainEqual(codes);
+        if (codes[0] === undefined) history.sizes.push(...codes.map(() => 100 + i * 150));
+        else refused++;
+        history.durable = history.sizes.length;
+        const crashed = await openOn(disk.afterCrash(i % 2 === 0 ? 'all' : 'random'), options);
+        expect(await checkLog(crashed, history)).toBe(history.sizes.length);
+        expect(crashed.info().tornTail).toBeUndefined();
+        await crashed.close();
+      }
+      expect(wal.info().state).toBe('open');
+      history.sizes.push(40);
+      await wal.append(recordPayload(history.sizes.length, 40));
+      history.durable = history.sizes.length;
+      await checkLog(wal, history);
+      await wal.close();
+    }
+    expect(refused).toBeGreaterThan(50);
+  });
+
+  test('that refuses to take a part of a write back poisons the log', async () => {
+    const disk = createFaultDisk({ seed: 1 });
+    const wal = await openOn(disk);
+    await wal.append(recordPayload(1, 500));
+    disk.inject({ operation: 'write', effect: { kind: 'short', bytes: 100 } });
+    disk.inject({ operation: 'write', effect: { kind: 'error', code: 'ENOSPC' } });
+    disk.inject({ operation: 'sync', effect: { kind: 'error', code: 'EIO' } });
+    expect(await codeOf(wal.append(recordPayload(2, 500)))).toBe('WAL_POISONED');
+    await wal.close();
+    const again = await openOn(disk);
+    expect(again.info().lastLsn).toBe(1);
+    await again.close();
   });
 
   test('rejects exactly the appends that did not fit, and LSNs stay without gaps', async () => {

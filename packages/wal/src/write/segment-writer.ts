@@ -163,14 +163,14 @@ export class SegmentWriter {
     invariant(file !== undefined, 'there is no active segment to write to');
     const room = Math.max(frameBytes, last.fileBytes - last.endOffset);
     const whole = room >= bytes.length ? bytes : bytes.subarray(0, room);
-    await writeAt(file, whole, last.endOffset, this.#options.writer);
+    await writeAt(file, whole, last.endOffset, last.fileBytes, this.#options.writer);
     last.fileBytes = Math.max(last.fileBytes, last.endOffset + whole.length);
   }
 
   async #seal(file: DiskFile, segment: Segment): Promise<void> {
     const offset = segment.endOffset;
     const footer = encodeFooter(segment.summary, { segmentSeed: segment.seed, offset }, this.#stamp());
-    await writeAt(file, footer, offset, this.#options.writer);
+    await writeAt(file, footer, offset, segment.fileBytes, this.#options.writer);
     await this.sync();
     const bytes = offset + footer.length;
     // The cut saves space and is never needed: a crash may undo it, and the footer is found all the same.
