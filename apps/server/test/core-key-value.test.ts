@@ -211,6 +211,10 @@ test('a read of level session waits for nothing it has seen and refuses what thi
   await expect(node.keyValue.get(bytes('a'), session, request())).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
 });
 
+function firstOf<T>(pages: AsyncIterable<T>): Promise<IteratorResult<T>> {
+  return pages[Symbol.asyncIterator]().next();
+}
+
 async function collect(
   watch: AsyncIterable<WatchPage>,
   count: number,
@@ -236,6 +240,27 @@ test('a watch sees every change behind its position in order, and goes on where 
   const rest = await collect(node.keyValue.watch({ keyspace: '', position: seen.position }, request(stop.signal)), 1);
   expect(rest.events).toEqual(['put c=3']);
   stop.abort();
+});
+
+test("a keyspace whose name holds the character that stands for bytes that are not text is nobody's", async () => {
+  const keyspace = 'users-\ufffd';
+  const refused = { code: 'INVALID_REQUEST' };
+  const operations = [{ type: 'put', key: bytes('k'), value: bytes('v') }] as const;
+  await expect(node.keyValue.write({ kind: 'independent', operations }, { keyspace }, request())).rejects.toMatchObject(
+    refused,
+  );
+  await expect(node.keyValue.get(bytes('k'), { ...fresh, keyspace }, request())).rejects.toMatchObject(refused);
+  await expect(firstOf(node.keyValue.range({}, { ...fresh, keyspace }, request()))).rejects.toMatchObject(refused);
+  await expect(firstOf(node.keyValue.watch({ keyspace }, request()))).rejects.toMatchObject(refused);
+});
+
+test('reversed bounds are refused, of a range in either direction and of a watch', async () => {
+  const bounds = { start: bytes('d'), end: bytes('b') };
+  const refused = { code: 'INVALID_REQUEST', message: expect.stringContaining('reversed') };
+  for (const reverse of [false, true]) {
+    await expect(firstOf(node.keyValue.range({ ...bounds, reverse }, fresh, request()))).rejects.toMatchObject(refused);
+  }
+  await expect(firstOf(node.keyValue.watch({ keyspace: '', ...bounds }, request()))).rejects.toMatchObject(refused);
 });
 
 test('a watch of a range sees its keys alone, and one that waits ends when its signal aborts', async () => {

@@ -117,17 +117,19 @@ export class KeyValueService implements KeyValueRequests {
     const { gate, limits, firstGroup: replica } = this.#parts;
     gate.enter(context);
     checkRange(request);
+    checkKeyspace(request.keyspace);
     const keyspaceId = () => this.#keyspaceId(request.keyspace);
     yield* gate.untilClosed(context.signal, (signal) => watchPages({ replica, keyspaceId, request, limits }, signal));
   }
 
   #keyspaceId(keyspace: string): number | undefined {
-    return keyspace === '' ? 0 : this.#parts.system.machine.catalogue.keyspaceId(keyspace);
+    if (keyspace === '') return 0;
+    checkKeyspace(keyspace);
+    return this.#parts.system.machine.catalogue.keyspaceId(keyspace);
   }
 
   /** The first write to a keyspace makes it. Those that come meanwhile wait for the same proposal. */
   async #makeKeyspace(keyspace: string): Promise<number> {
-    checkKeyspace(keyspace);
     const { system } = this.#parts;
     let making = this.#keyspacesBeingMade.get(keyspace);
     if (making === undefined) {

@@ -7,6 +7,8 @@ import { ServerError } from './server-error.js';
 /** Longest name of a keyspace or log, in bytes. */
 export const maxNameBytes = 255;
 
+const replacementCharacter = '\ufffd';
+
 /** Ten years: a time to live beyond it is a mistake. */
 const maxTtlMs = 10 * 366 * 24 * 3600 * 1000;
 
@@ -23,8 +25,14 @@ export function checkKey(key: Uint8Array, limits: NodeLimits): void {
   }
 }
 
-/** Refuses names that are too long. */
+/**
+ * Refuses names of keyspaces that are too long or hold U+FFFD. Decoders put that character where text is not UTF-8, so
+ * that different names would become one, and their keys each other's.
+ */
 export function checkKeyspace(keyspace: string): void {
+  if (keyspace.includes(replacementCharacter)) {
+    throw invalidRequest("the keyspace's name is not valid UTF-8, or holds U+FFFD, which cannot be told from that");
+  }
   const bytes = Buffer.byteLength(keyspace);
   if (bytes > maxNameBytes)
     throw invalidRequest(`the keyspace's name has ${bytes} bytes, at most ${maxNameBytes} are allowed`);
