@@ -56,6 +56,14 @@ describe('a deadline', () => {
     expect(noSession.error).toMatchObject({ code: 'DEADLINE_EXCEEDED', sent: false, waitedIn: 'session' });
   });
 
+  it('that ends between two attempts at a connection says that there was none', async () => {
+    const { client, transport, clock } = createTestClient({ firstRetryDelayMs: 10_000, maxRetryDelayMs: 10_000 });
+    transport.unreachable.add('a:1');
+    const outcome = watchOutcome(client.status({ timeoutMs: 100 }));
+    await clock.advance(100);
+    expect(outcome.error).toMatchObject({ code: 'SERVICE_UNAVAILABLE', sent: false, waitedIn: 'back-off' });
+  });
+
   it('holds over all attempts of a call', async () => {
     const { client, transport, clock } = createTestClient({ maxAttempts: 1_000 });
     transport.fate = () => new ClientError('RESOURCE_EXHAUSTED', 'full', { answered: true });

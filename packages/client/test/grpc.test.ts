@@ -1,3 +1,5 @@
+import { createServer as createHttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { connect } from '../src/grpc/connect.js';
 import { type ClientOptions, type LogEntry, type ShanghaiClient, textOf } from '../src/index.js';
@@ -95,6 +97,28 @@ describe('a client over gRPC', () => {
     await shanghai.put('a', '1');
     expect(await shanghai.status()).toMatchObject({ clusterId: 'memory' });
     expect(there.server.keyValue.keys).toBe(1);
+  });
+
+  it('says why there is no connection', async () => {
+    const gone = await start();
+    await gone.kill();
+    const web = createHttpServer((_, response) => response.end('hello'));
+    await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
+    const port = (web.address() as AddressInfo).port;
+    for (const [endpoint, reason] of [
+      [gone.endpoint, 'connection refused; is a node running there?'],
+      [`127.0.0.1:${port}`, 'what listens there does not speak gRPC; is this the HTTP port? Use the gRPC port'],
+    ] as const) {
+      const message = `'${endpoint}' cannot be reached: ${reason}`;
+      const shanghai = client([endpoint], { maxAttempts: 3 });
+      await expect(shanghai.get('a')).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE', message });
+      await expect(shanghai.status()).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE', message });
+      await expect(shanghai.range({})[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+        code: 'SERVICE_UNAVAILABLE',
+        message,
+      });
+    }
+    web.close();
   });
 
   it('says where nobody answers', async () => {

@@ -28,8 +28,9 @@ const whereIn: Readonly<Record<CallStage, string>> = {
 /** The error of a call that is given up: what its caller may believe about it, and where it waited. */
 export function givenUpError(call: GivenUpCall, reason: GiveUpReason): ClientError {
   const { kind, maybeApplied, stage, lastFailure } = call;
-  const plainCode =
-    reason.why !== 'deadline' ? 'CANCELLED' : stage === 'connection' ? 'SERVICE_UNAVAILABLE' : 'DEADLINE_EXCEEDED';
+  // Between two attempts at a connection there is none either.
+  const unreached = stage === 'connection' || (stage === 'back-off' && lastFailure?.sent === false);
+  const plainCode = reason.why !== 'deadline' ? 'CANCELLED' : unreached ? 'SERVICE_UNAVAILABLE' : 'DEADLINE_EXCEEDED';
   const code = codeOfGivingUp(kind, maybeApplied, plainCode);
   const doubt = code === 'OUTCOME_UNKNOWN' ? '; it may have been done' : '';
   const last = lastFailure === undefined ? '' : ` (last attempt: ${lastFailure.code}: ${lastFailure.message})`;

@@ -33,7 +33,13 @@ export async function* resumeStream<Method extends StreamMethod>(
   const { options } = environment;
   const signal = stream.signal === undefined ? {} : { signal: stream.signal };
   const scope = new CallScope(options.clock, signal, environment.closing);
-  const state: StreamState = { failures: 0, brokenSinceMs: undefined, connected: false, lastFailure: undefined };
+  const state: StreamState = {
+    failures: 0,
+    brokenSinceMs: undefined,
+    connected: false,
+    wasConnected: false,
+    lastFailure: undefined,
+  };
   try {
     if (environment.activity.closed) throw closedError();
     for (;;) {
@@ -64,6 +70,8 @@ interface StreamState {
   failures: number;
   brokenSinceMs: number | undefined;
   connected: boolean;
+  /** Whether there ever was a connection. */
+  wasConnected: boolean;
   lastFailure: ClientError | undefined;
 }
 
@@ -85,6 +93,7 @@ async function* oneConnection<Method extends StreamMethod>(
     scope.signal.throwIfAborted();
     await keptAlive(environment, () => channel.ready(scope.signal));
     state.connected = true;
+    state.wasConnected = true;
     for await (const message of channel.stream(stream.method, request, { signal: scope.signal })) {
       scope.stopTimer();
       state.failures = 0;
@@ -116,7 +125,7 @@ async function keptAlive(environment: CallEnvironment, wait: () => Promise<void>
 /** How long to wait before the next connection; throws the failure where there shall be none. */
 function judge(
   environment: CallEnvironment,
-  stream: Pick<ResumableStream<StreamMethod>, 'reconnectMs'>,
+  stream: Pick<ResumableStream<StreamMethod>, 'reconnectMs' | 'endsByItself'>,
   state: StreamState,
   failure: ClientError,
 ): number {
@@ -125,6 +134,8 @@ function judge(
   state.brokenSinceMs ??= nowMs;
   state.lastFailure = failure;
   const forGood = failure.answered && errorTable[failure.code].retry === 'never';
-  if (forGood || nowMs - state.brokenSinceMs >= stream.reconnectMs) throw failure;
+  // What ends by itself is a call like any other until it has begun; what goes on for ever waits for its node.
+  const attemptsLeft = !stream.endsByItself || state.wasConnected || state.failures < environment.options.maxAttempts;
+  if (forGood || !attemptsLeft || nowMs - state.brokenSinceMs >= stream.reconnectMs) throw failure;
   return retryDelayMs(environment, state.failures);
 }

@@ -30,6 +30,7 @@ import type {
   UnaryMethods,
 } from '../transport.js';
 import { errorOfGrpc } from './grpc-failure.js';
+import { unreachableReason } from './unreachable-reason.js';
 
 /** What channels of one transport share. */
 export interface GrpcChannelSettings {
@@ -60,6 +61,8 @@ export class GrpcChannel implements Channel {
   readonly #keyValue: KeyValueClient;
   readonly #unary: { readonly [Method in UnaryMethod]: UnaryCaller<Method> };
   readonly #streams: { readonly [Method in StreamMethod]: StreamCaller<Method> };
+  /** Why the last attempt at a connection failed, where that is known. */
+  #lastReason: string | undefined;
 
   constructor(endpoint: string, settings: GrpcChannelSettings) {
     this.#endpoint = endpoint;
@@ -113,9 +116,12 @@ export class GrpcChannel implements Channel {
           if (signal.aborted) return;
           const next = channel.getConnectivityState(true);
           if (next === connectivityState.READY) settle();
-          else if (late !== undefined && late !== null) settle(this.#unreachable(`within ${waitMs} ms`));
-          else if (next === connectivityState.TRANSIENT_FAILURE) settle(this.#unreachable('now'));
-          else if (next === connectivityState.SHUTDOWN) settle(this.#unreachable('any more: it was closed'));
+          else if (late !== undefined && late !== null)
+            settle(
+              this.#unreachable(this.#lastReason ?? `no connection within ${waitMs} ms; is a node running there?`),
+            );
+          else if (next === connectivityState.TRANSIENT_FAILURE) this.#askReason(settle);
+          else if (next === connectivityState.SHUTDOWN) settle(this.#unreachable('the client was closed'));
           else watch(next);
         });
       };
@@ -172,12 +178,25 @@ export class GrpcChannel implements Channel {
     this.#keyValue.close();
   }
 
-  #unreachable(when: string): ClientError {
-    return new ClientError(
-      'SERVICE_UNAVAILABLE',
-      `'${this.#endpoint}' cannot be reached ${when}; is a node running there?`,
-      { sent: false, details: { endpoint: this.#endpoint }, waitedIn: 'connection' },
-    );
+  /**
+   * The state of a channel does not say why it failed; a call on it does, at once and without being sent. Should a
+   * connection stand after all, it asks for something harmless.
+   */
+  #askReason(settle: (error?: ClientError) => void): void {
+    const deadline = this.#settings.clock.nowMs() + secondChanceMs;
+    this.#unary.getStatus({}, new Metadata(), { deadline }, (error) => {
+      if (error === null) return settle();
+      this.#lastReason = unreachableReason(error.details);
+      settle(this.#unreachable(this.#lastReason));
+    });
+  }
+
+  #unreachable(reason: string): ClientError {
+    return new ClientError('SERVICE_UNAVAILABLE', `'${this.#endpoint}' cannot be reached: ${reason}`, {
+      sent: false,
+      details: { endpoint: this.#endpoint },
+      waitedIn: 'connection',
+    });
   }
 }
 
