@@ -207,6 +207,14 @@ test('a read of level session waits for nothing it has seen and refuses what thi
   await expect(node.keyValue.get(bytes('a'), { ...read, token: ahead }, request())).rejects.toMatchObject({
     code: 'CLUSTER_ERROR',
   });
+  for (const groupId of [0, 9]) {
+    const foreign = Uint8Array.from(token);
+    foreign[1] = groupId;
+    const unknown = { ...read, token: foreign };
+    const refused = { code: 'INVALID_REQUEST' };
+    await expect(node.keyValue.get(bytes('a'), unknown, request())).rejects.toMatchObject(refused);
+    await expect(firstOf(node.keyValue.range({}, unknown, request()))).rejects.toMatchObject(refused);
+  }
   const session = { keyspace: '', level: 'session' } as const;
   await expect(node.keyValue.get(bytes('a'), session, request())).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
 });

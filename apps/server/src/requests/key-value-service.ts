@@ -17,7 +17,16 @@ import type {
   WriteRequest,
 } from './key-value-requests.js';
 import { rangePages } from './range-pages.js';
-import { checkCount, checkKey, checkKeyspace, checkRange, checkSession, checkWrite } from './request-checks.js';
+import { decodeReadToken } from './read-token.js';
+import {
+  checkCount,
+  checkKey,
+  checkKeyspace,
+  checkRange,
+  checkSession,
+  checkWrite,
+  invalidRequest,
+} from './request-checks.js';
 import type { Answered, ReadContext, RequestContext, WriteContext } from './request-context.js';
 import { watchPages } from './watch-pages.js';
 
@@ -64,6 +73,7 @@ export class KeyValueService implements KeyValueRequests {
     gate.enter(context);
     checkKey(key, limits);
     const { replica } = router.ofKey(key, read.routed);
+    if (read.level === 'session') this.#checkToken(read.token);
     await replica.readBarrier(read);
     const keyspaceId = this.#keyspaceId(read.keyspace);
     if (keyspaceId === undefined) return answered(replica, undefined);
@@ -81,6 +91,7 @@ export class KeyValueService implements KeyValueRequests {
     const { gate, limits, firstGroup: replica } = this.#parts;
     gate.enter(context);
     checkRange(request);
+    if (read.level === 'session') this.#checkToken(read.token);
     const keyspaceId = () => this.#keyspaceId(read.keyspace);
     yield* rangePages({ replica, keyspaceId, request, read, limits }, context);
   }
@@ -120,6 +131,14 @@ export class KeyValueService implements KeyValueRequests {
     checkKeyspace(request.keyspace);
     const keyspaceId = () => this.#keyspaceId(request.keyspace);
     yield* gate.untilClosed(context.signal, (signal) => watchPages({ replica, keyspaceId, request, limits }, signal));
+  }
+
+  /** A token of a group without slots is no token of this cluster: to take it for satisfied would promise what is not so. */
+  #checkToken(token: Uint8Array | undefined): void {
+    if (token === undefined) throw invalidRequest("a read of level 'session' needs a token");
+    const { groupId } = decodeReadToken(token);
+    if (this.#parts.router.slotsOfGroup(groupId) > 0) return;
+    throw invalidRequest(`the token names group ${groupId}, which holds no keys of this cluster`);
   }
 
   #keyspaceId(keyspace: string): number | undefined {
