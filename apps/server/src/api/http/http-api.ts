@@ -100,7 +100,7 @@ function addRoute(
     onRequest: async (request, reply) => {
       request.recorder = recorder;
       if (route.allOrigins) reply.headers(allOriginHeaders);
-      checkContentType(request.method, request.headers['content-type']);
+      checkContentType(request.method, request.headers);
     },
     handler: async (request, reply) => {
       const context = contextOf(request, reply);

@@ -3,6 +3,7 @@
  * machine: the `Host` header (a page of another name that resolves to 127.0.0.1), the content type (a form post needs
  * no permission of the browser, JSON does), and which routes pages of other origins may read.
  */
+import type { IncomingHttpHeaders } from 'node:http';
 import { ServerError } from '../../requests/server-error.js';
 
 const loopbackName = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i;
@@ -16,11 +17,27 @@ export function checkHost(header: string | undefined): void {
   );
 }
 
-/** Bodies are JSON and say so, also empty ones. */
-export function checkContentType(method: string, header: string | undefined): void {
+/**
+ * Bodies are JSON in UTF-8 and say so, also empty ones, and are not compressed: whatever else a client believes it sent
+ * would be stored as something it did not mean.
+ */
+export function checkContentType(method: string, headers: IncomingHttpHeaders): void {
   if (method !== 'POST' && method !== 'PUT') return;
-  if (header !== undefined && /^application\/json\s*(?:;.*)?$/i.test(header)) return;
-  throw new ServerError('INVALID_REQUEST', `${method} needs 'Content-Type: application/json', not '${header ?? ''}'`);
+  const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = headers;
+  const [media = '', ...parameters] = type.split(';');
+  if (!/^application\/json\s*$/i.test(media)) {
+    throw new ServerError('INVALID_REQUEST', `${method} needs 'Content-Type: application/json', not '${type}'`);
+  }
+  const charset = parameters.find((parameter) => /^\s*charset\s*=/i.test(parameter));
+  if (charset !== undefined && !/^\s*charset\s*=\s*("?)utf-?8\1\s*$/i.test(charset)) {
+    throw new ServerError('INVALID_REQUEST', `bodies are UTF-8, not '${charset.trim()}'`);
+  }
+  if (!/^\s*(?:identity)?\s*$/i.test(encoding)) {
+    throw new ServerError(
+      'INVALID_REQUEST',
+      `bodies are not compressed; send them without 'Content-Encoding: ${encoding}'`,
+    );
+  }
 }
 
 /** Headers that let pages of every origin read an answer. */
