@@ -6,6 +6,7 @@ import { startGrpcMemoryServer } from '../src/testing/grpc-memory-server.js';
 import * as testing from '../src/testing/index.js';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+const details = readFileSync(new URL('../../../docs/CLIENT.md', import.meta.url), 'utf8');
 const examples = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1] ?? '');
 const modules: Readonly<Record<string, unknown>> = {
   '@shanghai/client': root,
@@ -39,6 +40,20 @@ describe('the README', () => {
       } finally {
         await server.kill();
       }
+    }
+  });
+
+  it('and the document about details promise the same of logs and watches', async () => {
+    const [example = ''] = [...details.matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1]);
+    const promised = [...(/^It prints (.*)\.$/m.exec(details)?.[1] ?? '').matchAll(/`([^`]*)`/g)].map(
+      ([, line]) => line,
+    );
+    expect(promised).toHaveLength(5);
+    const server = await startGrpcMemoryServer();
+    try {
+      expect((await run(example, server.endpoint)).printed).toEqual(promised);
+    } finally {
+      await server.kill();
     }
   });
 
