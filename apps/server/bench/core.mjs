@@ -10,7 +10,7 @@ const seconds = Number(process.argv[2] ?? 3);
 const concurrency = Number(process.argv[3] ?? 64);
 const dataDirectory = await mkdtemp(join(tmpdir(), 'shanghai-core-'));
 const node = await openNode({ dataDirectory });
-const context = { signal: new AbortController().signal, correlationId: 'bench' };
+const context = { signal: new AbortController().signal, isCancelled: false, correlationId: 'bench' };
 const value = Buffer.alloc(100, 'v');
 const keyOf = (n) => Buffer.from(`key-${String(n % 100_000).padStart(10, '0')}`);
 

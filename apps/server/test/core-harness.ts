@@ -28,7 +28,7 @@ export const quorumLog: LogSettings = {
 };
 
 export function request(signal: AbortSignal = new AbortController().signal): RequestContext {
-  return { signal, correlationId: 'test' };
+  return { signal, isCancelled: signal.aborted, correlationId: 'test' };
 }
 
 export const fresh: ReadContext = { keyspace: '', level: 'linearizable' };

@@ -4,6 +4,7 @@ import { ServerError } from './server-error.js';
 /** Lets requests in while the node is open, and ends streams when it closes. */
 export class Gate {
   readonly #closed = new AbortController();
+  #isClosed = false;
 
   /** Aborts when the node begins to close. */
   get closed(): AbortSignal {
@@ -12,12 +13,13 @@ export class Gate {
 
   /** Throws where a request may not begin: nothing was done. */
   enter(context: RequestContext): void {
-    if (this.#closed.signal.aborted) throw closing();
-    if (context.signal.aborted) throw new ServerError('CANCELLED', 'the caller gave up before the request began');
+    if (this.#isClosed) throw closing();
+    if (context.isCancelled) throw new ServerError('CANCELLED', 'the caller gave up before the request began');
   }
 
   /** From now on nothing enters, and streams fail with `SERVICE_UNAVAILABLE`. */
   close(): void {
+    this.#isClosed = true;
     this.#closed.abort();
   }
 

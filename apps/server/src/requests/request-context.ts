@@ -2,6 +2,8 @@
 export interface RequestContext {
   /** Aborts when the caller gave up, its deadline passed, or its connection went. */
   readonly signal: AbortSignal;
+  /** Whether `signal` has aborted, or would have by now: requests of one answer ask here, and need no signal made. */
+  readonly isCancelled: boolean;
   readonly correlationId: string;
 }
 

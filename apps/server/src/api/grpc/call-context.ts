@@ -4,7 +4,6 @@ import type { RequestContext } from '../../requests/request-context.js';
 import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
 import { acceptedCorrelationId, continuedTraceparent, traceIdOf, traceparentKey } from '../correlation.js';
-import { giveBackController, takeController } from '../spare-controllers.js';
 
 /**
  * A caller counts its deadline from when it sent the request, the server from when it read it: a caller whose time ran out
@@ -23,7 +22,8 @@ export interface AnyCall {
 
 /**
  * A gRPC call as the requests behind it see it. The signal aborts with `DEADLINE_EXCEEDED` where the caller's time ran
- * out, else with `CANCELLED`; it means nothing once the call is answered.
+ * out, else with `CANCELLED`; it means nothing once the call is answered. It is made when first asked for: calls of one
+ * answer never do, and a controller with its listener is a tenth of what such a call costs the process.
  */
 export class CallContext implements RequestContext {
   readonly correlationId: string;
@@ -39,9 +39,13 @@ export class CallContext implements RequestContext {
     if (given !== undefined || traceparent !== undefined) this.#echo(given, traceparent);
   }
 
+  get isCancelled(): boolean {
+    return this.#call.cancelled;
+  }
+
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
-      const controller = takeController();
+      const controller = new AbortController();
       this.#controller = controller;
       if (this.#call.cancelled) controller.abort(this.#reason());
       else this.#call.once('cancelled', () => this.#isFinished || controller.abort(this.#reason()));
@@ -52,13 +56,6 @@ export class CallContext implements RequestContext {
   /** The call was answered: what happens to its connection from here on concerns nobody. */
   finish(): void {
     this.#isFinished = true;
-  }
-
-  /** `finish` for unary calls: keeps the controller for another call. The signal must not be asked for afterwards. */
-  finishUnary(): void {
-    this.#isFinished = true;
-    if (this.#controller !== undefined) giveBackController(this.#controller);
-    this.#controller = undefined;
   }
 
   #reason(): ServerError {

@@ -23,12 +23,12 @@ export function unaryCall<Request, Response>(
     const context = new CallContext(call, services);
     answer(call.request, context).then(
       (response) => {
-        context.finishUnary();
+        context.finish();
         recorder.finished(startedMs, 'OK');
         callback(null, response);
       },
       (error: unknown) => {
-        context.finishUnary();
+        context.finish();
         const { failure, code } = grpcFailure(error, context.correlationId, method, services.logger);
         recorder.finished(startedMs, code);
         callback(failure);

@@ -4,7 +4,6 @@ import type { RequestContext } from '../../requests/request-context.js';
 import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
 import { acceptedCorrelationId, continuedTraceparent, traceIdOf, traceparentKey } from '../correlation.js';
-import { giveBackController, takeController } from '../spare-controllers.js';
 
 /** An HTTP request as the requests behind it see it. The signal is made when first asked for, and aborts when the connection goes. */
 export class HttpContext implements RequestContext {
@@ -25,9 +24,13 @@ export class HttpContext implements RequestContext {
     if (continued !== undefined) response.setHeader(traceparentKey, continued);
   }
 
+  get isCancelled(): boolean {
+    return this.#response.closed && !this.#response.writableEnded;
+  }
+
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
-      const controller = takeController();
+      const controller = new AbortController();
       this.#controller = controller;
       const response = this.#response;
       const abort = () => {
@@ -40,11 +43,9 @@ export class HttpContext implements RequestContext {
     return this.#controller.signal;
   }
 
-  /** The request was answered and nothing derives from its signal: the signal must not be asked for afterwards. */
+  /** The request was answered: what happens to its connection from here on concerns nobody. */
   answered(): void {
     this.#isAnswered = true;
-    if (this.#controller !== undefined) giveBackController(this.#controller);
-    this.#controller = undefined;
   }
 }
 
