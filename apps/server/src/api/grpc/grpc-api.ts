@@ -14,6 +14,7 @@ import { clusterService } from './cluster-service.js';
 import { healthDescription } from './health-description.js';
 import { keyValueService } from './key-value-service.js';
 import { logService } from './log-service.js';
+import { decodePutRequest, encodePutResponse } from './put-codec.js';
 import { tolerantService } from './tolerant-service.js';
 
 /** A gRPC listener that answers. */
@@ -39,7 +40,8 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
     // Two processes must not share a port by accident: the second one is told that it is in use.
     'grpc.so_reuseport': 0,
   });
-  server.addService(tolerantService(KeyValueService), keyValueService(services));
+  const put = { ...KeyValueService.put, requestDeserialize: decodePutRequest, responseSerialize: encodePutResponse };
+  server.addService(tolerantService({ ...KeyValueService, put }), keyValueService(services));
   server.addService(tolerantService(LogService), logService(services));
   server.addService(tolerantService(ClusterService), clusterService(services));
   server.addService(tolerantService(AdminService), adminService(services));
