@@ -59,13 +59,14 @@ export class ManifestFile {
 
   async #replace(change: ManifestChange, sequenceFloor: number): Promise<void> {
     const next = applyChange(this.#current, change, this.#nextFileId, sequenceFloor);
+    const bytes = encodeManifest(next);
     try {
-      await replaceFile(this.#disk, this.#path, encodeManifest(next));
+      await replaceFile(this.#disk, this.#path, bytes);
     } catch (error) {
       if (!isErrno(error, 'ENOSPC')) throw error;
       const standing = await readManifest(this.#disk, this.#path);
       if (standing?.generation !== this.#current.generation) throw error;
-      throw new ManifestUnchanged(`no space to replace '${this.#path}'`, { cause: error });
+      throw new ManifestUnchanged(`no space for the ${bytes.length} bytes of '${this.#path}'`, { cause: error });
     }
     this.#current = next;
   }

@@ -10,7 +10,7 @@ import { Snapshots } from './core/snapshots.js';
 import { StoreIndex } from './core/store-index.js';
 import { FilePool } from './file-pool.js';
 import { HintJobs } from './hint-jobs.js';
-import { ManifestFile, readManifest } from './manifest-file.js';
+import { ManifestFile, ManifestUnchanged, readManifest } from './manifest-file.js';
 import { Merger } from './merger.js';
 import { PointReader } from './point-reader.js';
 import { createHealth } from './poisoning.js';
@@ -58,11 +58,15 @@ async function openLocked(options: ResolvedBitcaskOptions, lock: DirectoryLock |
   const late: { sweep: () => void } = { sweep: () => undefined };
   const snapshots = new Snapshots(options.snapshotMemoryBytes, () => late.sweep());
   const index = new StoreIndex(snapshots, cache.enabled ? (sequence) => cache.drop(sequence) : undefined);
-  await recoverStore(options, manifest, index);
+  // Only once everything that is live has been read; and before the manifest is written: it may be what makes the room.
+  const onRead = () => (options.readOnly ? Promise.resolve() : removeAll(options, leftovers.names));
+  await recoverStore(options, manifest, index, onRead);
   if (!options.readOnly) {
-    // Only now: everything that is live has been read.
     const emptied = standing.entries.filter((entry) => !index.segments.has(entry.fileId));
-    await removeAll(options, [...leftovers.names, ...emptied.map((entry) => dataName(entry.fileId))]);
+    await removeAll(
+      options,
+      emptied.map((entry) => dataName(entry.fileId)),
+    );
   }
   const pool = new FilePool(options.disk, options.directory, options.maxOpenFiles);
   const parts = assemble(
@@ -153,11 +157,15 @@ function openFailure(directory: string, error: unknown): unknown {
       details: { directory, ...error.details },
     });
   }
-  if (isErrno(error, 'ENOSPC'))
-    return new BitcaskError('DISK_FULL', `no space to open '${directory}': ${String(error)}; make room and try again`, {
-      cause: error,
-      details: { directory },
-    });
+  if (isErrno(error, 'ENOSPC') || error instanceof ManifestUnchanged)
+    return new BitcaskError(
+      'DISK_FULL',
+      `no space to open '${directory}': ${(error as Error).message}; make room and try again`,
+      {
+        cause: error,
+        details: { directory },
+      },
+    );
   if (error instanceof Error && typeof (error as NodeJS.ErrnoException).errno === 'number') {
     return new BitcaskError('IO_ERROR', `opening '${directory}' failed: ${String(error)}`, {
       cause: error,

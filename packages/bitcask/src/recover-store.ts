@@ -24,12 +24,13 @@ interface FoundSegment {
 /**
  * Fills the index from the segments that the manifest lists: from hints where there are, else by reading. Brings the
  * segment that was being written to an end: a torn tail is cut, the segment sealed. Nothing is removed here and nothing
- * is written to the manifest before everything was read.
+ * is written to the manifest before everything was read; then `onRead` is called, and waited for.
  */
 export async function recoverStore(
   options: ResolvedBitcaskOptions,
   manifest: ManifestFile,
   index: StoreIndex,
+  onRead: () => Promise<void>,
 ): Promise<void> {
   const { disk, directory, listener, clock } = options;
   const loader = new IndexLoader(index);
@@ -52,6 +53,7 @@ export async function recoverStore(
       durationMs: clock.monotonicMs() - startedMs,
     });
   }
+  await onRead();
   await sealLast(options, manifest, index, found);
 }
 

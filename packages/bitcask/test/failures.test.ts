@@ -161,6 +161,25 @@ test('attempts that find no space for the manifest leave no files behind', async
   await store.close();
 });
 
+test('a full disk refuses to open with DISK_FULL, and leftovers that go may make the room', async () => {
+  const disk = createFaultDisk({ seed: 5 });
+  const store = await openOn(disk);
+  await store.put(bytesOf('a'), bytesOf('1'));
+  disk.crash();
+  const next = disk.restart('all');
+  await store.close().catch(() => undefined);
+  const leftover = `${directory}/0000000099.hint.tmp`;
+  next.setContents(leftover, large);
+  const error = { kind: 'error', code: 'ENOSPC' } as const;
+  const lift = next.inject({ operation: 'write', times: Number.POSITIVE_INFINITY, effect: error });
+  await expect(openOn(next)).rejects.toMatchObject({ code: 'DISK_FULL', message: expect.stringContaining('MANIFEST') });
+  expect(next.files()).not.toContain(leftover);
+  lift();
+  const again = await openOn(next);
+  expect([...(await contentsOf(again))]).toEqual([['a', '1']]);
+  await again.close();
+});
+
 test('a merge that finds no space leaves everything as it was', async () => {
   for (let after = 0; after < 6; after++) {
     const disk = createFaultDisk({ seed: 6 });
