@@ -41,6 +41,8 @@ export interface DataDirectory {
   readonly identity: NodeIdentity;
   /** Why this start has a new instance id, if it has. */
   readonly renewed: 'copied' | 'repaired' | undefined;
+  /** Whether `wal/` was repaired offline since the last start that got as far as `forgetRepair`. */
+  readonly isLogRepaired: boolean;
   readonly lock: DirectoryLock;
 }
 
@@ -85,10 +87,14 @@ export function explain(error: unknown, path: string): unknown {
       details: error.details,
     });
   }
-  if (isErrno(error, 'ENOSPC') || isErrno(error, 'EDQUOT')) {
-    return new DataDirectoryError('FULL', `data directory '${path}': the disk is full; make space and start again`, {
-      cause: error,
-    });
+  const full = fullDisk(error);
+  if (full !== undefined) {
+    return new DataDirectoryError(
+      'FULL',
+      `data directory '${path}': the disk is full (${full.message}); a start applies what the log holds, so make room ` +
+        `for up to the size of '${path}/wal' and start again`,
+      { cause: error },
+    );
   }
   for (const code of ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EIO', 'EISDIR']) {
     if (!isErrno(error, code)) continue;
@@ -98,10 +104,18 @@ export function explain(error: unknown, path: string): unknown {
   return error;
 }
 
-async function identify(options: DataDirectoryOptions): Promise<Pick<DataDirectory, 'identity' | 'renewed'>> {
+/** Told when the log goes on behind its repair. Until then a start that fails leaves what the next one must know. */
+export async function forgetRepair(disk: Disk, path: string): Promise<void> {
+  await disk.remove(`${path}/wal/${repairMarker}`);
+  await disk.syncDirectory(`${path}/wal`);
+}
+
+async function identify(
+  options: DataDirectoryOptions,
+): Promise<Pick<DataDirectory, 'identity' | 'renewed' | 'isLogRepaired'>> {
   const { disk, path } = options;
   const bytes = await readWholeFile(disk, `${path}/node.json`, maxIdentityBytes);
-  if (bytes === undefined) return { identity: await create(options), renewed: undefined };
+  if (bytes === undefined) return { identity: await create(options), renewed: undefined, isLogRepaired: false };
   const identity = parseIdentity(bytes, path);
   if (identity.nodeId !== options.nodeId) {
     throw new DataDirectoryError(
@@ -115,15 +129,11 @@ async function identify(options: DataDirectoryOptions): Promise<Pick<DataDirecto
   }
   const repaired = (await disk.stat(`${path}/wal/${repairMarker}`)) !== undefined;
   const copied = stat.inode !== identity.wal.inode || stat.birthTimeMs !== identity.wal.birthTimeMs;
-  if (!copied && !repaired) return { identity, renewed: undefined };
+  if (!copied && !repaired) return { identity, renewed: undefined, isLogRepaired: false };
   const { inode, birthTimeMs } = stat;
   const renewed: NodeIdentity = { ...identity, instanceId: newId(options.random), wal: { inode, birthTimeMs } };
   await writeIdentity(disk, path, renewed);
-  if (repaired) {
-    await disk.remove(`${path}/wal/${repairMarker}`);
-    await disk.syncDirectory(`${path}/wal`);
-  }
-  return { identity: renewed, renewed: copied ? 'copied' : 'repaired' };
+  return { identity: renewed, renewed: copied ? 'copied' : 'repaired', isLogRepaired: repaired };
 }
 
 async function create(options: DataDirectoryOptions): Promise<NodeIdentity> {
@@ -187,4 +197,14 @@ function writeIdentity(disk: Disk, path: string, identity: NodeIdentity): Promis
 /** 128 random bits in hexadecimal. */
 function newId(random: Random): string {
   return Buffer.from(random.bytes(16)).toString('hex');
+}
+
+/** The error, or the one behind it, that says that the disk is full. */
+function fullDisk(error: unknown): Error | undefined {
+  const codes = ['ENOSPC', 'EDQUOT', 'DISK_FULL'];
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const one = at;
+    if (codes.some((code) => isErrno(one, code))) return one;
+  }
+  return undefined;
 }

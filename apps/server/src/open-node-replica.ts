@@ -20,6 +20,8 @@ export interface ReplicaOptions {
   readonly logWriter: LogWriter;
   readonly limits: NodeLimits;
   readonly store: NodeStoreOptions;
+  /** Whether the write-ahead log was repaired offline, and may have lost what the store holds. */
+  readonly isLogRepaired: boolean;
   readonly disk: Disk;
   readonly clock: Clock;
   readonly listener: NodeListener;
@@ -52,6 +54,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       nodeId: options.nodeId,
       applier: machine,
       applied: { index: appliedIndex, term: appliedTerm },
+      mayLackEnd: options.isLogRepaired || options.wal.info().durability !== 'always',
       limits: { ...limits, maxEntryBytes: maxEntryBytes(limits) },
       clock,
       onFailed: (error) => {

@@ -5,7 +5,7 @@
 import { nodeClock, nodeDisk, nodeRandom } from '@shanghai/env';
 import { openWal, type Wal, WalError } from '@shanghai/wal';
 import { firstDataGroup } from './apply/catalogue.js';
-import { type DataDirectory, explain, openDataDirectory } from './data-directory.js';
+import { type DataDirectory, explain, forgetRepair, openDataDirectory } from './data-directory.js';
 import { DataDirectoryError } from './data-directory-error.js';
 import { maxEntryBytes, type NodeLimits, resolveLimits } from './limits.js';
 import { LogFiles } from './logs/log-files.js';
@@ -16,7 +16,7 @@ import { NodeCheckpoints } from './node-checkpoints.js';
 import type { NodeListener } from './node-events.js';
 import { NodeHost } from './node-host.js';
 import type { NodeOptions } from './node-options.js';
-import { openReplica } from './open-node-replica.js';
+import { openReplica, type ReplicaOptions } from './open-node-replica.js';
 import type { Replica } from './raft/replica.js';
 import { Gate } from './requests/gate.js';
 import { KeyValueService } from './requests/key-value-service.js';
@@ -60,19 +60,21 @@ async function openParts(
   opened: (() => Promise<unknown>)[],
 ): Promise<ShanghaiNode> {
   const { clock, listener, nodeId, nodeName, limits } = settings;
-  const { instanceId } = directory.identity;
+  const { identity, isLogRepaired } = directory;
+  const { instanceId } = identity;
   if (directory.renewed !== undefined) listener.instanceRenewed?.({ instanceId, why: directory.renewed });
   const wal = await openSharedWal(options, settings);
   opened.push(() => wal.close());
   const files = openLogFiles(options, settings);
   opened.push(() => files.close());
   const open = async (groupId: number): Promise<Replica> => {
-    const replica = await openGroup(options, settings, wal, files, groupId);
+    const replica = await openGroup(options, settings, wal, files, { groupId, isLogRepaired });
     opened.push(() => replica.close(0));
     return replica;
   };
   const system = await open(0);
   const data = await open(firstDataGroup);
+  if (isLogRepaired) await forgetRepair(settings.disk, directory.path);
   if (wal.info().durability !== 'always') await alignLogs(data, files, listener);
   const { grpc = '', http = '', peer = '' } = options.addresses ?? {};
   const addresses = { grpcAddress: grpc, httpAddress: http, peerAddress: peer };
@@ -191,13 +193,13 @@ function openGroup(
   settings: Settings,
   wal: Wal,
   files: LogFiles,
-  groupId: number,
+  group: Pick<ReplicaOptions, 'groupId' | 'isLogRepaired'>,
 ): Promise<Replica> {
   const { disk, clock, limits, listener, nodeId } = settings;
   return openReplica({
-    groupId,
+    ...group,
     nodeId,
-    directory: `${options.dataDirectory}/groups/${groupId}`,
+    directory: `${options.dataDirectory}/groups/${group.groupId}`,
     wal,
     logWriter: files,
     limits,

@@ -16,6 +16,7 @@ import {
   put,
   readLog,
   request,
+  smallOptions,
   text,
 } from './core-harness.js';
 
@@ -115,6 +116,27 @@ test('a full or failing disk refuses to open with a typed error, and opens later
   await again.close(1000);
 });
 
+test('a disk that is full for a store only refuses to open with FULL, before and within the replay', async () => {
+  const disk = createFaultDisk({ seed: 5 });
+  const clock = createManualClock(1_000_000);
+  const node = await openTestNode(disk, clock);
+  await put(node, 'a', '1');
+  const crashed = disk.restart('all');
+  await node.close(0).catch(() => undefined);
+  const error = { kind: 'error', code: 'ENOSPC' } as const;
+  for (const path of [/\/groups\/1\/MANIFEST/, /\/groups\/1\/.*\.data/]) {
+    const heal = crashed.inject({ operation: 'write', path, times: Number.POSITIVE_INFINITY, effect: error });
+    await expect(openTestNode(crashed, clock)).rejects.toMatchObject({
+      code: 'FULL',
+      message: expect.stringContaining('make room'),
+    });
+    heal();
+  }
+  const again = await openTestNode(crashed, clock);
+  expect(await get(again, 'a')).toBe('1');
+  await again.close(1000);
+});
+
 test('limits that contradict each other and ids that cannot be are refused before anything is touched', async () => {
   const disk = createMemoryDisk();
   const clock = createManualClock(1_000_000);
@@ -163,5 +185,42 @@ test('appending goes on behind a log that the previous process left', async () =
   await node.close(1000);
   const again = await openTestNode(disk, clock);
   expect(await appendTo(again, 'events', 'b')).toMatchObject({ firstSequence: 2 });
+  await again.close(1000);
+});
+
+test('a store ahead of a log that was synced is damage; ahead of one that was not, or was repaired, it goes on', async () => {
+  const clock = createManualClock(1_000_000);
+  const disk = createMemoryDisk();
+  const node = await openTestNode(disk, clock);
+  for (let i = 0; i < 5; i++) await put(node, `key-${i}`, 'v');
+  await node.checkpoint();
+  await node.close(1000);
+  const inWal = (path: string) => path.includes('data/wal/');
+  const withoutLog = async (more: Record<string, Uint8Array> = {}) => {
+    const copy = createMemoryDisk();
+    for (const part of ['data', 'data/wal', 'data/groups', 'data/groups/0', 'data/groups/1', 'data/logs']) {
+      await copy.makeDirectory(part);
+    }
+    for (const path of disk.files()) if (!inWal(path)) copy.setContents(path, disk.contents(path));
+    for (const [path, contents] of Object.entries(more)) copy.setContents(path, contents);
+    return copy;
+  };
+  await expect(openTestNode(await withoutLog(), clock)).rejects.toMatchObject({
+    code: 'DAMAGED',
+    message: expect.stringContaining('restore'),
+  });
+  const unsynced = await openTestNode(await withoutLog(), clock, {
+    wal: { ...smallOptions.wal, durability: 'never' },
+  });
+  expect(await get(unsynced, 'key-4')).toBe('v');
+  await unsynced.close(1000);
+  const repairedDisk = await withoutLog({ 'data/wal/repaired.json': Buffer.from('{}') });
+  const repaired = await openTestNode(repairedDisk, clock);
+  expect(await get(repaired, 'key-4')).toBe('v');
+  await put(repaired, 'key-5', 'v');
+  await repaired.close(1000);
+  expect(repairedDisk.files().some((path) => path.endsWith('repaired.json'))).toBe(false);
+  const again = await openTestNode(repairedDisk, clock);
+  expect(await get(again, 'key-5')).toBe('v');
   await again.close(1000);
 });

@@ -10,9 +10,13 @@
  *
  *   open ─ soft failure (disk full) ─► full ─ new term begun ─► open
  *   open | full ─ any other failure ─► failed
+ *
+ * A full log tries by itself every second, so that it goes on when there is space although nobody writes. An open log
+ * also shows as full, and refuses, while the applier waits for space.
  */
 import { type Clock, invariant, type Timer } from '@shanghai/env';
 import { type Wal, WalError, type WalRecord } from '@shanghai/wal';
+import { DataDirectoryError } from '../data-directory-error.js';
 import type { ServerError } from '../requests/server-error.js';
 import type { CommandApplier, CommandLog, CommandLogStatus } from './command-log.js';
 import { commandHeadroomBytes } from './command-log.js';
@@ -38,6 +42,8 @@ import {
 } from './proposal-refusals.js';
 import { type RecoveredStream, recoveredRuns, recoverStream } from './recover-stream.js';
 
+const fullRetryMs = 1000;
+
 /** What a single voter's log is made of. */
 export interface SingleVoterLogOptions<Result> {
   readonly wal: Wal;
@@ -47,6 +53,8 @@ export interface SingleVoterLogOptions<Result> {
   readonly applier: CommandApplier<Result>;
   /** What the applier's state holds already: replay gives it older entries too, for stores of its own behind it. */
   readonly applied: { readonly index: number; readonly term: number };
+  /** Whether the log may have lost its end: acknowledged without a sync, or cut by a repair. Else that is damage. */
+  readonly mayLackEnd: boolean;
   readonly limits: ProposalLimits;
   readonly clock: Clock;
   /** Told once, when the group cannot go on. */
@@ -64,9 +72,22 @@ export async function openSingleVoterLog<Result>(options: SingleVoterLogOptions<
         `${recovered.compactedIndex}; restore the data directory from a backup`,
     );
   }
+  if (applied.index > recovered.lastIndex && !options.mayLackEnd) throw lostEnd(options, recovered);
   const log = new SingleVoterLog(options, recovered);
   await log.start(recovered);
   return log;
+}
+
+function lostEnd(
+  { applied, groupId }: Pick<SingleVoterLogOptions<unknown>, 'applied' | 'groupId'>,
+  { lastIndex }: RecoveredStream,
+): DataDirectoryError {
+  return new DataDirectoryError(
+    'DAMAGED',
+    `the write-ahead log of group ${groupId} ends at entry ${lastIndex}, but its store is at entry ${applied.index}: what ` +
+      'was synced is missing, and acknowledged writes with it; restore wal/ or the data directory from a backup, or where ' +
+      "the node ran with a durability other than 'always', start it with that once",
+  );
 }
 
 class SingleVoterLog<Result> implements CommandLog<Result> {
@@ -90,6 +111,7 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
   /** Runs while something is pending. What was proposed before it was last set and is pending when it fires, is overdue. */
   #watchdog: Timer | undefined;
   #isStalled = false;
+  #retryTimer: Timer | undefined;
 
   constructor(options: SingleVoterLogOptions<Result>, recovered: RecoveredStream) {
     this.#options = options;
@@ -115,7 +137,7 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
     invariant(this.#appliedIndex === this.#lastIndex, `applied ${this.#appliedIndex} of ${this.#lastIndex} entries`);
     const releasable = recovered.lsns[recovered.compactedIndex - recovered.firstIndex];
     if (releasable !== undefined) wal.release(this.groupId, releasable);
-    // Where the state is ahead of the log (records acknowledged without a sync were lost) the log goes on behind it.
+    // Where the state is ahead of the log (`mayLackEnd`) the log goes on behind it.
     const ahead = this.#appliedIndex > recovered.lastIndex;
     await this.#beginTerm(ahead);
     await this.#untilApplied();
@@ -176,9 +198,13 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
       commitIndex: this.#commitIndex,
       appliedIndex: this.#appliedIndex,
       proposalsInFlight: this.#queue.length,
-      state: this.#state,
-      isStalled: this.#isStalled,
+      state: this.#shownState,
+      isStalled: this.#isStalled && this.#shownState !== 'full',
     };
+  }
+
+  get #shownState(): CommandLogStatus['state'] {
+    return this.#state === 'open' && this.#options.applier.waitsForSpace === true ? 'full' : this.#state;
   }
 
   close(drainMs: number): Promise<void> {
@@ -188,6 +214,7 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
 
   async #close(drainMs: number): Promise<void> {
     if (this.#state !== 'failed') this.#state = 'closed';
+    this.#retryTimer?.cancel();
     if (!this.#isIdle()) await this.#drain(drainMs);
     this.#watchdog?.cancel();
   }
@@ -203,6 +230,7 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
 
   #refusal(bytes: number): ServerError | undefined {
     if (this.#state !== 'open') return this.#refusalByState();
+    if (this.#shownState === 'full') return storageFull(undefined);
     const { limits } = this.#options;
     if (bytes > limits.maxEntryBytes) return tooLarge(bytes, limits);
     const { length, bytes: inFlight } = this.#queue;
@@ -254,6 +282,7 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
     else {
       this.#softFailure = error;
       if (this.#state === 'open') this.#state = 'full';
+      this.#armRetry();
     }
     this.#settle();
   }
@@ -293,10 +322,20 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
     invariant(results.length === run.length, `${results.length} results for ${run.length} entries`);
     if (this.#failure !== undefined) return;
     this.#queue.applied(run);
+    this.#isStalled = false;
     const last = run.at(-1) as Proposal<Result>;
     this.#appliedIndex = last.index;
     this.#marks.add(last);
     for (const [i, proposal] of run.entries()) proposal.resolve(results[i] as Result);
+  }
+
+  #armRetry(): void {
+    if (this.#state !== 'full' || this.#retryTimer !== undefined) return;
+    this.#retryTimer = this.#options.clock.setTimer(fullRetryMs, () => {
+      this.#retryTimer = undefined;
+      if (this.#state === 'full') this.#tryAgain();
+      this.#armRetry();
+    });
   }
 
   #tryAgain(): void {
