@@ -4,7 +4,8 @@
  */
 import type { Clock, Timer } from '@shanghai/env';
 import type { Wal } from '@shanghai/wal';
-import type { LogFiles } from './logs/log-files.js';
+import type { LogCatalogueEntry } from './apply/catalogue.js';
+import type { LogFiles, LogPlace } from './logs/log-files.js';
 import { expiredBefore } from './logs/log-retention.js';
 import type { NodeListener } from './node-events.js';
 import type { Replica } from './raft/replica.js';
@@ -32,6 +33,8 @@ export class NodeCheckpoints {
   #lastMs: number;
   #walBytes = 0;
   #stopped = false;
+  /** Logs whose retention failed, and was reported. */
+  readonly #retentionFailed = new Set<number>();
 
   constructor(parts: CheckpointParts) {
     this.#parts = parts;
@@ -87,7 +90,10 @@ export class NodeCheckpoints {
       if (state !== 'open' && state !== 'full') continue;
       const startMs = clock.monotonicMs();
       const { groupId } = replica;
-      const durableAppliedIndex = await replica.checkpoint(() => files.flush());
+      const durableAppliedIndex = await replica.checkpoint(async () => {
+        await files.flush();
+        return files.unstoredFrom((logId) => replica.machine.logs.get(logId) !== undefined);
+      });
       if (groupId !== 0) await this.#forgetLogs(replica);
       listener.checkpointed?.({ groupId, durableAppliedIndex, durationMs: clock.monotonicMs() - startMs });
       done.push({ groupId, durableAppliedIndex });
@@ -104,25 +110,42 @@ export class NodeCheckpoints {
     for (const place of files.openPlaces()) {
       const log = replica.machine.logs.get(place.logId);
       if (log === undefined || log.firstSequence === 1) continue;
-      const { firstSequence } = log;
-      await files.use(place, async (wal) => wal.release(0, firstSequence - 1));
+      await files.release(place, log.firstSequence);
     }
   }
 
-  /** Proposes what retention asks for. Logs whose files are closed get no entries and wait until they are used again. */
+  /**
+   * Proposes what retention asks for. Logs whose files are closed get no entries and wait until they are used again. A
+   * log where it fails keeps its entries, and neither other logs nor checkpoints from going on.
+   */
   async #trimLogs(): Promise<void> {
-    const { files, system, replicas, listener, clock } = this.#parts;
+    const { files, system, listener } = this.#parts;
     const places = new Map(files.openPlaces().map((place) => [place.logId, place]));
     for (const log of system.machine.catalogue.logs()) {
       const place = places.get(log.logId);
       const { retentionMs, retentionBytes } = log.settings;
       if (place === undefined || (retentionMs === 0 && retentionBytes === 0)) continue;
-      const replica = replicas.find(({ groupId }) => groupId === log.groupId);
-      const firstSequence = await files.use(place, (wal) => expiredBefore(wal, log.settings, clock.nowMs()));
-      const known = replica?.machine.logs.get(log.logId);
-      if (replica === undefined || known === undefined || firstSequence <= known.firstSequence) continue;
-      await replica.propose({ kind: 'logTrim', logId: log.logId, firstSequence });
-      listener.logTrimmed?.({ logId: log.logId, firstSequence });
+      try {
+        await this.#trimLog(log, place);
+        this.#retentionFailed.delete(log.logId);
+      } catch (error) {
+        if (this.#retentionFailed.has(log.logId)) continue;
+        this.#retentionFailed.add(log.logId);
+        listener.retentionFailed?.({
+          logId: log.logId,
+          error: error instanceof Error ? error : new Error(String(error)),
+        });
+      }
     }
+  }
+
+  async #trimLog(log: LogCatalogueEntry, place: LogPlace): Promise<void> {
+    const { files, replicas, listener, clock } = this.#parts;
+    const replica = replicas.find(({ groupId }) => groupId === log.groupId);
+    const firstSequence = await files.use(place, (wal) => expiredBefore(wal, log.settings, clock.nowMs()));
+    const known = replica?.machine.logs.get(log.logId);
+    if (replica === undefined || known === undefined || firstSequence <= known.firstSequence) return;
+    await replica.propose({ kind: 'logTrim', logId: log.logId, firstSequence });
+    listener.logTrimmed?.({ logId: log.logId, firstSequence });
   }
 }

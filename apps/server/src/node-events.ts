@@ -1,4 +1,5 @@
 import type { AppliedRun } from './apply/state-machine.js';
+import type { LogDamage, LogTornTail } from './logs/log-files.js';
 
 /** What a node tells whoever listens. Every method is optional and must not throw. */
 export interface NodeListener {
@@ -18,6 +19,12 @@ export interface NodeListener {
   logShortened?(event: { readonly logId: number; readonly from: number; readonly to: number }): void;
   /** Entries of a log are beyond its retention. */
   logTrimmed?(event: { readonly logId: number; readonly firstSequence: number }): void;
+  /** Retention could not look at a log's files: the log keeps its entries. Once per log. */
+  retentionFailed?(event: { readonly logId: number; readonly error: Error }): void;
+  /** A log's files hold less than was acknowledged, or cannot be read: requests for it are refused. Once per log. */
+  logDamaged?(event: LogDamage): void;
+  /** A log's files ended in bytes that a crash left half written; they were copied aside and cut off. */
+  logTornTail?(event: LogTornTail): void;
   /** A group cannot go on; the node refuses its requests from now on. */
   failed?(event: { readonly groupId: number; readonly error: Error }): void;
 }

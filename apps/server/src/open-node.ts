@@ -8,7 +8,8 @@ import { firstDataGroup } from './apply/catalogue.js';
 import { type DataDirectory, explain, forgetRepair, openDataDirectory } from './data-directory.js';
 import { DataDirectoryError } from './data-directory-error.js';
 import { maxEntryBytes, type NodeLimits, resolveLimits } from './limits.js';
-import { LogFiles } from './logs/log-files.js';
+import { isDamage } from './logs/damaged-logs.js';
+import { LogFiles, type LogPlace } from './logs/log-files.js';
 import { LogService } from './logs/log-service.js';
 import type { ShanghaiNode } from './node.js';
 import { bootstrap } from './node-bootstrap.js';
@@ -75,7 +76,9 @@ async function openParts(
   const system = await open(0);
   const data = await open(firstDataGroup);
   if (isLogRepaired) await forgetRepair(settings.disk, directory.path);
-  if (wal.info().durability !== 'always') await alignLogs(data, files, listener);
+  const isSynced = wal.info().durability === 'always';
+  if (!isSynced) await alignLogs(data, files, listener);
+  await expectLogs(data, files, isSynced);
   const { grpc = '', http = '', peer = '' } = options.addresses ?? {};
   const addresses = { grpcAddress: grpc, httpAddress: http, peerAddress: peer };
   await bootstrap(system, data, {
@@ -123,11 +126,33 @@ async function alignLogs(replica: Replica, files: LogFiles, listener: NodeListen
   for (const logId of replica.machine.logs.ids()) {
     const log = replica.machine.logs.get(logId);
     if (log === undefined) continue;
-    const held = (await files.size(log)).segments === 0 ? 0 : await files.use(log, async (file) => file.info().lastLsn);
     const { lastSequence } = log;
-    if (held === lastSequence) continue;
+    const held = await lastHeld(log, files);
+    if (held === undefined || held === lastSequence) continue;
     await replica.machine.alignLog(logId, held);
     if (held < lastSequence) listener.logShortened?.({ logId, from: lastSequence, to: held });
+  }
+}
+
+/** The last sequence in a log's files; `undefined` where they are damaged, which is reported where it is found. */
+async function lastHeld(log: LogPlace, files: LogFiles): Promise<number | undefined> {
+  try {
+    if ((await files.size(log)).segments === 0) return 0;
+    return await files.use(log, async (file) => file.info().lastLsn);
+  } catch (error) {
+    if (isDamage(error)) return undefined;
+    throw error;
+  }
+}
+
+/** From here on a log's files must hold what the replayed state says; where nothing is synced, trims may be lost. */
+async function expectLogs(replica: Replica, files: LogFiles, isSynced: boolean): Promise<void> {
+  for (const logId of replica.machine.logs.ids()) {
+    const log = replica.machine.logs.get(logId);
+    if (log === undefined) continue;
+    const { origin, lastSequence } = log;
+    const firstSequence = isSynced ? log.firstSequence : Number.MAX_SAFE_INTEGER;
+    await files.expect({ logId, origin, firstSequence, lastSequence });
   }
 }
 
@@ -174,8 +199,10 @@ function walQueueBytes(limits: NodeLimits): number {
 }
 
 function openLogFiles(options: NodeOptions, settings: Settings): LogFiles {
-  const { disk, clock, random, limits } = settings;
+  const { disk, clock, random, limits, listener } = settings;
   return new LogFiles({
+    onDamaged: (event) => listener.logDamaged?.(event),
+    onTornTail: (event) => listener.logTornTail?.(event),
     directory: `${options.dataDirectory}/logs`,
     disk,
     clock,

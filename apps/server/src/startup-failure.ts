@@ -45,7 +45,8 @@ function exitCodeOf(error: CodedError<string>): number {
   if (error.code === 'LOCKED') return exitCodes.locked;
   const isOfDirectory =
     error instanceof DataDirectoryError || error instanceof WalError || error instanceof BitcaskError;
-  return isOfDirectory || error.code === 'CORRUPT' ? exitCodes.dataDirectory : exitCodes.failed;
+  const isDamage = error.code === 'CORRUPT' || error.code === 'DATA_CORRUPTED';
+  return isOfDirectory || isDamage ? exitCodes.dataDirectory : exitCodes.failed;
 }
 
 /** Listeners have errors of their own, so what the system still refuses is a file or directory. */

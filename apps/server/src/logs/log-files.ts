@@ -4,12 +4,16 @@
  * They are written after the entry is committed and not synced then; a checkpoint syncs them, and only then is the
  * command log cut. So an append costs no sync of its own, however many logs there are. A sequence number is the record's
  * LSN in its file log. Files are opened when somebody needs them, and the least recently used are closed again.
+ *
+ * Files that are opened must hold at least what was ever told to be in them; otherwise the log is damaged
+ * (damaged-logs.ts), and refused until the next start.
  */
 import { type Clock, type Disk, ensureDirectory, invariant, isErrno, type Random } from '@shanghai/env';
-import { openWal, type Wal, type WalListener, type WalRecord } from '@shanghai/wal';
+import { openWal, type TornTail, type Wal, type WalError, type WalRecord } from '@shanghai/wal';
 import type { AcceptedAppend } from '../apply/log-table.js';
 import type { LogWriter } from '../apply/log-writer.js';
 import { ServerError } from '../requests/server-error.js';
+import { DamagedLogs, foreignEntry, isDamage, shortFiles, unreadableFiles } from './damaged-logs.js';
 import { encodeFileRecords, fileRecordIndex } from './log-file-record.js';
 import { removeTree } from './remove-tree.js';
 
@@ -27,13 +31,35 @@ export interface LogFilesOptions {
   readonly maxQueuedBytes: number;
   readonly segmentBytes: number;
   readonly firstSegmentBytes: number;
-  readonly listener?: WalListener;
+  /** Told once of a log that is refused from now on. */
+  readonly onDamaged?: (event: LogDamage) => void;
+  /** Told of the end of a log's files that a crash left half written: it was copied aside and cut off. */
+  readonly onTornTail?: (event: LogTornTail) => void;
+}
+
+/** A log whose files cannot be trusted. */
+export interface LogDamage {
+  readonly logId: number;
+  readonly directory: string;
+  readonly error: Error;
+}
+
+/** A torn end of a log's files that was cut off. */
+export interface LogTornTail extends TornTail {
+  readonly logId: number;
+  readonly directory: string;
 }
 
 /** A log's files. */
 export interface LogPlace {
   readonly logId: number;
   readonly origin: number;
+}
+
+/** What a log's files must hold: nothing behind `firstSequence` is missing, nor anything up to `lastSequence`. */
+interface Expected {
+  firstSequence: number;
+  lastSequence: number;
 }
 
 interface OpenFile {
@@ -50,6 +76,8 @@ export class LogFiles implements LogWriter {
   /** In the order of last use, oldest first. */
   readonly #open = new Map<string, OpenFile>();
   readonly #closing = new Map<string, Promise<void>>();
+  readonly #expected = new Map<string, Expected>();
+  readonly #damaged = new DamagedLogs();
   #writingTimeMs = 0;
   /** Why files that were closed to make room may not be on the disk: nothing is durable behind it. */
   #closeFailure: unknown;
@@ -81,8 +109,9 @@ export class LogFiles implements LogWriter {
     await Promise.all([...byLog.values()].map((appends) => this.#writeLog(appends)));
   }
 
-  /** Calls `use` with a log's files, which stay open meanwhile. */
+  /** Calls `use` with a log's files, which stay open meanwhile. Rejects with `DATA_CORRUPTED` where the log is damaged. */
   async use<T>(place: LogPlace, use: (wal: Wal) => Promise<T>): Promise<T> {
+    this.refuseDamaged(place);
     const file = this.#acquire(place);
     try {
       return await use(await file.wal);
@@ -90,6 +119,41 @@ export class LogFiles implements LogWriter {
       file.users--;
       this.#closeSome();
     }
+  }
+
+  /** Opens a log's files where they are not, and rejects with `DATA_CORRUPTED` where the log is damaged. */
+  async check(place: LogPlace): Promise<void> {
+    await this.use(place, async () => undefined);
+  }
+
+  /** Throws `DATA_CORRUPTED` where the log is known to be damaged. */
+  refuseDamaged(place: LogPlace): void {
+    const damage = this.#damaged.get(nameOf(place));
+    if (damage !== undefined) throw damage;
+  }
+
+  /** Says what the files of a log must hold, in place of what was known; such as are open already are judged now. */
+  async expect({ logId, origin, firstSequence, lastSequence }: LogPlace & Readonly<Expected>): Promise<void> {
+    const place = { logId, origin };
+    const name = nameOf(place);
+    this.#expected.set(name, { firstSequence, lastSequence });
+    const file = this.#open.get(name);
+    if (file === undefined) return;
+    const short = this.#judge(place, await file.wal);
+    if (short !== undefined) this.#damage(place, short);
+  }
+
+  /** Gives up the entries before `firstSequence`. Only what is durably trimmed in the state. Nothing where the log is damaged. */
+  async release(place: LogPlace, firstSequence: number): Promise<void> {
+    if (this.#damaged.get(nameOf(place)) !== undefined) return;
+    const expected = this.#expectedOf(nameOf(place));
+    expected.firstSequence = Math.max(expected.firstSequence, firstSequence);
+    await this.use(place, async (wal) => wal.release(0, firstSequence - 1));
+  }
+
+  /** Index of the first entry of the command log that damaged files did not take, among the logs that `counts`; infinite where there is none. */
+  unstoredFrom(counts: (logId: number) => boolean): number {
+    return this.#damaged.unstoredFrom(counts);
   }
 
   /** Syncs every file written since the last call. Rejects for good once a file could not be synced. */
@@ -111,9 +175,10 @@ export class LogFiles implements LogWriter {
     return { bytes, segments: names.length };
   }
 
-  /** The logs that are open now. */
+  /** The logs that are open now and not damaged. */
   openPlaces(): LogPlace[] {
-    return [...this.#open.values()].map((file) => file.place);
+    const whole = [...this.#open].filter(([name]) => this.#damaged.get(name) === undefined);
+    return whole.map(([, file]) => file.place);
   }
 
   /** Removes the files of logs that are gone. Only for what is durably gone from the state. */
@@ -126,6 +191,7 @@ export class LogFiles implements LogWriter {
       if (open.some(([, file]) => file.users > 0)) continue;
       for (const [key, file] of open) await this.#close(key, file);
       await removeTree(disk, `${directory}/${name}`);
+      this.#damaged.forget(Number(name));
     }
   }
 
@@ -135,25 +201,74 @@ export class LogFiles implements LogWriter {
     await Promise.all(this.#closing.values());
   }
 
+  /** A damaged log takes nothing, and that is no failure of the run: the command log keeps what was left out. */
   async #writeLog(appends: readonly AcceptedAppend[]): Promise<void> {
-    await this.use(appends[0] as AcceptedAppend, async (wal) => {
+    const { logId, origin, entryIndex } = appends[0] as AcceptedAppend;
+    const place = { logId, origin };
+    const name = nameOf(place);
+    try {
+      await this.#store(place, appends);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      this.#damage(place, error);
+      this.#damaged.leaveOut(name, entryIndex);
+    }
+  }
+
+  async #store(place: LogPlace, appends: readonly AcceptedAppend[]): Promise<void> {
+    const name = nameOf(place);
+    const expected = this.#expectedOf(name);
+    expected.lastSequence = Math.max(expected.lastSequence, (appends[0] as AcceptedAppend).firstSequence - 1);
+    await this.use(place, async (wal) => {
+      const { firstLsn } = wal.info();
       let last = wal.info().lastLsn;
       const records: WalRecord[] = [];
       for (const append of appends) {
         const held = last - append.firstSequence + 1;
-        if (held < 0) throw disagreement(append, last);
-        if (held > 0) await checkHeld(wal, append);
+        if (held < 0) throw this.#short(place, { firstSequence: firstLsn, lastSequence: last });
+        if (held > 0) await this.#checkHeld(wal, append);
         if (held >= append.command.recordCount) continue;
         for (const payload of encodeFileRecords(append, held)) records.push({ payload });
         last = append.firstSequence + append.command.recordCount - 1;
       }
       if (records.length === 0) return;
-      const file = this.#open.get(nameOf(appends[0] as AcceptedAppend));
+      const file = this.#open.get(name);
       invariant(file !== undefined, 'a file in use is open');
       const first = await wal.appendBatch(records);
       file.dirty = true;
       invariant(first + records.length - 1 === last, `records went to ${first}, expected them to end at ${last}`);
+      expected.lastSequence = Math.max(expected.lastSequence, last);
     });
+  }
+
+  /** What is skipped must be what would have been written. */
+  async #checkHeld(wal: Wal, { logId, origin, firstSequence, entryIndex }: AcceptedAppend): Promise<void> {
+    if (firstSequence < wal.info().firstLsn) return;
+    const held = await wal.read(firstSequence);
+    if (held !== undefined && fileRecordIndex(held.payload) === entryIndex) return;
+    throw foreignEntry(logId, this.#directory({ logId, origin }), firstSequence, entryIndex);
+  }
+
+  #expectedOf(name: string): Expected {
+    const known = this.#expected.get(name);
+    if (known !== undefined) return known;
+    // Until the start says what the state knows, only writing bounds what must be there.
+    const expected = { firstSequence: Number.MAX_SAFE_INTEGER, lastSequence: 0 };
+    this.#expected.set(name, expected);
+    return expected;
+  }
+
+  #damage(place: LogPlace, cause: ServerError | WalError): ServerError {
+    const { logId } = place;
+    const directory = this.#directory(place);
+    const error = cause instanceof ServerError ? cause : unreadableFiles(logId, directory, cause);
+    if (this.#damaged.add(nameOf(place), logId, error)) this.#options.onDamaged?.({ logId, directory, error });
+    return error;
+  }
+
+  #short(place: LogPlace, found: Readonly<Expected> | undefined): ServerError {
+    const expected = { ...this.#expectedOf(nameOf(place)) };
+    return shortFiles({ logId: place.logId, directory: this.#directory(place), expected, found });
   }
 
   #acquire(place: LogPlace): OpenFile {
@@ -165,18 +280,29 @@ export class LogFiles implements LogWriter {
       this.#open.set(name, known);
       return known;
     }
-    const file: OpenFile = { place, wal: this.#openFile(name, place), users: 1, dirty: false };
+    const file: OpenFile = { place, wal: this.#openChecked(name, place), users: 1, dirty: false };
     file.wal.catch(() => this.#open.delete(name));
     this.#open.set(name, file);
     return file;
   }
 
+  async #openChecked(name: string, place: LogPlace): Promise<Wal> {
+    try {
+      await this.#closing.get(name);
+      return await this.#openFile(name, place);
+    } catch (error) {
+      throw isDamage(error) ? this.#damage(place, error) : error;
+    }
+  }
+
   async #openFile(name: string, place: LogPlace): Promise<Wal> {
-    await this.#closing.get(name);
-    const { disk, random, segmentBytes, firstSegmentBytes, maxRecordBytes, maxQueuedBytes, listener } = this.#options;
+    const { disk, random, segmentBytes, firstSegmentBytes, maxRecordBytes, maxQueuedBytes, onTornTail } = this.#options;
     const directory = this.#directory(place);
+    const expected = this.#expectedOf(name);
+    // Files that were lost are not begun anew: that would hide it.
+    if (expected.lastSequence > 0 && (await this.size(place)).segments === 0) throw this.#short(place, undefined);
     await ensureDirectory(disk, directory);
-    return openWal({
+    const wal = await openWal({
       directory,
       durability: 'never',
       segmentsAhead: 0,
@@ -188,8 +314,20 @@ export class LogFiles implements LogWriter {
       disk,
       random,
       clock: this.#clock,
-      ...(listener === undefined ? {} : { listener }),
     });
+    const { tornTail } = wal.info();
+    if (tornTail !== undefined) onTornTail?.({ ...tornTail, logId: place.logId, directory });
+    const short = this.#judge(place, wal);
+    if (short === undefined) return wal;
+    await wal.close();
+    throw short;
+  }
+
+  #judge(place: LogPlace, wal: Wal): ServerError | undefined {
+    const { firstLsn, lastLsn } = wal.info();
+    const expected = this.#expectedOf(nameOf(place));
+    if (lastLsn >= expected.lastSequence && firstLsn <= expected.firstSequence) return undefined;
+    return this.#short(place, { firstSequence: firstLsn, lastSequence: lastLsn });
   }
 
   #closeSome(): void {
@@ -225,23 +363,6 @@ export class LogFiles implements LogWriter {
 
 function nameOf({ logId, origin }: LogPlace): string {
   return `${logId}/${origin}`;
-}
-
-/** What is skipped must be what would have been written. */
-async function checkHeld(wal: Wal, append: AcceptedAppend): Promise<void> {
-  const { firstLsn, lastLsn } = wal.info();
-  if (append.firstSequence < firstLsn) return;
-  const held = await wal.read(append.firstSequence);
-  if (held === undefined || fileRecordIndex(held.payload) !== append.entryIndex) throw disagreement(append, lastLsn);
-}
-
-function disagreement(append: AcceptedAppend, last: number): ServerError {
-  return new ServerError(
-    'DATA_CORRUPTED',
-    `the files of log ${append.logId} end at sequence ${last} and do not fit entry ${append.entryIndex}, which begins ` +
-      `at ${append.firstSequence}; restore the data directory from a backup`,
-    { details: { logId: append.logId, lastSequence: last, firstSequence: append.firstSequence } },
-  );
 }
 
 async function listIfPresent(disk: Disk, directory: string): Promise<string[]> {

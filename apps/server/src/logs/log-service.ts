@@ -93,10 +93,13 @@ export class LogService implements LogRequests {
   }
 
   async append(request: LogAppend, context: RequestContext): Promise<LogAppended> {
-    const { gate, limits } = this.#parts;
+    const { gate, limits, files } = this.#parts;
     gate.enter(context);
     checkAppend(request, limits);
-    const { entry, replica, counters } = this.#known(request.log);
+    const log = this.#known(request.log);
+    const { entry, replica, counters } = log;
+    // What is committed must be stored: a damaged log is refused before anything is.
+    await files.check(placeOf(log));
     const { producer, expectedLastSequence, records } = request;
     const result = await replica.propose({
       kind: 'logAppend',
@@ -107,6 +110,7 @@ export class LogService implements LogRequests {
       ...(expectedLastSequence === undefined ? {} : { expectedLastSequence }),
     });
     invariant(result.type === 'logAppended', `an append gave '${result.type}'`);
+    files.refuseDamaged(placeOf(log));
     const { firstSequence, lastSequence, timeMs, duplicate } = result;
     return { origin: entry.origin, epoch: counters.epoch, firstSequence, lastSequence, timeMs, duplicate };
   }

@@ -36,6 +36,11 @@ export function observeNode(metrics: Metrics, logger: Logger, onFailed: (error: 
     instanceRenewed: (event) => logger.warn({ ...event }, 'the data directory was copied or repaired: new instance id'),
     logShortened: (event) => logger.warn({ ...event }, 'entries acknowledged without a sync are gone'),
     logTrimmed: (event) => logger.debug({ ...event }, 'entries of a log are beyond its retention'),
+    retentionFailed: ({ logId, error }) =>
+      logger.error({ logId, err: error }, "a log's retention failed; the log keeps its entries"),
+    logDamaged: ({ logId, directory, error }) =>
+      logger.error({ logId, directory, err: error }, 'a named log is damaged and refused; other logs and keys go on'),
+    logTornTail: (event) => logger.warn({ ...event }, 'a torn tail of a named log was cut off and copied aside'),
     failed({ groupId, error }) {
       logger.fatal({ groupId, err: error }, 'a group cannot go on');
       onFailed(error);

@@ -112,12 +112,14 @@ export class Replica {
   }
 
   /**
-   * Makes what is applied durable and cuts the log behind it. `syncOthers` syncs what the group keeps outside its store.
+   * Makes what is applied durable and cuts the log behind it. `syncOthers` syncs what the group keeps outside its store
+   * and resolves to the first entry it could not take (infinite: it took all), which the log keeps.
    * Resolves to the durable applied index.
    */
-  async checkpoint(syncOthers: () => Promise<void>): Promise<number> {
-    const index = this.machine.visible.appliedIndex;
-    await Promise.all([this.store.checkpoint(), syncOthers()]);
+  async checkpoint(syncOthers: () => Promise<number>): Promise<number> {
+    const { appliedIndex } = this.machine.visible;
+    const [, unstoredFrom] = await Promise.all([this.store.checkpoint(), syncOthers()]);
+    const index = Math.min(appliedIndex, unstoredFrom - 1);
     this.#durableIndex = Math.max(this.#durableIndex, index);
     await this.machine.forgetNotes(index);
     await this.log.compact(index);
