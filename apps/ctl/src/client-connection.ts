@@ -8,6 +8,7 @@ import type {
   ShanghaiClient,
 } from '@shanghai/client';
 import { connect } from '@shanghai/client/grpc';
+import { invariant } from '@shanghai/env';
 import type { ConnectOptions } from './command-host.js';
 import type { Connection, Entry, LogConnection, LogStart, WriteOperation } from './connection.js';
 import type { Settings } from './settings.js';
@@ -34,7 +35,13 @@ export function connectClient(settings: Settings, { sessions }: ConnectOptions, 
       const entry = await store.get(key, call);
       return entry === undefined ? undefined : toEntry(entry);
     },
-    put: (key, value, options) => store.put(key, value, { ...options, ...call }),
+    async put(key, value, { ifRevision, ...options } = {}) {
+      if (ifRevision === undefined) return store.put(key, value, { ...options, ...call });
+      const conditions = [ifRevision === 0 ? { key, exists: false } : { key, revision: ifRevision }];
+      const [outcome] = await store.transact({ conditions, operations: [{ put: key, value, ...options }] }, call);
+      invariant(outcome?.ok === true, 'a transaction of one write has one outcome, or fails');
+      return { revision: outcome.revision };
+    },
     append: (key, value) => store.append(key, value, call),
     delete: (key) => store.delete(key, call),
     async *range(range) {

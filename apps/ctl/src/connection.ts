@@ -7,10 +7,11 @@
 export interface Connection {
   /** `undefined` where there is no such key. */
   get(key: Uint8Array): Promise<Entry | undefined>;
+  /** `ifRevision`: only if that is the key's revision, 0 = there is no such key; else rejects with `CONFLICT`. */
   put(
     key: Uint8Array,
     value: Uint8Array,
-    options?: { readonly ttlMs?: number },
+    options?: { readonly ttlMs?: number; readonly ifRevision?: number },
   ): Promise<{ readonly revision: number }>;
   /** Adds to the end of a value; a missing key is an empty value. */
   append(key: Uint8Array, value: Uint8Array): Promise<{ readonly revision: number; readonly valueBytes: number }>;

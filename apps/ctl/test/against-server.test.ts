@@ -40,6 +40,16 @@ test('a batch is atomic where its keys share a tag', async () => {
   expect(JSON.parse(result.stdout)).toMatchObject([{ type: 'put' }, { valueBytes: 2 }, { deleted: false }]);
 });
 
+test('a put can demand a revision, or that there is no such key', async () => {
+  const put = async (...args: string[]) => (await run('kv', 'put', 'conditional', ...args, '-o', 'json')).code;
+  const first = await run('kv', 'put', 'conditional', '1', '--if-absent', '-o', 'json');
+  const { revision } = JSON.parse(first.stdout);
+  expect(await put('2', '--if-absent')).toBe(9);
+  expect(await put('2', '--if-revision', String(revision + 1))).toBe(9);
+  expect(await put('2', '--if-revision', String(revision))).toBe(0);
+  expect((await run('kv', 'get', 'conditional')).stdout).toBe('2');
+});
+
 test('what the server refuses has its exit code', async () => {
   expect(await run('kv', 'put', '', 'x')).toMatchObject({ code: 5 });
   expect(await run('kv', 'put', 'k'.repeat(70_000), 'x')).toMatchObject({ code: 5 });

@@ -10,8 +10,14 @@ import { inputValue } from './input-value.js';
 export const putKey: Action = async (context, values, flags) => {
   const key = readBytes(values[0] as string, context.settings.encoding, 'the key');
   const ttlMs = optionalInteger(flags, 'ttlMs', 1);
+  const named = optionalInteger(flags, 'ifRevision', 1);
+  if (named !== undefined && flags['ifAbsent'] === true) throw usageError('--if-revision or --if-absent, not both');
+  const ifRevision = flags['ifAbsent'] === true ? 0 : named;
   const value = await inputValue(context, values[1] as string | undefined, text(flags, 'file'));
-  const { revision } = await (await context.connect()).put(key, value, ttlMs === undefined ? {} : { ttlMs });
+  const { revision } = await (await context.connect()).put(key, value, {
+    ...(ttlMs === undefined ? {} : { ttlMs }),
+    ...(ifRevision === undefined ? {} : { ifRevision }),
+  });
   await context.print.document({ ...keyFields(context, key), revision }, [['revision', String(revision)]]);
 };
 

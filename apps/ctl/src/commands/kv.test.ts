@@ -227,3 +227,14 @@ test('kv batch shows each result and fails when one operation did', async () => 
   expect(result.stdout).toContain('failed: the key is too long (INVALID_REQUEST)');
   expect(result.stderr).toContain('1 of 2 operations failed');
 });
+
+test('a put can demand a revision, or that there is no such key: else exit code 9 and nothing is written', async () => {
+  const node = createMemoryNode();
+  expect((await runCommand(['kv', 'put', 'a', '1', '--if-absent'], { node })).code).toBe(0);
+  expect((await runCommand(['kv', 'put', 'a', '2', '--if-absent'], { node })).code).toBe(9);
+  expect((await runCommand(['kv', 'put', 'a', '3', '--if-revision', '7'], { node })).code).toBe(9);
+  expect((await runCommand(['kv', 'get', 'a'], { node })).stdout).toBe('1');
+  expect((await runCommand(['kv', 'put', 'a', '4', '--if-revision', '1'], { node })).code).toBe(0);
+  expect((await runCommand(['kv', 'get', 'a'], { node })).stdout).toBe('4');
+  expect((await runCommand(['kv', 'put', 'a', '5', '--if-revision', '1', '--if-absent'], { node })).code).toBe(2);
+});

@@ -64,7 +64,9 @@ function addWrites(kv: Command, host: Host): void {
     .argument('<key>', 'key')
     .argument('[value]', "value; '-' reads standard input")
     .option('--file <path>', 'read the value from a file')
-    .option('--ttl-ms <ms>', 'the key expires after so long');
+    .option('--ttl-ms <ms>', 'the key expires after so long')
+    .option('--if-revision <n>', 'only if the key still has this revision')
+    .option('--if-absent', 'only if there is no such key');
   help(
     runWith(put, host, async (...run) => (await import('./kv-write.js')).putKey(...run)),
     [
@@ -72,8 +74,9 @@ function addWrites(kv: Command, host: Host): void {
       'shanghaictl kv put photo --file photo.jpg',
       'date | shanghaictl kv put now - --ttl-ms 60000',
       'shanghaictl kv put --encoding hex 00ff cafe',
+      'shanghaictl kv put leader me --if-absent --ttl-ms 10000',
     ],
-    remoteExits,
+    ['9 the condition does not hold', ...remoteExits],
   );
 
   const append = kv

@@ -53,6 +53,10 @@ export function connectMemory(node: MemoryNode): Connection {
     },
     async put(key, value, options) {
       await call('put');
+      const { revision = 0 } = node.keys.get(mapKey(key)) ?? {};
+      if (options?.ifRevision !== undefined && options.ifRevision !== revision) {
+        throw new CtlError('CONFLICT', `the key has revision ${revision}`);
+      }
       return put(key, value, options?.ttlMs);
     },
     async append(key, value) {
