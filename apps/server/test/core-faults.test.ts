@@ -76,6 +76,24 @@ test('a full disk refuses writes as not done, and the node goes on by itself whe
   await again.close(1000);
 });
 
+test('a node whose log had no space shows as ready again when there is space, without a write', async () => {
+  const disk = createFaultDisk({ seed });
+  const clock = createManualClock(1_000_000);
+  const node = await openTestNode(disk, clock);
+  const error = { kind: 'error', code: 'ENOSPC' } as const;
+  const heal = disk.inject({ operation: 'write', path: /\/wal\//, times: Number.POSITIVE_INFINITY, effect: error });
+  await expect(put(node, 'a', '1')).rejects.toMatchObject({ code: 'STORAGE_FULL' });
+  const check = () => node.readiness().find(({ name }) => name === 'group-1');
+  await clock.advance(3000);
+  expect(check()).toMatchObject({ ok: false, reason: 'the disk is full' });
+  heal();
+  await clock.advance(1000);
+  for (let i = 0; i < 50 && check()?.ok !== true; i++) await clock.advance(0);
+  expect(check()).toMatchObject({ ok: true });
+  await put(node, 'a', '1');
+  await node.close(1000);
+});
+
 /** The first attempt after a full disk is refused and makes the node try; a few turns later it takes writes again. */
 async function untilWritten(attempt: () => Promise<unknown>): Promise<void> {
   for (let i = 0; i < 50; i++) {
@@ -104,10 +122,16 @@ test('a store or log file without space keeps committed writes waiting and appli
     });
     const waiting = appendTo(node, 'events', 'second');
     for (let i = 0; i < 3; i++) await clock.advance(500);
+    // What the log took now would only wait, too: it is refused at once, and readiness says why.
+    await expect(put(node, 'k', 'v')).rejects.toMatchObject({ code: 'STORAGE_FULL' });
+    const check = () => node.readiness().find(({ name }) => name === 'group-1');
+    expect(check()).toMatchObject({ ok: false, reason: 'the disk is full' });
     heal();
     for (let i = 0; i < 3; i++) await clock.advance(500);
     expect(await waiting).toMatchObject({ firstSequence: 2 });
     expect(await readLog(node, 'events')).toEqual(['first', 'second']);
+    expect(check()).toMatchObject({ ok: true });
+    await put(node, 'k', 'v');
     await node.close(1000);
   }
 });

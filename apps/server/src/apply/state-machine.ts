@@ -66,6 +66,9 @@ export class StateMachine implements CommandApplier<ApplyResult> {
   readonly #noteIndexes: number[] = [];
   readonly #notes = new Map<number, AppendNote>();
   readonly #closing = new AbortController();
+  #isServing = false;
+  /** Attempts of the run under way that met a full disk and are waiting to be made again. */
+  #attemptsWaiting = 0;
 
   private constructor(options: StateMachineOptions, counters: GroupCounters) {
     this.#options = options;
@@ -90,6 +93,16 @@ export class StateMachine implements CommandApplier<ApplyResult> {
   /** The counters of the state that readers see. */
   get visible(): Readonly<GroupCounters> {
     return this.#visible;
+  }
+
+  /** Whether a run waits for space on the disk; see `CommandApplier`. */
+  get waitsForSpace(): boolean {
+    return this.#attemptsWaiting > 0;
+  }
+
+  /** From now on a full disk is waited out. Before, while the node opens, it rejects: nobody could be told why nothing happens. */
+  beginServing(): void {
+    this.#isServing = true;
   }
 
   async apply(entries: readonly CommittedEntry[]): Promise<readonly ApplyResult[]> {
@@ -259,18 +272,28 @@ export class StateMachine implements CommandApplier<ApplyResult> {
 
   /** A full disk is waited out: the entries are committed and must be applied, and nothing of the attempt was kept. */
   async #untilSpace(attempt: () => Promise<unknown>): Promise<void> {
-    for (;;) {
-      try {
-        await attempt();
-        return;
-      } catch (error) {
-        const typed = (error instanceof BitcaskError || error instanceof WalError) && error.code === 'DISK_FULL';
-        const full = typed || isErrno(error, 'ENOSPC');
-        if (!full || this.#closing.signal.aborted) throw error;
+    let waits = false;
+    try {
+      for (;;) {
+        try {
+          await attempt();
+          return;
+        } catch (error) {
+          if (!isDiskFull(error) || !this.#isServing || this.#closing.signal.aborted) throw error;
+        }
+        if (!waits) this.#attemptsWaiting++;
+        waits = true;
         await delay(this.#options.clock, diskFullRetryMs, this.#closing.signal);
       }
+    } finally {
+      if (waits) this.#attemptsWaiting--;
     }
   }
+}
+
+function isDiskFull(error: unknown): boolean {
+  const typed = (error instanceof BitcaskError || error instanceof WalError) && error.code === 'DISK_FULL';
+  return typed || isErrno(error, 'ENOSPC');
 }
 
 /** What a run gathers while it is stepped. */

@@ -27,6 +27,8 @@ export const commandHeadroomBytes = 24;
 /** Who applies. `apply` gets entries in index order, never two calls at once, and answers one result an entry. */
 export interface CommandApplier<Result> {
   apply(entries: readonly CommittedEntry[]): Promise<readonly Result[]>;
+  /** Whether `apply` waits for space on the disk. The log then counts as full: what it took would only wait, too. Absent = never. */
+  readonly waitsForSpace?: boolean;
 }
 
 /** An entry that will never be taken back. */
@@ -49,7 +51,7 @@ export interface CommandLogStatus {
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly proposalsInFlight: number;
-  /** `full`: the disk is, and proposals are refused until an attempt succeeds. */
+  /** `full`: the disk is, for the log or for what is applied, and proposals are refused until an attempt succeeds. */
   readonly state: 'open' | 'full' | 'failed' | 'closed';
   /** Whether proposals have been waiting for the disk for longer than they may. */
   readonly isStalled: boolean;
