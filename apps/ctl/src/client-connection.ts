@@ -47,6 +47,16 @@ export function connectClient(settings: Settings, { sessions }: ConnectOptions, 
     async *range(range) {
       for await (const entry of store.range(range)) yield toEntry(entry);
     },
+    async *watch({ onReady, ...target }) {
+      // A watch waits out a node that is away; who begins one wants to hear at once that there is none.
+      await client.status(call);
+      let ready = false;
+      for await (const { events } of store.watch(target)) {
+        if (!ready) onReady();
+        ready = true;
+        for (const event of events) yield { type: event.type, ...toEntry(event) };
+      }
+    },
     async batch(operations, options) {
       const outcomes = await store.batch(operations.map(toWrite), { ...options, ...call });
       return outcomes.map((outcome) => {
@@ -106,7 +116,12 @@ function toStart({ fromSequence, fromTimeMs }: LogStart): ClientLogStart {
   return fromTimeMs === undefined ? (fromSequence ?? 0) : { timeMs: fromTimeMs };
 }
 
-function toEntry({ key, value, revision, expiresAtMs }: ClientEntry): Entry {
+function toEntry({
+  key,
+  value,
+  revision,
+  expiresAtMs,
+}: Omit<ClientEntry, 'expiresAtMs'> & { readonly expiresAtMs?: number }): Entry {
   return { key, value, revision, expiresAtMs: expiresAtMs ?? 0 };
 }
 

@@ -18,6 +18,8 @@ export interface Connection {
   delete(key: Uint8Array): Promise<{ readonly deleted: boolean; readonly revision: number }>;
   /** Pages are fetched as the reader goes. */
   range(range: KeyRange): AsyncIterable<Entry>;
+  /** Changes of a key, of keys that begin so, or of all, until the signal aborts. */
+  watch(target: WatchTarget): AsyncIterable<Change>;
   /** One result an operation, in order. With `atomic` all or none, which then rejects as one. */
   batch(
     operations: readonly WriteOperation[],
@@ -53,6 +55,20 @@ export interface KeyRange {
   readonly reverse?: boolean;
   readonly keysOnly?: boolean;
   readonly signal?: AbortSignal;
+}
+
+/** What to watch: `key` or `prefix`, or neither: every key. */
+export interface WatchTarget {
+  readonly key?: Uint8Array;
+  readonly prefix?: Uint8Array;
+  /** Called when the watch stands: what is changed from then on is given. */
+  readonly onReady: () => void;
+  readonly signal: AbortSignal;
+}
+
+/** A committed change; expiry is none. */
+export interface Change extends Entry {
+  readonly type: 'put' | 'delete';
 }
 
 /** One write of a batch. */

@@ -50,6 +50,25 @@ test('a put can demand a revision, or that there is no such key', async () => {
   expect((await run('kv', 'get', 'conditional')).stdout).toBe('2');
 });
 
+test('a watch shows what is changed from the moment it stands, over a restart of the server', async () => {
+  const port = server.endpoint.split(':').at(-1);
+  const change = async () => {
+    await run('kv', 'put', 'seen:a', '1');
+    await server.end('SIGKILL');
+    server = await startServer(`${directory}/data`, port);
+    await run('kv', 'delete', 'seen:a');
+  };
+  let changed: Promise<void> | undefined;
+  const watch = await ctl(server.endpoint, ['kv', 'watch', '--prefix', 'seen:', '--count', '2'], (child) => {
+    child.stderr?.once('data', () => {
+      changed = change();
+    });
+  });
+  await changed;
+  expect(watch).toMatchObject({ code: 0, stderr: 'watching\n' });
+  expect(watch.stdout).toMatch(/^\d+ {2}put {2}seen:a {2}1\n\d+ {2}delete {2}seen:a\n$/);
+});
+
 test('what the server refuses has its exit code', async () => {
   expect(await run('kv', 'put', '', 'x')).toMatchObject({ code: 5 });
   expect(await run('kv', 'put', 'k'.repeat(70_000), 'x')).toMatchObject({ code: 5 });
@@ -104,6 +123,7 @@ test.each([
   ['kv', 'range'],
   ['log', 'read', 'events'],
   ['log', 'tail', 'events'],
+  ['kv', 'watch'],
 ])('%s %s says that there is no node', async (...args) => {
   const result = await ctl('127.0.0.1:1', [...args, '--timeout-ms', '400']);
   expect(result).toMatchObject({ code: 17, stdout: '' });

@@ -238,3 +238,29 @@ test('a put can demand a revision, or that there is no such key: else exit code 
   expect((await runCommand(['kv', 'get', 'a'], { node })).stdout).toBe('4');
   expect((await runCommand(['kv', 'put', 'a', '5', '--if-revision', '1', '--if-absent'], { node })).code).toBe(2);
 });
+
+test('a watch shows the changes of a key or a prefix, a line each', async () => {
+  const node = createMemoryNode();
+  const change = { value: new TextEncoder().encode('v'), expiresAtMs: 0 };
+  node.changes.push({ ...change, type: 'put', key: new TextEncoder().encode('ab'), revision: 1 });
+  node.changes.push({ ...change, type: 'delete', key: new TextEncoder().encode('ac'), revision: 2 });
+  node.changes.push({ ...change, type: 'put', key: new TextEncoder().encode('b'), revision: 3 });
+  expect(await runCommand(['kv', 'watch', '--prefix', 'a', '--count', '2'], { node })).toMatchObject({
+    code: 0,
+    stdout: '1  put  ab  v\n2  delete  ac\n',
+    stderr: 'watching\n',
+  });
+  const one = await runCommand(['kv', 'watch', 'b', '--count', '1', '-o', 'json', '-q'], { node });
+  expect(one).toMatchObject({ code: 0, stdout: '{"type":"put","key":"b","value":"v","revision":3}\n', stderr: '' });
+  const { code } = await runCommand(['kv', 'watch', 'b', '--prefix', 'a'], { node });
+  expect(code).toBe(2);
+});
+
+test('Ctrl-C ends a watch with exit code 130', async () => {
+  const controller = new AbortController();
+  const node = createMemoryNode();
+  node.before = (call) => {
+    if (call === 'watch') setImmediate(() => controller.abort());
+  };
+  expect((await runCommand(['kv', 'watch'], { node, signal: controller.signal })).code).toBe(130);
+});

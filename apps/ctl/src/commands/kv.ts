@@ -49,11 +49,28 @@ function addReads(kv: Command, host: Host): void {
     remoteExits,
   );
 
+  addWatch(kv, host);
+
   const stats = kv.command('stats').description('how many keys there are and what they take');
   help(
     runWith(stats, host, async (...run) => (await import('./kv-read.js')).showStats(...run)),
     ['shanghaictl kv stats', 'shanghaictl kv stats --output json'],
     remoteExits,
+  );
+}
+
+function addWatch(kv: Command, host: Host): void {
+  const watch = kv
+    .command('watch')
+    .description('print changes as they are made, until Ctrl-C or --count')
+    .argument('[key]', 'key (default: every key)')
+    .option('--prefix <text>', 'keys that begin so')
+    .option('--count <n>', 'end after so many changes')
+    .addHelpText('after', '\nA key that expires is no change; a put with a ttl says when that will be.');
+  help(
+    runWith(watch, host, async (...run) => (await import('./kv-watch.js')).watchKeys(...run)),
+    ['shanghaictl kv watch greeting', 'shanghaictl kv watch --prefix user: --output json'],
+    ['130 Ctrl-C', ...remoteExits],
   );
 }
 

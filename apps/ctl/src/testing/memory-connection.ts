@@ -1,11 +1,13 @@
 /** A connection to a node in memory: enough of one to run every command against. */
-import type { Connection, Entry, LogConnection, LogDescription, LogEntry, NodeStatus } from '../connection.js';
+import type { Change, Connection, Entry, LogConnection, LogDescription, LogEntry, NodeStatus } from '../connection.js';
 import { CtlError } from '../ctl-error.js';
 
 /** What a test may look at and change. */
 export interface MemoryNode {
   readonly keys: Map<string, Entry>;
   readonly logs: Map<string, { readonly description: LogDescription; readonly entries: LogEntry[] }>;
+  /** What a watch will give. */
+  readonly changes: Change[];
   /** Names of the calls, in order. */
   readonly calls: string[];
   /** Called before each call with its name; throw to make it fail, return a promise to hold it. */
@@ -17,7 +19,15 @@ export interface MemoryNode {
 
 /** An empty node. */
 export function createMemoryNode(): MemoryNode {
-  return { keys: new Map(), logs: new Map(), calls: [], before: () => undefined, metricsText: '', revision: 0 };
+  return {
+    keys: new Map(),
+    logs: new Map(),
+    changes: [],
+    calls: [],
+    before: () => undefined,
+    metricsText: '',
+    revision: 0,
+  };
 }
 
 /** Bytes as the key of a map: order of the text is order of the bytes. */
@@ -79,6 +89,17 @@ export function connectMemory(node: MemoryNode): Connection {
         const entry = node.keys.get(name);
         if (entry !== undefined) yield keysOnly ? { ...entry, value: new Uint8Array(0) } : entry;
       }
+    },
+    async *watch({ key, prefix, onReady, signal }) {
+      await call('watch');
+      onReady();
+      for (const change of node.changes) {
+        const name = mapKey(change.key);
+        if ((key === undefined || name === mapKey(key)) && name.startsWith(mapKey(prefix ?? new Uint8Array(0))))
+          yield change;
+      }
+      if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      throw new CtlError('CANCELLED', 'the watch was given up');
     },
     async batch(operations) {
       await call('batch');
