@@ -80,13 +80,6 @@ export async function openDataDirectory(options: DataDirectoryOptions): Promise<
 
 /** A failure of the file system or a lock in a data directory's words; anything else unchanged. */
 export function explain(error: unknown, path: string): unknown {
-  if (error instanceof LockError) {
-    const code = error.code === 'LOCKED' || error.code === 'LOCKED_BY_OTHER_HOST' ? 'LOCKED' : 'UNREADABLE';
-    return new DataDirectoryError(code, `data directory '${path}': ${error.message}`, {
-      cause: error,
-      details: error.details,
-    });
-  }
   const full = fullDisk(error);
   if (full !== undefined) {
     return new DataDirectoryError(
@@ -95,6 +88,13 @@ export function explain(error: unknown, path: string): unknown {
         `for up to the size of '${path}/wal' and start again`,
       { cause: error },
     );
+  }
+  if (error instanceof LockError) {
+    const code = error.code === 'LOCKED' || error.code === 'LOCKED_BY_OTHER_HOST' ? 'LOCKED' : 'UNREADABLE';
+    return new DataDirectoryError(code, `data directory '${path}': ${error.message}`, {
+      cause: error,
+      details: error.details,
+    });
   }
   for (const code of ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EIO', 'EISDIR']) {
     if (!isErrno(error, code)) continue;

@@ -2,7 +2,9 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { LockError } from '@shanghai/env';
 import { expect, test } from 'vitest';
+import { explain } from '../src/data-directory.js';
 import { openNode } from '../src/open-node.js';
 import {
   appendTo,
@@ -114,6 +116,11 @@ test('a full or failing disk refuses to open with a typed error, and opens later
   const again = await openTestNode(disk, clock);
   expect(await get(again, 'a')).toBe('1');
   await again.close(1000);
+});
+
+test('a disk without space for the lock is called full', () => {
+  const cause = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+  expect(explain(new LockError('LOCK_FAILED', 'cannot lock', { cause }), '/data')).toMatchObject({ code: 'FULL' });
 });
 
 test('a disk that is full for a store only refuses to open with FULL, before and within the replay', async () => {

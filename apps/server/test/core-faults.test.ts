@@ -136,6 +136,26 @@ test('a store or log file without space keeps committed writes waiting and appli
   }
 });
 
+test('a store without space does not keep the log from being cut, which may be what makes space', async () => {
+  const disk = createFaultDisk({ seed });
+  const clock = createManualClock(1_000_000);
+  const node = await openTestNode(disk, clock);
+  await node.logs.create('events', quorumLog, request());
+  await appendTo(node, 'events', 'first');
+  const error = { kind: 'error', code: 'ENOSPC' } as const;
+  const heal = disk.inject({ operation: 'write', path: /groups\/1/, times: Number.POSITIVE_INFINITY, effect: error });
+  const done = await node.checkpoint();
+  const group = () => node.status().groups[1];
+  expect(done[1]?.durableAppliedIndex).toBe(group()?.appliedIndex);
+  heal();
+  await appendTo(node, 'events', 'second');
+  await node.checkpoint();
+  await node.close(1000);
+  const again = await openTestNode(disk, clock);
+  expect(await readLog(again, 'events')).toEqual(['first', 'second']);
+  await again.close(1000);
+});
+
 test('a disk that hangs leaves reads, status and other work going, and the queue bounded', async () => {
   const disk = createFaultDisk({ seed });
   const node = await openTestNode(disk, createManualClock(1_000_000), { limits: { maxProposals: 10 } });

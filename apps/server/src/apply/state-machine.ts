@@ -125,13 +125,22 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     return results;
   }
 
-  /** Deletes the notes that nobody needs once everything up to `durableIndex` is durable. */
+  /**
+   * Deletes the notes that nobody needs once everything up to `durableIndex` is durable. A full disk leaves them for the
+   * next time: the log can be cut all the same, which may be what makes space.
+   */
   async forgetNotes(durableIndex: number): Promise<void> {
     const kept = this.#noteIndexes.findIndex((index) => index > durableIndex);
-    const old = this.#noteIndexes.splice(0, kept === -1 ? this.#noteIndexes.length : kept);
+    const old = this.#noteIndexes.slice(0, kept === -1 ? this.#noteIndexes.length : kept);
     for (const index of this.#notes.keys()) if (index <= durableIndex) this.#notes.delete(index);
     if (old.length === 0) return;
-    await this.store.batch(old.map((index) => ({ type: 'delete', key: acceptedAppendsKey(index) })));
+    try {
+      await this.store.batch(old.map((index) => ({ type: 'delete', key: acceptedAppendsKey(index) })));
+    } catch (error) {
+      if (isDiskFull(error)) return;
+      throw error;
+    }
+    this.#noteIndexes.splice(0, old.length);
   }
 
   /** Lets a log go on behind the last sequence its files hold. Only before the first new entry. */
