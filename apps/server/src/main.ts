@@ -27,14 +27,22 @@ function endForFailedStart(error: unknown): never {
   exit(failure.exitCode);
 }
 
+/**
+ * An interrupt on a terminal reaches the whole process group, and launchers (npm, pnpm) that got it pass it on once more:
+ * the same signal again within this time is still the first one.
+ */
+const sameSignalMs = 500;
+
 /** The first signal asks to stop, a second one ends at once. */
 function stopOnSignals(server: RunningServer, drainMs: number, logger: Logger): void {
-  const numbers = { SIGINT: 2, SIGTERM: 15 } as const;
-  let isAsked = false;
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+  let first: { readonly signal: string; readonly atMs: number } | undefined;
+  for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (isAsked) exit(128 + numbers[signal]);
-      isAsked = true;
+      const atMs = performance.now();
+      if (first?.signal === signal && atMs - first.atMs < sameSignalMs) return;
+      if (first !== undefined) exit(128 + numbers[signal]);
+      first = { signal, atMs };
       logger.info({ signal }, 'told to stop; a second signal ends at once');
       server.shutdown.request({ drainMs });
     });
