@@ -177,14 +177,18 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
     // A full disk is no reason to keep what is not needed: cutting the log may be what makes space.
     if (this.#state !== 'open' && this.#state !== 'full') return;
     const mark = this.#marks.take(index);
-    if (mark === undefined || mark.index < this.#firstIndex) return;
+    if (mark === undefined) return;
+    // Where nothing came since the last cut only that cut's own two records are left. They are written anew, or a group
+    // that rests would keep every segment behind them from going.
+    const isIdle = this.#firstIndex > this.#lastIndex;
+    if (!isIdle && mark.index < this.#firstIndex) return;
     const stream = this.groupId;
     const { wal, nodeId } = this.#options;
-    await wal.appendBatch([
+    const first = await wal.appendBatch([
       { stream, kind: recordKind.hardState, payload: encodeHardState(this.#commitIndex, this.#term, nodeId) },
       { stream, kind: recordKind.compaction, payload: encodeCompaction(mark.index, mark.term) },
     ]);
-    wal.release(stream, mark.lsn);
+    wal.release(stream, isIdle ? first - 1 : mark.lsn);
     this.#firstIndex = mark.index + 1;
   }
 

@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import { createManualClock, createMemoryDisk, get, openTestNode, put } from './core-harness.js';
+
+test('a group that rests does not keep the write-ahead log of a busy one from being cut', async () => {
+  const disk = createMemoryDisk();
+  const clock = createManualClock(1_000_000);
+  let node = await openTestNode(disk, clock);
+  const segments: number[] = [];
+  for (let round = 0; round < 6; round++) {
+    for (let i = 0; i < 100; i++) await put(node, `k${i}`, String(round).repeat(3000));
+    await node.checkpoint();
+    segments.push(node.status().wal.segments);
+  }
+  expect(Math.max(...segments)).toBeLessThanOrEqual((segments[0] as number) + 2);
+  await node.close(1000);
+  node = await openTestNode(disk, clock);
+  expect(await get(node, 'k99')).toBe('5'.repeat(3000));
+  await node.close(1000);
+});
