@@ -223,3 +223,26 @@ test('a log that is never synced loses at most its end at a crash, and goes on b
     },
   });
 });
+
+test('a log that is never synced can be cut at any moment of a crash', async () => {
+  const options = { wal: { ...smallOptions.wal, durability: 'never' as const } };
+  const open = (disk: Disk) => openTestNode(disk, createManualClock(1_500_000), options);
+  const large = 'x'.repeat(30_000);
+  const coverage = await enumerateCrashes<Told>({
+    seed,
+    randomDraws: deep ? 10 : 1,
+    start,
+    async run(disk, told) {
+      const node = await open(disk);
+      for (const key of ['a', 'b', 'c', 'd', 'e']) await toldPut(node, told, key, large + key);
+      await node.checkpoint();
+      await toldPut(node, told, 'f', 'last');
+    },
+    async verify(disk, told) {
+      const node = await open(disk);
+      for (const [key, value] of told.attempted) expect([undefined, value]).toContain(await get(node, key));
+      await node.close(1000);
+    },
+  });
+  expect(coverage.steps).toBeGreaterThan(20);
+});

@@ -67,6 +67,15 @@ test('what lies behind a hole does not count until the hole is filled', async ()
   expect(await recovered()).toEqual(['1@1', '2@2']);
 });
 
+test('what lay behind a hole may be the first that a cut left, and is replaced', async () => {
+  await entry(7, 1);
+  await entry(8, 1);
+  await entry(6, 2);
+  await entry(7, 2);
+  await compaction(5, 1);
+  expect(await recovered()).toEqual(['6@2', '7@2']);
+});
+
 test('the last compaction says where the needed entries begin; the highest term counts wherever it stands', async () => {
   for (let index = 1; index <= 5; index++) await entry(index, 1);
   await compaction(2, 1);

@@ -53,8 +53,8 @@ export async function recoverStream(wal: Wal, stream: number): Promise<Recovered
       }
     } else if (kind === recordKind.entry) {
       if (head.type !== entryType.normal && head.type !== entryType.empty) throw unknown('entry type', head.type, lsn);
-      firstIndex ??= head.index;
-      if (head.index < firstIndex) throw corrupt(`entry ${head.index} at LSN ${lsn} lies before entry ${firstIndex}`);
+      // Where the log was cut near a hole, what lay behind the hole comes first and is replaced like any other.
+      if (firstIndex === undefined || head.index < firstIndex) firstIndex = head.index;
       if (head.index > firstIndex + lsns.length) continue;
       lsns.length = head.index - firstIndex;
       lsns.push(lsn);

@@ -104,6 +104,8 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
   #state: CommandLogStatus['state'] = 'open';
   #failure: Error | undefined;
   #softFailure: Error | undefined;
+  /** Records of refused entries lie behind the last entry, until the next term's first one replaces them. */
+  #hasStaleEnd = false;
   #applying = false;
   #termBeginning: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -176,6 +178,8 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
     invariant(index <= this.#appliedIndex, `entry ${index} is not applied (${this.#appliedIndex} is)`);
     // A full disk is no reason to keep what is not needed: cutting the log may be what makes space.
     if (this.#state !== 'open' && this.#state !== 'full') return;
+    // Behind a cut, the refused entries would look like a log whose beginning is missing.
+    if (this.#hasStaleEnd) return;
     const mark = this.#marks.take(index);
     if (mark === undefined) return;
     // Where nothing came since the last cut only that cut's own two records are left. They are written anew, or a group
@@ -188,6 +192,8 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
       { stream, kind: recordKind.hardState, payload: encodeHardState(this.#commitIndex, this.#term, nodeId) },
       { stream, kind: recordKind.compaction, payload: encodeCompaction(mark.index, mark.term) },
     ]);
+    // The cut must outlast what it cuts off: a log that acknowledges before it syncs would lose the one and not the other.
+    await wal.flush();
     wal.release(stream, isIdle ? first - 1 : mark.lsn);
     this.#firstIndex = mark.index + 1;
   }
@@ -307,6 +313,7 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
     const [first] = dropped;
     if (first === undefined) return;
     this.#lastIndex = first.index - 1;
+    this.#hasStaleEnd ||= dropped.some(({ settled }) => settled === 'durable');
     for (const { reject } of dropped) reject(storageFull(this.#softFailure));
   }
 
@@ -375,6 +382,7 @@ class SingleVoterLog<Result> implements CommandLog<Result> {
     this.#term = term;
     this.#lastIndex = index;
     this.#softFailure = undefined;
+    this.#hasStaleEnd = false;
     if (this.#state === 'full') this.#state = 'open';
     if (behindState) this.#firstIndex = index;
     const nothing = () => undefined;
