@@ -1,5 +1,12 @@
 /** Offline work on stores. */
-import { type BitcaskOptions, bitcaskStats, openBitcask, rebuildHints, verifyBitcask } from '@shanghai/bitcask';
+import {
+  type BitcaskOptions,
+  bitcaskStats,
+  openBitcask,
+  rebuildHints,
+  snapshotBitcask,
+  verifyBitcask,
+} from '@shanghai/bitcask';
 import type { Disk } from '@shanghai/env';
 import { underOfflineLock } from './offline-lock.js';
 import type { OfflineBitcask } from './offline-tools.js';
@@ -24,6 +31,10 @@ export function bitcaskTools(disk: Disk): OfflineBitcask {
           await store.close();
         }
       }),
+    snapshot: (directory, target, options) =>
+      underOfflineLock(disk, directory, writing, async () => ({
+        ...(await snapshotBitcask(disk, directory, target, options)),
+      })),
     rebuildHints: (directory, options) =>
       underOfflineLock(disk, directory, writing, async () => {
         const { rebuilt, problems } = await rebuildHints(disk, directory, options);

@@ -26,6 +26,8 @@ export interface OfflineBitcask {
   verify(directory: string, options: OfflineOptions): Promise<StoreReport>;
   stats(directory: string): Promise<Readonly<Record<string, unknown>>>;
   merge(directory: string, options: OfflineOptions): Promise<Readonly<Record<string, number>>>;
+  /** Into `target`, absent or empty: hard links where the file system gives them. */
+  snapshot(directory: string, target: string, options: OfflineOptions): Promise<Readonly<Record<string, number>>>;
   /** `onProgress` counts segments. A segment that cannot be read is a problem; the others get their hints. */
   rebuildHints(directory: string, options: OfflineOptions): Promise<HintReport>;
 }

@@ -1,4 +1,14 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { openBitcask } from '@shanghai/bitcask';
 import { nodeDisk } from '@shanghai/env';
@@ -135,6 +145,19 @@ test('an offline merge keeps what only the wall clock calls expired', async () =
   await opened.close();
 });
 
+test('a snapshot shares its bytes with the store, opens beside it, and is refused where something lies', async () => {
+  const target = `${root}/snapshots/one`;
+  const made = await json('bitcask', 'snapshot', store, target);
+  expect(made).toMatchObject({ copied: 0, linked: made.files });
+  const stats = await json('bitcask', 'stats', store);
+  expect(await json('bitcask', 'stats', target)).toMatchObject({ keys: stats.keys, lastSequence: made.sequence });
+  expect(await json('bitcask', 'verify', target)).toMatchObject({ ok: true });
+  for (const name of readdirSync(target).filter((one) => one.endsWith('.data'))) {
+    expect(statSync(`${target}/${name}`).ino).toBe(statSync(`${store}/${name}`).ino);
+  }
+  expect((await run('bitcask', 'snapshot', store, target)).code).toBe(5);
+});
+
 test('damage in a store is found with its place', async () => {
   const damaged = copyOf(store, 'damaged-store');
   damageText(damaged, 'value 2');
@@ -152,6 +175,7 @@ const offline: readonly (readonly [string, string, string, ...string[]])[] = [
   ['bitcask', 'verify', store],
   ['bitcask', 'stats', store],
   ['bitcask', 'merge', store],
+  ['bitcask', 'snapshot', store, `${root}/never`],
   ['bitcask', 'rebuild-hints', store],
 ];
 

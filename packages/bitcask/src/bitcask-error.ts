@@ -3,6 +3,7 @@ import { CodedError, type CodedErrorOptions } from '@shanghai/env';
 /**
  * `CONDITION_FAILED`: details hold `current`, the key's sequence (0 = none). `CORRUPT`: details hold file, offset,
  * bytes. `DISK_FULL`: nothing of the write is visible, the store goes on. `POISONED`: a write or sync failed earlier.
+ * `TARGET_NOT_EMPTY`: a snapshot goes into a directory that is absent or empty.
  */
 export type BitcaskErrorCode =
   | 'CLOSED'
@@ -16,6 +17,7 @@ export type BitcaskErrorCode =
   | 'QUEUE_FULL'
   | 'READ_ONLY'
   | 'SNAPSHOT_TOO_OLD'
+  | 'TARGET_NOT_EMPTY'
   | 'UNSUPPORTED_FORMAT'
   | 'VALUE_TOO_LARGE';
 

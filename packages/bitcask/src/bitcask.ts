@@ -44,6 +44,14 @@ export interface Bitcask extends AsyncDisposable {
   resumeMerge(): void;
   /** Reads every record of every segment and every hint file; reports, never changes. */
   verify(options?: VerifyOptions): Promise<VerifyReport>;
+  /**
+   * Puts the store as it is at one place of its order of writes into `directory`, which must be absent or empty
+   * (`TARGET_NOT_EMPTY`): hard links to sealed segments, copies where the file system cannot link. Holds everything that
+   * was acknowledged before the call. Writes wait only while the active segment is sealed. The result is a store of its
+   * own that later writes and merges here do not touch; durable when this resolves. A rejection leaves nothing there
+   * that could be opened.
+   */
+  snapshot(directory: string, options?: SnapshotOptions): Promise<SnapshotResult>;
   stats(): BitcaskStats;
   /** Waits for writes in flight, syncs, releases the lock. Idempotent. */
   close(): Promise<void>;
@@ -115,6 +123,26 @@ export interface MergeResult {
   readonly bytesBefore: number;
   readonly bytesAfter: number;
   readonly durationMs: number;
+}
+
+/** What a snapshot takes. */
+export interface SnapshotOptions {
+  readonly signal?: AbortSignal;
+  /** After each file, and after each mebibyte of a file that has to be copied. */
+  readonly onProgress?: (bytesDone: number, bytesTotal: number) => void;
+}
+
+/** What a snapshot holds. */
+export interface SnapshotResult {
+  /** Segments and hints, the manifest not counted. */
+  readonly files: number;
+  /** Length of these files. */
+  readonly bytes: number;
+  /** Its last write: everything up to this sequence is in it, nothing behind. */
+  readonly sequence: number;
+  /** Files that share their bytes with the store, and files that take space of their own. */
+  readonly linked: number;
+  readonly copied: number;
 }
 
 /** What a verification takes. */

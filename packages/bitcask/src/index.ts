@@ -7,6 +7,7 @@ export {
   type RebuildHintsOptions,
   type RebuildHintsReport,
   rebuildHints,
+  snapshotBitcask,
   verifyBitcask,
 } from './offline.js';
 export { openBitcask } from './open-bitcask.js';

@@ -1,5 +1,12 @@
 import type { Disk } from '@shanghai/env';
-import type { BitcaskStats, VerifyOptions, VerifyProblem, VerifyReport } from './bitcask.js';
+import type {
+  BitcaskStats,
+  SnapshotOptions,
+  SnapshotResult,
+  VerifyOptions,
+  VerifyProblem,
+  VerifyReport,
+} from './bitcask.js';
 import { BitcaskError } from './bitcask-error.js';
 import { buildHint } from './build-hint.js';
 import type { Manifest, ManifestEntry } from './core/manifest-codec.js';
@@ -12,7 +19,8 @@ import { verifySegments } from './verify-segments.js';
 
 /**
  * What can be done with a directory that no process has open: for tools. `verifyBitcask` and `bitcaskStats` change
- * nothing and take no lock; `rebuildHints` locks the directory and writes hint files only.
+ * nothing and take no lock; `rebuildHints` locks the directory and writes hint files only; `snapshotBitcask` opens the
+ * store.
  */
 
 /** Reads every record and every hint of a store; what is wrong is in the report. Rejects only where there is no store, or with the disk's error. */
@@ -82,6 +90,27 @@ export async function bitcaskStats(disk: Disk, directory: string): Promise<Bitca
   const store = await openBitcask({ directory, disk, readOnly: true });
   try {
     return store.stats();
+  } finally {
+    await store.close();
+  }
+}
+
+/**
+ * A snapshot of a store that nobody has open, as `Bitcask.snapshot` makes it. Opens the store for writing, so that what
+ * a crash left is settled first. Rejects with `LOCKED` where the store is open, `IO_ERROR` where there is none.
+ */
+export async function snapshotBitcask(
+  disk: Disk,
+  directory: string,
+  target: string,
+  options: SnapshotOptions = {},
+): Promise<SnapshotResult> {
+  // Read first: opening would make an empty store where there is none.
+  await manifestOf(disk, directory);
+  // A horizon of zero: what has expired is for the owner of the store to judge.
+  const store = await openBitcask({ directory, disk, merge: { enabled: false }, horizon: () => 0 });
+  try {
+    return await store.snapshot(target, options);
   } finally {
     await store.close();
   }

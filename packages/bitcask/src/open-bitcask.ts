@@ -19,6 +19,7 @@ import { RecordReader } from './record-reader.js';
 import { recoverStore } from './recover-store.js';
 import { type ResolvedBitcaskOptions, resolveBitcaskOptions } from './resolve-bitcask-options.js';
 import { SegmentLog } from './segment-log.js';
+import { SnapshotJobs } from './snapshot-jobs.js';
 import { Store, type StoreParts } from './store.js';
 import type { StoreContext } from './store-context.js';
 import { Upkeep } from './upkeep.js';
@@ -113,6 +114,7 @@ function assemble(context: StoreContext, cache: ValueCache, lock: DirectoryLock 
     checkpoints,
     upkeep,
     merger: new Merger(context, writer, hints, reader),
+    snapshots: new SnapshotJobs(context, writer, log),
     lock,
   };
 }

@@ -10,6 +10,8 @@ import type {
   PutOptions,
   RangeOptions,
   ReadOptions,
+  SnapshotOptions,
+  SnapshotResult,
   VerifyOptions,
   VerifyReport,
   WriteResult,
@@ -24,6 +26,7 @@ import type { PointReader } from './point-reader.js';
 import { checkRangeOptions, iterateRange } from './range.js';
 import type { RecordReader } from './record-reader.js';
 import type { SegmentLog } from './segment-log.js';
+import type { SnapshotJobs } from './snapshot-jobs.js';
 import type { Guard, Outcome } from './staging-chunk.js';
 import type { StoreContext } from './store-context.js';
 import { storeStats } from './store-stats.js';
@@ -47,6 +50,7 @@ export interface StoreParts {
   readonly checkpoints: Checkpoints;
   readonly upkeep: Upkeep;
   readonly merger: Merger;
+  readonly snapshots: SnapshotJobs;
   readonly lock: DirectoryLock | undefined;
 }
 
@@ -161,6 +165,11 @@ export class Store implements Bitcask {
     return verifySegments({ options: own, segments, isLive: (segment) => index.segments.has(segment.fileId) }, options);
   }
 
+  async snapshot(directory: string, options: SnapshotOptions = {}): Promise<SnapshotResult> {
+    this.#assertWritable();
+    return this.#parts.snapshots.run(directory, options);
+  }
+
   stats(): BitcaskStats {
     return storeStats(this.#parts);
   }
@@ -211,10 +220,11 @@ export class Store implements Bitcask {
   }
 
   async #close(): Promise<void> {
-    const { writer, checkpoints, upkeep, merger, hints, context, cache, lock } = this.#parts;
+    const { writer, checkpoints, upkeep, merger, snapshots, hints, context, cache, lock } = this.#parts;
     upkeep.stop();
     checkpoints.stop();
     try {
+      await snapshots.close();
       await merger.close();
       await writer.drain();
       await checkpoints.idle();

@@ -24,7 +24,11 @@ export interface Disk {
   stat(path: string): Promise<DiskStat | undefined>;
   /** Atomic for observers, replaces the target; durable after `syncDirectory` of both directories. */
   rename(from: string, to: string): Promise<void>;
-  /** A second name for the same file (hard link). `EEXIST` where the name is taken. */
+  /**
+   * A second name for the same file (hard link). `EEXIST` where the name is taken, `EXDEV` where it lies on another file
+   * system; `EPERM`, `EMLINK`, `ENOTSUP` where the file system has no more, or none, to give. Durable after
+   * `syncDirectory` of the new name's directory, and whole only as far as the file's bytes were synced.
+   */
   link(existing: string, added: string): Promise<void>;
   /** Removes a file's name; `ENOENT` where there is none. Open files stay readable. */
   remove(path: string): Promise<void>;

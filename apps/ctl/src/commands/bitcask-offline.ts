@@ -1,4 +1,4 @@
-/** bitcask verify, stats, merge, rebuild-hints. */
+/** bitcask verify, stats, merge, snapshot, rebuild-hints. */
 import type { Action } from '../command-host.js';
 import { numberFields } from '../output/number-fields.js';
 import { formatBytes, formatCount } from '../output/quantities.js';
@@ -31,6 +31,17 @@ export const mergeStore: Action = async (context, values) => {
   const directory = checkDirectory(values[0] as string);
   const { bitcask } = await context.host.offlineTools();
   const result = await withOfflineProgress(context, 'merge', 'bytes', (options) => bitcask.merge(directory, options));
+  await context.print.document(result, numberFields(result));
+};
+
+/** `bitcask snapshot <directory> <target>` */
+export const snapshotStore: Action = async (context, values) => {
+  const directory = checkDirectory(values[0] as string);
+  const target = values[1] as string;
+  const { bitcask } = await context.host.offlineTools();
+  const result = await withOfflineProgress(context, 'snapshot', 'bytes', (options) =>
+    bitcask.snapshot(directory, target, options),
+  );
   await context.print.document(result, numberFields(result));
 };
 

@@ -31,5 +31,19 @@ export function addBitcaskCommands(program: Command, host: Host): void {
   add('verify', 'read every record and every hint file and check them; changes nothing', 'verifyStore');
   add('stats', 'how many keys there are, how many bytes are dead', 'showStoreStats');
   add('merge', 'drop dead records now, from every segment', 'mergeStore');
+  addSnapshot(bitcask, host);
   add('rebuild-hints', 'write the hint files of sealed segments anew', 'rebuildStoreHints');
+}
+
+function addSnapshot(bitcask: Command, host: Host): void {
+  const command = bitcask
+    .command('snapshot')
+    .description('a second, independent store as it is now: hard links where the file system gives them')
+    .argument('<directory>', 'directory of the store')
+    .argument('<target>', 'directory for the snapshot, absent or empty');
+  help(
+    runWith(command, host, async (...given) => (await import('./bitcask-offline.js')).snapshotStore(...given)),
+    [`shanghaictl bitcask snapshot ${exampleDirectory} ./snapshots/today`],
+    [...offlineExits, '5 the target is not empty'],
+  );
 }

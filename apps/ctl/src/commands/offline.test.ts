@@ -42,6 +42,7 @@ test.each([
   ['bitcask', 'verify'],
   ['bitcask', 'stats'],
   ['bitcask', 'merge'],
+  ['bitcask', 'snapshot', 'x'],
   ['bitcask', 'rebuild-hints'],
 ])(
   '%s %s refuses a directory that a server holds, with exit code 17, and does nothing',
@@ -121,5 +122,6 @@ test('bitcask stats, merge and rebuild-hints show what they did', async () => {
     merge: { state: 'idle' },
   });
   expect((await runCommand(['bitcask', 'merge', path])).stdout).toMatch(/^segments merged +2$/m);
+  expect((await runCommand(['bitcask', 'snapshot', path, 'x'])).stdout).toMatch(/^linked +2$/m);
   expect((await runCommand(['bitcask', 'rebuild-hints', path])).stdout).toBe('Hint files  2\nDamage      none\n');
 });

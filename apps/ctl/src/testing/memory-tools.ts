@@ -63,6 +63,10 @@ export function memoryTools(directory: MemoryDirectory): OfflineTools {
         begin('bitcask merge');
         return { segmentsMerged: 2, bytesBefore: 4096, bytesAfter: 2048 };
       },
+      async snapshot(_path, target) {
+        begin(`bitcask snapshot ${target}`);
+        return { files: 2, bytes: 2048, sequence: 10, linked: 2, copied: 0 };
+      },
       async rebuildHints() {
         begin('bitcask rebuild-hints');
         return { hints: 2, problems: directory.problems };
