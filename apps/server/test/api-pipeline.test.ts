@@ -1,5 +1,5 @@
-import type { ClientDuplexStream } from '@grpc/grpc-js';
-import type { PipelineRequest, PipelineResponse } from '@shanghai/proto';
+import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
+import { type PipelineRequest, type PipelineResponse, wireMetadata } from '@shanghai/proto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ServerError } from '../src/requests/server-error.js';
 import { failureOf, type GrpcFixture, openGrpcFixture } from './grpc-fixture.js';
@@ -212,5 +212,25 @@ describe('Pipeline', () => {
     expect(answered).toBeGreaterThan(0);
     expect(answered).toBeLessThan(400);
     stream.cancel();
+  });
+
+  it('answers what was begun when the listener closes, then ends with SERVICE_UNAVAILABLE', async () => {
+    fixture = await openGrpcFixture({ pipelineRequests: 2 });
+    const release = fixture.node.hold();
+    const stream = fixture.keyValue.pipeline();
+    const answers: PipelineResponse[] = [];
+    stream.on('data', (message: PipelineResponse) => answers.push(...answersIn(message)));
+    const failure = new Promise<ServiceError>((resolve) => void stream.on('error', resolve));
+    stream.write(group([put(1, 'a'), put(2, 'b'), put(3, 'c')]));
+    while (fixture.node.held < 2) await ticks(1);
+    const closed = fixture.api.close(30_000);
+    release();
+    const { code, metadata } = await failure;
+    expect([code, metadata.get(wireMetadata.errorCode)]).toEqual([status.UNAVAILABLE, ['SERVICE_UNAVAILABLE']]);
+    expect(answers.map(({ id, response }) => [id, response?.$case])).toEqual([
+      [1n, 'put'],
+      [2n, 'put'],
+    ]);
+    await closed;
   });
 });

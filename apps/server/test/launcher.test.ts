@@ -1,5 +1,6 @@
 /** The server behind `tools/supervise.mjs`, as `npm start` runs it: it stops in order however the launcher is stopped. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -80,4 +81,15 @@ it('the end of whoever runs the launcher stops the server in order', async () =>
   const { process: shell, ended } = await launch(['/bin/sh', '-c', '"$@" & wait', 'sh']);
   shell.kill('SIGKILL');
   expect((await ended).output).toContain('"msg":"stopped"');
+});
+
+it('the death of npm, which can pass nothing on, stops the server in order', async () => {
+  const { scripts } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  // As npm runs a script: behind a shell of its own. Only what comes before the launcher's name is the script's here.
+  const [prefix] = (scripts['start'] ?? '').split('node tools/serve.mjs');
+  const npm = await launch(['/bin/sh', '-c', `/bin/sh -c '${prefix}"$@"' sh "$@" & wait`, 'sh']);
+  npm.process.kill('SIGKILL');
+  expect((await npm.ended).output).toContain('"msg":"stopped"');
 });

@@ -14,6 +14,7 @@ import { clusterService } from './cluster-service.js';
 import { healthDescription } from './health-description.js';
 import { keyValueService } from './key-value-service.js';
 import { logService } from './log-service.js';
+import type { OpenPipelines } from './pipeline-call.js';
 import { decodePutRequest, encodePutResponse } from './put-codec.js';
 import { tolerantService } from './tolerant-service.js';
 
@@ -40,8 +41,9 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
     // Two processes must not share a port by accident: the second one is told that it is in use.
     'grpc.so_reuseport': 0,
   });
+  const pipelines: OpenPipelines = new Set();
   const put = { ...KeyValueService.put, requestDeserialize: decodePutRequest, responseSerialize: encodePutResponse };
-  server.addService(tolerantService({ ...KeyValueService, put }), keyValueService(services));
+  server.addService(tolerantService({ ...KeyValueService, put }), keyValueService(services, pipelines));
   server.addService(tolerantService(LogService), logService(services));
   server.addService(tolerantService(ClusterService), clusterService(services));
   server.addService(tolerantService(AdminService), adminService(services));
@@ -57,6 +59,7 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
     },
     close(graceMs) {
       closing ??= close(server, graceMs);
+      for (const stop of [...pipelines]) stop();
       return closing;
     },
   };

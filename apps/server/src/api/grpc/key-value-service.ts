@@ -3,13 +3,13 @@ import { RangeResponse, WatchResponse } from '@shanghai/proto';
 import type { ApiServices } from '../api-services.js';
 import { keyValueCalls } from './key-value-calls.js';
 import { rangeOf, rangeResponseOf, readContextOf, watchOf, watchResponseOf } from './key-value-messages.js';
-import { pipelineCall } from './pipeline-call.js';
+import { type OpenPipelines, pipelineCall } from './pipeline-call.js';
 import { serverStream } from './server-stream.js';
 import { unaryCall } from './unary-call.js';
 import { asBuffer } from './wire-numbers.js';
 
-/** The KeyValue service. */
-export function keyValueService(services: ApiServices): KeyValueServer {
+/** The KeyValue service; its pipelines are in `open` while they last. */
+export function keyValueService(services: ApiServices, open: OpenPipelines): KeyValueServer {
   const { keyValue } = services.node;
   const calls = keyValueCalls(keyValue);
   return {
@@ -33,6 +33,6 @@ export function keyValueService(services: ApiServices): KeyValueServer {
       },
       encode: (message) => asBuffer(WatchResponse.encode(message).finish()),
     }),
-    pipeline: pipelineCall(services, calls),
+    pipeline: pipelineCall(services, calls, open),
   };
 }

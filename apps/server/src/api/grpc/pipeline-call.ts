@@ -8,6 +8,9 @@
  * answers will probably have, judged by recent answers), and answer bytes that the reader has not taken. At a bound no
  * further request is begun; what was already read waits in a queue, the stream is no longer read, and HTTP/2 flow
  * control stops the sender.
+ *
+ * When the listener closes, what was begun is still answered; then the stream ends with SERVICE_UNAVAILABLE. Left open it
+ * would be cut off with CANCELLED, which says that the caller gave up.
  */
 import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
 import { type PipelineRequest, PipelineResponse } from '@shanghai/proto';
@@ -30,10 +33,14 @@ type Operation = Exclude<NonNullable<PipelineRequest['request']>['$case'], 'grou
 /** Answers that share a message stay below this; a larger one goes alone. */
 const answerMessageBytes = 64 * 1024;
 
-/** The Pipeline procedure over the unary calls. */
+/** What stops the open pipelines of a listener. */
+export type OpenPipelines = Set<() => void>;
+
+/** The Pipeline procedure over the unary calls. Each stream is in `open` for as long as it lasts. */
 export function pipelineCall(
   services: ApiServices,
   calls: KeyValueCalls,
+  open: OpenPipelines,
 ): handleBidiStreamingCall<PipelineRequest, PipelineResponse> {
   const recorder = (operation: string) => services.requests.recorder('grpc', `KeyValue/Pipeline/${operation}`);
   const recorders: Readonly<Record<Operation, RequestRecorder>> = {
@@ -44,7 +51,7 @@ export function pipelineCall(
     batch: recorder('Batch'),
     transact: recorder('Transact'),
   };
-  return (call) => void new Pipeline(call, services, calls, recorders);
+  return (call) => void new Pipeline(call, services, calls, recorders, open);
 }
 
 class Pipeline {
@@ -62,6 +69,7 @@ class Pipeline {
   #likelyAnswerBytes = 0;
   #isPaused = false;
   #isEnded = false;
+  #isStopping = false;
   /** Read from the stream, not begun; `#begun` of them are. */
   #queue: PipelineRequest[] = [];
   #begun = 0;
@@ -72,6 +80,7 @@ class Pipeline {
     services: ApiServices,
     calls: KeyValueCalls,
     recorders: Readonly<Record<Operation, RequestRecorder>>,
+    open: OpenPipelines,
   ) {
     this.#call = call;
     this.#services = services;
@@ -79,7 +88,13 @@ class Pipeline {
     this.#recorders = recorders;
     this.#context = new CallContext(call, services);
     this.#writer = new StreamWriter(call, services.limits.streamBufferBytes, () => this.#beginAfterAnswers());
-    this.#closed = services.requests.streamOpened('KeyValue/Pipeline');
+    const stop = () => this.#stop();
+    open.add(stop);
+    const streamClosed = services.requests.streamOpened('KeyValue/Pipeline');
+    this.#closed = () => {
+      open.delete(stop);
+      streamClosed();
+    };
     call.on('data', (message: PipelineRequest | UndecodableMessage) => this.#received(message));
     call.on('end', () => this.#ended());
     call.once('cancelled', () => this.#closed());
@@ -98,6 +113,7 @@ class Pipeline {
 
   /** Begins what waits as far as the bounds allow; reads on only when nothing waits. */
   #beginNext(): void {
+    if (this.#isStopping) return;
     while (this.#begun < this.#queue.length && !this.#isAtBound()) {
       this.#start(this.#queue[this.#begun++] as PipelineRequest);
     }
@@ -218,11 +234,24 @@ class Pipeline {
 
   #ended(): void {
     this.#isEnded = true;
+    if (!this.#isStopping) this.#endWhenAnswered();
+  }
+
+  /** Begins nothing more: what was begun is answered, then the stream ends. */
+  #stop(): void {
+    this.#isStopping = true;
+    this.#call.pause();
     this.#endWhenAnswered();
   }
 
   #endWhenAnswered(): void {
-    if (!this.#isEnded || this.#requestsInFlight > 0 || this.#ready.length > 0 || this.#queue.length > 0) return;
+    if (this.#requestsInFlight > 0 || this.#ready.length > 0) return;
+    if (this.#isStopping) {
+      const why = 'the node is closing; nothing was done for requests without an answer, ask another';
+      this.#fail(new ServerError('SERVICE_UNAVAILABLE', why));
+      return;
+    }
+    if (!this.#isEnded || this.#queue.length > 0) return;
     this.#context.finish();
     this.#closed();
     this.#call.end();
