@@ -47,11 +47,15 @@ export class SegmentLog {
     return this.#active;
   }
 
-  /** Syncs the active segment and ends it. The manifest learns of it with the next change, or from `listSeals`. */
-  async seal(): Promise<void> {
+  /**
+   * Syncs the active segment, calls `onSynced`, and ends it in the same stretch. The manifest learns of it with the
+   * next change, or from `listSeals`.
+   */
+  async seal(onSynced: () => void): Promise<void> {
     const active = this.#active;
     if (active === undefined) return;
     await active.syncWhole();
+    onSynced();
     const { segment } = active;
     segment.sealed = true;
     this.#active = undefined;

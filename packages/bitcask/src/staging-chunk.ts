@@ -1,3 +1,4 @@
+import type { WriteResult } from './bitcask.js';
 import { layRecord, markBytes, type RecordContent, recordBytesOf } from './core/record.js';
 
 /**
@@ -14,33 +15,64 @@ export type Guard =
   | { readonly kind: 'delete'; readonly revision: number | undefined; readonly horizonMs: number }
   | { readonly kind: 'put'; readonly revision: number; readonly horizonMs: number };
 
-/** How an entry ended. */
-export type Outcome =
-  | { readonly kind: 'written'; readonly sequence: number; readonly wasLive: boolean }
-  | { readonly kind: 'skipped'; readonly sequence: number; readonly wasLive: boolean }
-  | { readonly kind: 'failed'; readonly error: Error };
+/**
+ * How far an entry has come: `queued`; `written`, its bytes are in the file; then one of `applied`, `skipped` (there
+ * was nothing to delete) and `failed`.
+ */
+export type EntryState = 'queued' | 'written' | 'applied' | 'skipped' | 'failed';
 
-/** One call's records, adjacent in its chunk. */
-export interface WriteEntry {
-  /** Positions in the chunk; moved when an entry before it falls away. */
-  start: number;
-  end: number;
-  readonly records: number;
+/** One call's records, adjacent in its chunk. One shape for all calls: the writer's loops stay fast. */
+export class WriteEntry {
+  /** Its records must be durable before it is answered, whatever the mode. */
   readonly sync: boolean;
   readonly guard: Guard | undefined;
-  readonly settle: (outcome: Outcome) => void;
+  readonly #resolve: (result: WriteResult) => void;
+  readonly #reject: (error: Error) => void;
+  /** Positions in the chunk; moved when an entry before it falls away. */
+  start = 0;
+  end = 0;
   /** Set by the writer, step by step. */
-  outcome: Outcome | undefined;
-  /** Its bytes are in the file. */
-  written: boolean;
-  wasLive: boolean;
-  fileId: number;
-  offset: number;
-  lastSequence: number;
-}
+  state: EntryState = 'queued';
+  wasLive = false;
+  fileId = 0;
+  offset = 0;
+  lastSequence = 0;
+  #error: Error | undefined = undefined;
 
-/** What a caller says of an entry; the writer adds the rest. */
-export type NewEntry = Pick<WriteEntry, 'records' | 'sync' | 'guard' | 'settle'>;
+  constructor(
+    sync: boolean,
+    guard: Guard | undefined,
+    resolve: (result: WriteResult) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.sync = sync;
+    this.guard = guard;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  /** Whether nothing is decided about it yet. */
+  get isOpen(): boolean {
+    return this.state === 'queued' || this.state === 'written';
+  }
+
+  /** Nothing is to be written: the order of writes stands at `sequence`. */
+  skip(sequence: number): void {
+    this.state = 'skipped';
+    this.lastSequence = sequence;
+  }
+
+  fail(error: Error): void {
+    this.state = 'failed';
+    this.#error = error;
+  }
+
+  /** Answers the caller; once, when nothing is open any more. */
+  settle(): void {
+    if (this.#error === undefined) this.#resolve({ sequence: this.lastSequence });
+    else this.#reject(this.#error);
+  }
+}
 
 /** A buffer of records to be written, with the calls they belong to. */
 export class StagingChunk {
@@ -50,6 +82,11 @@ export class StagingChunk {
   end = markBytes;
   /** What callers reserved, written or not; kept by the queue. */
   reservedBytes = 0;
+  /** Whether an entry has a guard; whether one asks for a sync. */
+  guarded = false;
+  asksSync = false;
+  /** Entries at the front that are settled. */
+  settled = 0;
   /** Resolves when the records are laid out; for values compressed on other threads. Never rejects. */
   prepared: Promise<void> | undefined;
 
@@ -71,19 +108,13 @@ export class StagingChunk {
     this.end = layRecord(this.bytes, this.view, this.end, content);
   }
 
-  /** Ends an entry that began at `start`. */
-  addEntry(start: number, entry: NewEntry): void {
-    this.entries.push({
-      ...entry,
-      start,
-      end: this.end,
-      outcome: undefined,
-      written: false,
-      wasLive: false,
-      fileId: 0,
-      offset: 0,
-      lastSequence: 0,
-    });
+  /** Ends an entry whose records begin at `start`. */
+  addEntry(start: number, entry: WriteEntry): void {
+    entry.start = start;
+    entry.end = this.end;
+    if (entry.guard !== undefined) this.guarded = true;
+    if (entry.sync) this.asksSync = true;
+    this.entries.push(entry);
   }
 
   /** Empties the chunk for use by the next writes. */
@@ -91,6 +122,9 @@ export class StagingChunk {
     this.entries.length = 0;
     this.end = markBytes;
     this.reservedBytes = 0;
+    this.guarded = false;
+    this.asksSync = false;
+    this.settled = 0;
     this.prepared = undefined;
   }
 }

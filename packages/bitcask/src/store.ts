@@ -27,7 +27,7 @@ import { checkRangeOptions, iterateRange } from './range.js';
 import type { RecordReader } from './record-reader.js';
 import type { SegmentLog } from './segment-log.js';
 import type { SnapshotJobs } from './snapshot-jobs.js';
-import type { Guard, Outcome } from './staging-chunk.js';
+import { type Guard, WriteEntry } from './staging-chunk.js';
 import type { StoreContext } from './store-context.js';
 import { storeStats } from './store-stats.js';
 import type { Upkeep } from './upkeep.js';
@@ -92,32 +92,28 @@ export class Store implements Bitcask {
     return this.#parts.points.has(key, this.#horizon(options));
   }
 
-  async put(key: Uint8Array, value: Uint8Array, options: PutOptions = {}): Promise<WriteResult> {
-    const { expiresAtMs, ifRevision } = options;
-    const operation: BatchOperation =
-      expiresAtMs === undefined ? { type: 'put', key, value } : { type: 'put', key, value, expiresAtMs };
-    const guard: Guard | undefined =
-      ifRevision === undefined
-        ? undefined
-        : { kind: 'put', revision: checkRevision(ifRevision), horizonMs: this.#horizon(options) };
-    return { sequence: (await this.#write([operation], false, guard)).sequence };
+  // Within a promise's executor a throw rejects, so that whatever is wrong with a write comes the same way.
+  put(key: Uint8Array, value: Uint8Array, options: PutOptions = {}): Promise<WriteResult> {
+    return new Promise((resolve, reject) => {
+      const { expiresAtMs } = options;
+      const operation: BatchOperation =
+        expiresAtMs === undefined ? { type: 'put', key, value } : { type: 'put', key, value, expiresAtMs };
+      this.#write([operation], new WriteEntry(false, this.#putGuard(options), resolve, reject));
+    });
   }
 
-  async delete(key: Uint8Array, options: DeleteOptions = {}): Promise<boolean> {
-    const { ifRevision } = options;
-    const revision = ifRevision === undefined ? undefined : checkRevision(ifRevision);
-    return (
-      await this.#write([{ type: 'delete', key }], false, {
-        kind: 'delete',
-        revision,
-        horizonMs: this.#horizon(options),
-      })
-    ).wasLive;
+  delete(key: Uint8Array, options: DeleteOptions = {}): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const entry = new WriteEntry(false, this.#deleteGuard(options), () => resolve(entry.wasLive), reject);
+      this.#write([{ type: 'delete', key }], entry);
+    });
   }
 
-  async batch(operations: readonly BatchOperation[], options: BatchOptions = {}): Promise<WriteResult> {
-    if (operations.length === 0) throw new RangeError('a batch must hold at least one operation');
-    return { sequence: (await this.#write(operations, options.sync === true, undefined)).sequence };
+  batch(operations: readonly BatchOperation[], options: BatchOptions = {}): Promise<WriteResult> {
+    return new Promise((resolve, reject) => {
+      if (operations.length === 0) throw new RangeError('a batch must hold at least one operation');
+      this.#write(operations, new WriteEntry(options.sync === true, undefined, resolve, reject));
+    });
   }
 
   range(options: RangeOptions = {}): AsyncIterable<BitcaskEntry> {
@@ -183,20 +179,22 @@ export class Store implements Bitcask {
     return this.close();
   }
 
-  #write(
-    operations: readonly BatchOperation[],
-    sync: boolean,
-    guard: Guard | undefined,
-  ): Promise<{ sequence: number; wasLive: boolean }> {
+  #write(operations: readonly BatchOperation[], entry: WriteEntry): void {
     this.#assertWritable();
-    return new Promise((resolve, reject) => {
-      const settle = (outcome: Outcome) => {
-        if (outcome.kind === 'failed') reject(outcome.error);
-        else resolve(outcome);
-      };
-      this.#parts.calls.enqueue(operations, { sync, guard, settle });
-      this.#parts.writer.wake();
-    });
+    this.#parts.calls.enqueue(operations, entry);
+    this.#parts.writer.wake();
+  }
+
+  #putGuard(options: PutOptions): Guard | undefined {
+    const { ifRevision } = options;
+    if (ifRevision === undefined) return undefined;
+    return { kind: 'put', revision: checkRevision(ifRevision), horizonMs: this.#horizon(options) };
+  }
+
+  #deleteGuard(options: DeleteOptions): Guard {
+    const { ifRevision } = options;
+    const revision = ifRevision === undefined ? undefined : checkRevision(ifRevision);
+    return { kind: 'delete', revision, horizonMs: this.#horizon(options) };
   }
 
   #horizon(options: ReadOptions | undefined): number {

@@ -4,7 +4,7 @@ import { BitcaskError } from './bitcask-error.js';
 import type { StoredValue, ValueCompressor } from './compression.js';
 import { recordBytesOf, recordFlags } from './core/record.js';
 import type { ResolvedBitcaskOptions } from './resolve-bitcask-options.js';
-import type { NewEntry, StagingChunk } from './staging-chunk.js';
+import type { StagingChunk, WriteEntry } from './staging-chunk.js';
 import type { WriteQueue } from './write-queue.js';
 
 const noBytes = new Uint8Array(0);
@@ -31,25 +31,26 @@ export class WriteCalls {
   }
 
   /** Queues one call's operations, in order, as one entry. Throws what is wrong with them; then nothing is queued. */
-  enqueue(operations: readonly BatchOperation[], entry: Omit<NewEntry, 'records'>): void {
+  enqueue(operations: readonly BatchOperation[], entry: WriteEntry): void {
     let threaded = false;
-    for (const operation of operations) {
+    let bytes = 0;
+    for (let i = 0; i < operations.length; i++) {
+      const operation = operations[i] as BatchOperation;
       this.#check(operation);
       threaded ||= operation.type === 'put' && this.#compressor.wantsThread(operation.value);
+      bytes += largestBytes(operation);
     }
-    const whole = { ...entry, records: operations.length };
-    if (threaded) this.#enqueueThreaded(operations, whole);
-    else if (this.#options.compression.codec === 'none') this.#layAll(operations, undefined, whole);
-    else this.#enqueuePacked(operations, whole);
+    if (threaded) this.#enqueueThreaded(operations, bytes, entry);
+    else if (this.#options.compression.codec === 'none') this.#layAll(operations, undefined, bytes, entry);
+    else this.#layAll(operations, this.#packed(operations), bytes, entry);
   }
 
   #layAll(
     operations: readonly BatchOperation[],
     packed: readonly (StoredValue | undefined)[] | undefined,
-    entry: NewEntry,
+    bytes: number,
+    entry: WriteEntry,
   ): void {
-    let bytes = 0;
-    for (const operation of operations) bytes += largestBytes(operation);
     const chunk = this.#queue.reserve(bytes);
     const start = chunk.end;
     for (let i = 0; i < operations.length; i++) {
@@ -58,17 +59,14 @@ export class WriteCalls {
     chunk.addEntry(start, entry);
   }
 
-  #enqueuePacked(operations: readonly BatchOperation[], entry: NewEntry): void {
-    const packed = operations.map((operation) =>
+  #packed(operations: readonly BatchOperation[]): (StoredValue | undefined)[] {
+    return operations.map((operation) =>
       operation.type === 'put' ? this.#compressor.pack(operation.value) : undefined,
     );
-    this.#layAll(operations, packed, entry);
   }
 
   /** Large values are compressed on other threads; the entry keeps its place in the queue meanwhile. */
-  #enqueueThreaded(operations: readonly BatchOperation[], entry: NewEntry): void {
-    let bytes = 0;
-    for (const operation of operations) bytes += largestBytes(operation);
+  #enqueueThreaded(operations: readonly BatchOperation[], bytes: number, entry: WriteEntry): void {
     const chunk = this.#queue.reserveOwn(bytes);
     const copies = operations.map(copyOf);
     const lay = async () => {

@@ -15,45 +15,59 @@ interface Standing {
 const nothing: Standing = { sequence: 0, expiresAtMs: 0 };
 
 /**
- * Judges conditional writes and deletes in the order of the calls: against the key directory, and against the entries
- * of the same turn that come before and are not in the directory yet. Those are looked through only when somebody
- * asks, so that plain puts pay nothing.
+ * Judges the conditional writes and deletes of one turn in the order of the calls: against the key directory, and
+ * against the entries of the turn that come before and are not in the directory yet. Those are looked through only
+ * when somebody asks, so that plain puts pay nothing.
  */
 export class WriteJudge {
   readonly #index: StoreIndex;
   readonly #reader: RecordReader;
+  readonly #chunks: readonly StagingChunk[];
   readonly #turn = new Map<string, Standing>();
-  readonly #unread: { chunk: StagingChunk; entry: WriteEntry }[] = [];
+  /** The next entry of the turn to be looked at. */
+  #chunkAt = 0;
+  #entryAt = 0;
 
-  constructor(index: StoreIndex, reader: RecordReader) {
+  /** `chunks`: the turn's. Entries before the one that is judged are stamped, or settled otherwise. */
+  constructor(index: StoreIndex, reader: RecordReader, chunks: readonly StagingChunk[]) {
     this.#index = index;
     this.#reader = reader;
+    this.#chunks = chunks;
   }
 
-  /** Tells of an entry that was stamped in this turn. */
-  stamped(chunk: StagingChunk, entry: WriteEntry): void {
-    this.#unread.push({ chunk, entry });
-  }
-
-  /** Decides on an entry with a guard; sets `outcome` where it is not to be written, and `wasLive`. */
+  /** Decides on an entry with a guard; fails or skips it where it is not to be written, and sets `wasLive`. */
   async judge(chunk: StagingChunk, entry: WriteEntry, guard: Guard, lastSequence: number): Promise<void> {
     const fields = createRecordFields();
     readRecord(chunk.view, entry.start, fields);
     const key = chunk.bytes.subarray(fields.keyStart, fields.valueStart);
-    const standing = this.#inTurn(key) ?? (await this.#inDirectory(key));
+    const standing = this.#inTurn(entry, key) ?? (await this.#inDirectory(key));
     entry.wasLive = standing.sequence !== 0 && (standing.expiresAtMs === 0 || standing.expiresAtMs > guard.horizonMs);
     const current = entry.wasLive ? standing.sequence : 0;
     if (guard.revision !== undefined && guard.revision !== current) {
-      entry.outcome = { kind: 'failed', error: conditionFailed(guard.revision, current) };
+      entry.fail(conditionFailed(guard.revision, current));
     } else if (guard.kind === 'delete' && standing.sequence === 0) {
-      entry.outcome = { kind: 'skipped', sequence: lastSequence, wasLive: false };
+      entry.skip(lastSequence);
     }
   }
 
-  #inTurn(key: Uint8Array): Standing | undefined {
-    for (const { chunk, entry } of this.#unread) this.#read(chunk, entry);
-    this.#unread.length = 0;
+  #inTurn(judged: WriteEntry, key: Uint8Array): Standing | undefined {
+    this.#readUpTo(judged);
     return this.#turn.size === 0 ? undefined : this.#turn.get(textOf(key));
+  }
+
+  #readUpTo(judged: WriteEntry): void {
+    for (;;) {
+      const chunk = this.#chunks[this.#chunkAt] as StagingChunk;
+      const entry = chunk.entries[this.#entryAt];
+      if (entry === judged) return;
+      if (entry === undefined) {
+        this.#chunkAt++;
+        this.#entryAt = 0;
+        continue;
+      }
+      if (entry.state !== 'failed' && entry.state !== 'skipped') this.#read(chunk, entry);
+      this.#entryAt++;
+    }
   }
 
   #read(chunk: StagingChunk, entry: WriteEntry): void {

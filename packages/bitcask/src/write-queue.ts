@@ -1,9 +1,9 @@
 import { BitcaskError } from './bitcask-error.js';
 import { StagingChunk } from './staging-chunk.js';
 
-/** One write call of the disk, some milliseconds of checksums and key directory at most. */
-const chunkBytes = 262_144;
-const spareChunks = 4;
+/** One write call of the disk; its checksums and its changes of the key directory are two milliseconds at most, in small records. */
+const chunkBytes = 131_072;
+const spareChunks = 8;
 
 /**
  * Writes waiting for the writer, in the order of the calls, bounded in bytes. Chunks are reused, so a steady stream of

@@ -54,3 +54,11 @@ export function countRecord(segment: Segment, sequence: number, tombstone: boole
   if (sequence > segment.maxSequence) segment.maxSequence = sequence;
   if (tombstone) segment.tombstoneBytes += recordBytes;
 }
+
+/** `countRecord` for records that follow each other, numbered `[first, last]`; none where `last` is below. */
+export function countRecords(segment: Segment, first: number, last: number, tombstoneBytes: number): void {
+  if (last < first) return;
+  if (first < segment.minSequence) segment.minSequence = first;
+  if (last > segment.maxSequence) segment.maxSequence = last;
+  segment.tombstoneBytes += tombstoneBytes;
+}
