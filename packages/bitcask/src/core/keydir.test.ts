@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checkKeydir } from './keydir/check-keydir.js';
-import { createKeydir, type Keydir, type KeydirCursor, type KeydirPosition } from './keydir.js';
+import {
+  createKeydir,
+  createKeydirBuilder,
+  type Keydir,
+  type KeydirCursor,
+  type KeydirOptions,
+  type KeydirPosition,
+} from './keydir.js';
 
 const SEED = 20260721;
 const DEEP = process.env['SHANGHAI_DEEP'] === '1';
@@ -86,13 +93,22 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
 
 class Comparison {
   readonly model = new Model();
-  readonly keydir: Keydir;
-  readonly cursor: KeydirCursor;
+  keydir: Keydir;
+  cursor: KeydirCursor;
   cursorKey: Uint8Array | undefined;
 
   constructor(keydir: Keydir) {
     this.keydir = keydir;
     this.cursor = keydir.cursor();
+  }
+
+  /** Goes on with a keydir that was built of the same keys in order. */
+  rebuild(options: KeydirOptions): void {
+    const builder = createKeydirBuilder(options);
+    for (const { key, position } of this.model.entries) builder.add(key, key.length, position);
+    this.keydir = builder.finish();
+    this.cursor = this.keydir.cursor();
+    this.cursorKey = undefined;
   }
 
   set(key: Uint8Array, n: number): void {
@@ -230,6 +246,54 @@ describe('a keydir', () => {
     DEEP ? 1_200_000 : 60_000,
   );
 
+  test.each([SMALL, { pageBytes: 1024, chunkBytes: 1024 }, { pageBytes: 4096, chunkBytes: 8192 }])(
+    'built in order agrees with a sorted array, at once and under further operations (%o)',
+    (options) => {
+      fc.assert(
+        fc.property(
+          fc.array(operation, { minLength: 100, maxLength: 600, size: 'max' }),
+          fc.nat(),
+          (operations, at) => {
+            const comparison = new Comparison(createKeydir(options));
+            for (const [i, one] of operations.entries()) {
+              if (i === at % operations.length) {
+                comparison.rebuild(options);
+                comparison.checkAll();
+              }
+              comparison.apply(one);
+            }
+            comparison.rebuild(options);
+            comparison.checkAll();
+            for (const { key } of [...comparison.model.entries]) comparison.delete(key);
+            expect(comparison.keydir.bytes).toBe(options.pageBytes);
+          },
+        ),
+        { seed: SEED, numRuns: RUNS, endOnFailure: !DEEP },
+      );
+    },
+    DEEP ? 1_200_000 : 60_000,
+  );
+
+  test('built of many keys in order it has several levels and pages well filled', () => {
+    for (const make of [decimalKey, (n: number) => groupKey(n >> 6, 100 + (n & 63)), longishKey]) {
+      const builder = createKeydirBuilder(SMALL);
+      const keys = Array.from({ length: 5000 }, (_, n) => make(n)).sort(Buffer.compare);
+      for (const [n, key] of keys.entries()) builder.add(key, key.length, positionOf(n));
+      const census = checkKeydir(builder.finish());
+      expect(census.keys).toBe(5000);
+      expect(census.levels).toBeGreaterThan(2);
+      expect(census.leafFill).toBeGreaterThan(0.6);
+    }
+  });
+
+  test('a builder refuses keys that do not rise', () => {
+    const builder = createKeydirBuilder();
+    builder.add(decimalKey(2), 16, positionOf(1));
+    expect(() => builder.add(decimalKey(2), 16, positionOf(1))).toThrow('must rise');
+    expect(() => builder.add(decimalKey(1), 16, positionOf(1))).toThrow('must rise');
+    expect(() => builder.add(decimalKey(2), 15, positionOf(1))).toThrow('must rise');
+  });
+
   test('deleting groups with long common prefixes leaves no empty pages', () => {
     const keydir = createKeydir(SMALL);
     const model = new Comparison(keydir);
@@ -306,6 +370,11 @@ function shuffled(count: number): number[] {
 
 function decimalKey(n: number): Uint8Array {
   return new Uint8Array(Buffer.from(String(n).padStart(16, '0')));
+}
+
+/** Keys around the length from which they are kept outside of pages, in groups with much in common. */
+function longishKey(n: number): Uint8Array {
+  return new Uint8Array(Buffer.from(`${'a'.repeat(40 + ((n >> 7) % 5) * 6)}${String(n).padStart(6, '0')}`));
 }
 
 function groupKey(group: number, n: number): Uint8Array {

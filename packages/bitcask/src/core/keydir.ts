@@ -1,4 +1,4 @@
-import { OrderedKeydir } from './keydir/ordered-keydir.js';
+import { OrderedKeydir, PackedKeydir } from './keydir/ordered-keydir.js';
 
 /**
  * The key directory: every live key, in bytewise order, with where its newest record lies. Off the V8 heap, in parts
@@ -65,4 +65,17 @@ export interface KeydirOptions {
 /** An empty keydir. */
 export function createKeydir(options: KeydirOptions = {}): Keydir {
   return new OrderedKeydir(options);
+}
+
+/** Makes a keydir of keys that come in order: several times faster than setting them one by one. */
+export interface KeydirBuilder {
+  /** Adds the first `keyBytes` bytes of `key`, copied. Every key must be above the one before. */
+  add(key: Uint8Array, keyBytes: number, position: KeydirPosition): void;
+  /** The keydir; the builder is used up. */
+  finish(): Keydir;
+}
+
+/** A builder without keys. */
+export function createKeydirBuilder(options: KeydirOptions = {}): KeydirBuilder {
+  return new PackedKeydir(options);
 }

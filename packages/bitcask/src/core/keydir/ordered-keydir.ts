@@ -1,6 +1,8 @@
-import type { Keydir, KeydirCursor, KeydirOptions, KeydirPosition } from '../keydir.js';
+import type { Keydir, KeydirBuilder, KeydirCursor, KeydirOptions, KeydirPosition } from '../keydir.js';
 import { KeyTree } from './key-tree.js';
 import { NearLeaf } from './near-leaf.js';
+import { PackedTree } from './packed-tree.js';
+import type { Chunk } from './page-pool.js';
 import { checkPosition, readPosition, releasePosition, type WidePositions, writePosition } from './position-codec.js';
 import { SideTable } from './side-table.js';
 import { payloadAt } from './slotted-page.js';
@@ -9,7 +11,8 @@ import { insertIntoPage } from './tree-insert.js';
 import { TreePath } from './tree-path.js';
 import { removeFromLeaf } from './tree-remove.js';
 
-const DEFAULT_PAGE_BYTES = 4096;
+/** Bytes of a page where nothing else is asked for. */
+export const DEFAULT_PAGE_BYTES = 4096;
 const DEFAULT_CHUNK_BYTES = 2 ** 20;
 /** What a position costs as an object in a side table, about. */
 const WIDE_POSITION_BYTES = 72;
@@ -89,5 +92,51 @@ export class OrderedKeydir implements Keydir {
     const { pool } = this.tree;
     const chunk = pool.chunkOf(leaf);
     return { view: chunk.view, at: payloadAt(chunk, pool.baseOf(leaf), index) };
+  }
+}
+
+/** Fills a new keydir with keys in rising order. */
+export class PackedKeydir implements KeydirBuilder {
+  readonly #keydir: OrderedKeydir;
+  readonly #packed: PackedTree;
+
+  constructor(options: KeydirOptions) {
+    this.#keydir = new OrderedKeydir(options);
+    const { tree, wide } = this.#keydir;
+    const { pool, longKeys } = tree;
+    let taken = 0;
+    let chunk: Chunk = pool.chunkOf(tree.root);
+    let base = 0;
+    this.#packed = new PackedTree({
+      pageBytes: pool.pageBytes,
+      longKeys,
+      wide,
+      take: () => {
+        // A new tree has its first page already.
+        const page = taken === 0 ? tree.root : pool.allocate();
+        taken += 1;
+        chunk = pool.chunkOf(page);
+        base = pool.baseOf(page);
+        return page;
+      },
+      get chunk() {
+        return chunk;
+      },
+      get base() {
+        return base;
+      },
+    });
+  }
+
+  add(key: Uint8Array, keyBytes: number, position: KeydirPosition): void {
+    checkPosition(position);
+    this.#packed.add(key, keyBytes, position);
+  }
+
+  finish(): Keydir {
+    const { tree } = this.#keydir;
+    tree.root = this.#packed.finish();
+    tree.size = this.#packed.size;
+    return this.#keydir;
   }
 }

@@ -20,6 +20,9 @@ export const POSITION_BYTES = 16;
 /** Positions that do not fit their 16 bytes. */
 export type WidePositions = SideTable<KeydirPosition>;
 
+/** Where a wide position goes: keeps it and returns its id. */
+export type PositionSink = Pick<WidePositions, 'add'>;
+
 const NARROW_LIMIT = 2 ** 24;
 const NARROW_SEQUENCE_LIMIT = 2 ** 48;
 const WORD = 2 ** 32;
@@ -36,7 +39,7 @@ export function checkPosition(position: KeydirPosition): void {
 }
 
 /** Encodes a valid `position` at `at`. The 16 bytes must not hold a wide position (see `releasePosition`). */
-export function writePosition(view: DataView, at: number, position: KeydirPosition, wide: WidePositions): void {
+export function writePosition(view: DataView, at: number, position: KeydirPosition, wide: PositionSink): void {
   const { fileId, offset, recordBytes, sequence, expires } = position;
   if (fileId < NARROW_LIMIT && recordBytes < NARROW_LIMIT && sequence < NARROW_SEQUENCE_LIMIT) {
     view.setUint32(at, ((fileId << 8) | (recordBytes >>> 16)) >>> 0, true);

@@ -26,6 +26,9 @@ import type { SideTable } from './side-table.js';
 /** Whole keys that are too long for pages, by id. */
 export type LongKeys = SideTable<Uint8Array>;
 
+/** Where a long key goes: keeps it and returns its id. */
+export type LongKeySink = Pick<LongKeys, 'add'>;
+
 /** Bytes before a page's prefix. */
 export const HEADER_BYTES = 16;
 /** Head and record offset of one entry. */
@@ -206,7 +209,7 @@ export function insertEntry(
   key: Uint8Array,
   keyBytes: number,
   payload: Chunk,
-  longKeys: LongKeys,
+  longKeys: LongKeySink,
 ): void {
   const { bytes, view } = chunk;
   const prefix = prefixBytes(chunk, base);
