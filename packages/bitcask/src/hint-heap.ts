@@ -1,13 +1,16 @@
-import { compareKeys } from './core/compare-keys.js';
 import type { HintEntry } from './core/hint-codec.js';
 import type { Segment } from './core/segment.js';
 import type { HintReader } from './hint-reader.js';
 
-/** One hint in the heap, standing on an entry. `key` and `entry` are valid until it moves on. */
+/** Bytes of a key that its number holds. */
+const prefixBytes = 6;
+
+/** One hint in the heap, standing on an entry. What it gives is valid until it moves on. */
 export class HintInput {
   readonly segment: Segment;
   readonly reader: HintReader;
-  key: Uint8Array = new Uint8Array(0);
+  /** The key is `bytes[entry.keyStart, entry.keyStart + entry.keyBytes)`. */
+  bytes: Uint8Array = new Uint8Array(0);
   /** The key's first six bytes as a number: most comparisons end there. */
   prefix = 0;
 
@@ -20,11 +23,16 @@ export class HintInput {
     return this.reader.entry;
   }
 
+  /** The key, a view. */
+  get key(): Uint8Array {
+    return this.reader.key();
+  }
+
   /** Takes over what the reader stands on. */
   settle(): void {
     const { reader } = this;
-    this.key = reader.key();
-    this.prefix = prefixOf(this.key);
+    this.bytes = reader.bytes;
+    this.prefix = prefixOf(this.bytes, reader.entry.keyStart, reader.entry.keyBytes);
   }
 }
 
@@ -99,7 +107,7 @@ export class HintHeap {
     const first = this.#inputs[a] as HintInput;
     const second = this.#inputs[b] as HintInput;
     if (first.prefix !== second.prefix) return first.prefix < second.prefix;
-    return compareKeys(first.key, second.key) < 0;
+    return compareRest(first, second) < 0;
   }
 
   #swap(a: number, b: number): void {
@@ -109,9 +117,27 @@ export class HintHeap {
   }
 }
 
+/** Order of two keys whose numbers are equal. */
+function compareRest(first: HintInput, second: HintInput): number {
+  const { bytes, entry } = first;
+  const { bytes: otherBytes, entry: other } = second;
+  const shared = Math.min(entry.keyBytes, other.keyBytes);
+  for (let i = prefixBytes; i < shared; i++) {
+    const difference = (bytes[entry.keyStart + i] as number) - (otherBytes[other.keyStart + i] as number);
+    if (difference !== 0) return difference;
+  }
+  return entry.keyBytes - other.keyBytes;
+}
+
 /** Shorter keys count as if zeros followed: they may tie with longer ones, never overtake them. */
-function prefixOf(key: Uint8Array): number {
-  const high = ((key[0] ?? 0) << 16) | ((key[1] ?? 0) << 8) | (key[2] ?? 0);
-  const low = ((key[3] ?? 0) << 16) | ((key[4] ?? 0) << 8) | (key[5] ?? 0);
-  return high * 16_777_216 + low;
+function prefixOf(bytes: Uint8Array, start: number, keyBytes: number): number {
+  if (keyBytes >= prefixBytes) {
+    const high = ((bytes[start] as number) << 16) | ((bytes[start + 1] as number) << 8) | (bytes[start + 2] as number);
+    const low =
+      ((bytes[start + 3] as number) << 16) | ((bytes[start + 4] as number) << 8) | (bytes[start + 5] as number);
+    return high * 16_777_216 + low;
+  }
+  let prefix = 0;
+  for (let i = 0; i < prefixBytes; i++) prefix = prefix * 256 + (i < keyBytes ? (bytes[start + i] as number) : 0);
+  return prefix;
 }

@@ -53,6 +53,11 @@ export class HintReader {
     this.#seed = seed;
   }
 
+  /** What the current entry's `keyStart` counts in; valid until the next `load`. */
+  get bytes(): Uint8Array {
+    return this.#window;
+  }
+
   /** A view of the current entry's key; valid until the next `load`. */
   key(): Uint8Array {
     return this.#window.subarray(this.entry.keyStart, this.entry.keyStart + this.entry.keyBytes);

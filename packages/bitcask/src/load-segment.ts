@@ -4,6 +4,8 @@ import type { KeydirPosition } from './core/keydir.js';
 import { recordFlags } from './core/record.js';
 import { countRecord, type Segment } from './core/segment.js';
 import { emptyPosition } from './core/snapshot-cursor.js';
+import { SortedLoader } from './core/sorted-loader.js';
+import type { StoreIndex } from './core/store-index.js';
 import type { RecordSink } from './core/unit-parser.js';
 import { HintHeap } from './hint-heap.js';
 import { HintInvalid, type HintReader, openHint } from './hint-reader.js';
@@ -24,10 +26,36 @@ export async function loadFromHints(
   disk: Disk,
   directory: string,
   segments: readonly Segment[],
+  index: StoreIndex,
   loader: IndexLoader,
 ): Promise<void> {
   for (let from = 0; from < segments.length; from += hintsTogether) {
-    await loadTogether(disk, directory, segments.slice(from, from + hintsTogether), loader);
+    const together = segments.slice(from, from + hintsTogether);
+    if (index.keydir.size > 0) {
+      await loadTogether(disk, directory, together, new GeneralSink(loader));
+      continue;
+    }
+    const sorted = new SortedLoader(index, loader);
+    await loadTogether(disk, directory, together, sorted);
+    sorted.finish();
+  }
+}
+
+/** What entries in the order of keys go into. */
+type SortedSink = Pick<SortedLoader, 'add'>;
+
+/** Where there are keys already, each is looked for. */
+class GeneralSink implements SortedSink {
+  readonly #loader: IndexLoader;
+
+  constructor(loader: IndexLoader) {
+    this.#loader = loader;
+  }
+
+  add(bytes: Uint8Array, start: number, keyBytes: number, position: KeydirPosition, tombstone: boolean): void {
+    const key = bytes.subarray(start, start + keyBytes);
+    if (tombstone) this.#loader.tombstone(key, position);
+    else this.#loader.put(key, position);
   }
 }
 
@@ -35,7 +63,7 @@ async function loadTogether(
   disk: Disk,
   directory: string,
   segments: readonly Segment[],
-  loader: IndexLoader,
+  sink: SortedSink,
 ): Promise<void> {
   const readers: HintReader[] = [];
   const heap = new HintHeap();
@@ -51,17 +79,17 @@ async function loadTogether(
         forgetHint(segment, error);
       }
     }
-    await drainHeap(heap, loader);
+    await drainHeap(heap, sink);
   } finally {
     for (const reader of readers) await reader.close();
   }
 }
 
-async function drainHeap(heap: HintHeap, loader: IndexLoader): Promise<void> {
+async function drainHeap(heap: HintHeap, sink: SortedSink): Promise<void> {
   const position = emptyPosition();
   for (let { top } = heap; top !== undefined; top = heap.top) {
     try {
-      if (loadRun(heap, loader, position)) await heap.load();
+      if (loadRun(heap, sink, position)) await heap.load();
       else await top.reader.breathe();
     } catch (error) {
       // Whichever hint failed has stayed at the top.
@@ -72,7 +100,7 @@ async function drainHeap(heap: HintHeap, loader: IndexLoader): Promise<void> {
 }
 
 /** Loads entries until a block has to be read (true) or the event loop should turn (false). */
-function loadRun(heap: HintHeap, loader: IndexLoader, position: KeydirPosition): boolean {
+function loadRun(heap: HintHeap, sink: SortedSink, position: KeydirPosition): boolean {
   for (let count = 0; count < entriesAtATime; count++) {
     const { top } = heap;
     if (top === undefined) return false;
@@ -82,12 +110,8 @@ function loadRun(heap: HintHeap, loader: IndexLoader, position: KeydirPosition):
     position.recordBytes = entry.recordBytes;
     position.sequence = entry.sequence;
     position.expires = entry.expires;
-    if (entry.tombstone) {
-      segment.tombstoneBytes += entry.recordBytes;
-      loader.tombstone(top.key, position);
-    } else {
-      loader.put(top.key, position);
-    }
+    if (entry.tombstone) segment.tombstoneBytes += entry.recordBytes;
+    sink.add(top.bytes, entry.keyStart, entry.keyBytes, position, entry.tombstone);
     if (!heap.advance()) return true;
   }
   return false;

@@ -42,7 +42,7 @@ export async function recoverStore(
     found.push(one);
   }
   const sealed = found.filter((one) => one.isSealed).map((one) => one.segment);
-  await loadFromHints(disk, directory, sealed, loader);
+  await loadFromHints(disk, directory, sealed, index, loader);
   for (const one of found) {
     const { segment } = one;
     if (!segment.hinted) await readSegment(options, one, loader);

@@ -1,5 +1,5 @@
-import { InvariantError } from '@shanghai/env';
-import { createKeydir, type KeydirPosition } from './keydir.js';
+import { InvariantError, invariant } from '@shanghai/env';
+import { createKeydir, type Keydir, type KeydirPosition } from './keydir.js';
 import type { Segment } from './segment.js';
 import { emptyPosition } from './snapshot-cursor.js';
 import type { Snapshots } from './snapshots.js';
@@ -9,7 +9,7 @@ import type { Snapshots } from './snapshots.js';
  * directory goes through here, so that the segments' live bytes stay true and snapshots keep what they need.
  */
 export class StoreIndex {
-  readonly keydir = createKeydir();
+  #keydir = createKeydir();
   readonly segments = new Map<number, Segment>();
   /** Segments that a merge replaced and whose files are still there for open snapshots. */
   readonly retired = new Map<number, Segment>();
@@ -27,6 +27,16 @@ export class StoreIndex {
     this.#onReplaced = onReplaced;
   }
 
+  get keydir(): Keydir {
+    return this.#keydir;
+  }
+
+  /** Takes a key directory that was made elsewhere, while it has no key itself. The counts are the caller's to make. */
+  adopt(keydir: Keydir): void {
+    invariant(this.#keydir.size === 0, 'a key directory with keys in it is replaced');
+    this.#keydir = keydir;
+  }
+
   /** The segment a position lies in. */
   segment(fileId: number): Segment {
     const segment = this.segments.get(fileId);
@@ -41,7 +51,7 @@ export class StoreIndex {
 
   /** Makes `position` the newest record of `key`. */
   put(key: Uint8Array, position: KeydirPosition): void {
-    if (this.keydir.set(key, position, this.#previous)) this.#replaced(key);
+    if (this.#keydir.set(key, position, this.#previous)) this.#replaced(key);
     else this.countKey(key, 1);
     this.segment(position.fileId).liveBytes += position.recordBytes;
   }
@@ -54,7 +64,7 @@ export class StoreIndex {
 
   /** Forgets `key`, if it is there. */
   delete(key: Uint8Array): void {
-    if (!this.keydir.delete(key, this.#previous)) return;
+    if (!this.#keydir.delete(key, this.#previous)) return;
     this.#replaced(key);
     this.countKey(key, -1);
   }
@@ -62,9 +72,9 @@ export class StoreIndex {
   /** Points `key` to where a merge moved its record, unless a newer one has come. Returns whether it did. */
   relocate(key: Uint8Array, position: KeydirPosition): boolean {
     const current = this.#previous;
-    if (!this.keydir.get(key, current) || current.sequence !== position.sequence) return false;
+    if (!this.#keydir.get(key, current) || current.sequence !== position.sequence) return false;
     this.segment(current.fileId).liveBytes -= current.recordBytes;
-    this.keydir.set(key, position);
+    this.#keydir.set(key, position);
     this.segment(position.fileId).liveBytes += position.recordBytes;
     return true;
   }
