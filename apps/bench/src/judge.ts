@@ -5,6 +5,14 @@ import type { CaseReport, TargetReport } from './report.js';
 export interface TargetBounds {
   readonly atLeast?: number;
   readonly atMost?: number;
+  /** What is hoped for beyond it; missing it is no failure. */
+  readonly aimAtLeast?: number;
+  readonly aimAtMost?: number;
+}
+
+function within(value: number, atLeast: number | undefined, atMost: number | undefined): boolean | undefined {
+  if (atLeast === undefined && atMost === undefined) return undefined;
+  return value >= (atLeast ?? Number.NEGATIVE_INFINITY) && value <= (atMost ?? Number.POSITIVE_INFINITY);
 }
 
 /** Collects ratios and targets of a suite. What depends on a case that did not run is left out. */
@@ -28,10 +36,16 @@ export class Judge {
   /** A number as it is. */
   value(name: string, value: number | undefined, unit: string, bounds: TargetBounds = {}): void {
     if (value === undefined) return;
-    const { atLeast, atMost } = bounds;
-    const isAsked = atLeast !== undefined || atMost !== undefined;
-    const holds = value >= (atLeast ?? Number.NEGATIVE_INFINITY) && value <= (atMost ?? Number.POSITIVE_INFINITY);
-    this.#targets.push({ name, value, unit, ...bounds, ...(isAsked ? { holds } : {}) });
+    const holds = within(value, bounds.atLeast, bounds.atMost);
+    const aimHolds = within(value, bounds.aimAtLeast, bounds.aimAtMost);
+    this.#targets.push({
+      name,
+      value,
+      unit,
+      ...bounds,
+      ...(holds === undefined ? {} : { holds }),
+      ...(aimHolds === undefined ? {} : { aimHolds }),
+    });
   }
 
   /** The rate of a case. */
@@ -48,5 +62,17 @@ export class Judge {
     if (above === undefined || below === undefined || below.perSecondOfRounds.some((rate) => rate === 0)) return;
     const ratios = above.perSecondOfRounds.map((rate, round) => rate / (below.perSecondOfRounds[round] ?? rate));
     this.value(`${over} : ${under}`, median(ratios), 'x', bounds);
+  }
+
+  /** `ratio` over the best of several cases in each round; those that did not run are left out. */
+  ratioToBest(over: string, under: readonly string[], bounds: TargetBounds = {}): void {
+    const above = this.case(over);
+    const below = under.flatMap((name) => this.case(name) ?? []);
+    if (above === undefined || below.length === 0) return;
+    const ratios = above.perSecondOfRounds.map((rate, round) => {
+      const best = Math.max(...below.map(({ perSecondOfRounds }) => perSecondOfRounds[round] ?? 0));
+      return best === 0 ? 0 : rate / best;
+    });
+    this.value(`${over} : the best of ${below.map(({ name }) => name).join(', ')}`, median(ratios), 'x', bounds);
   }
 }

@@ -6,6 +6,7 @@
  */
 import { Command, InvalidArgumentError } from 'commander';
 import { BenchScope } from './bench-scope.js';
+import { parsePeers, peerNames } from './bitcask/engines/engine-name.js';
 import type { BenchReport, BenchSettings } from './report.js';
 import { reportText } from './report-text.js';
 import { runSuite, type Suite } from './suite.js';
@@ -19,6 +20,7 @@ interface Flags {
   readonly only?: string;
   readonly directory?: string;
   readonly keys?: number;
+  readonly peers?: string;
 }
 
 type SuiteMaker = (scope: BenchScope, seconds: number, flags: Flags) => Suite | Promise<Suite>;
@@ -89,8 +91,11 @@ addSuite(program, 'bitcask', 'the key-value store: puts, gets, scans, opening, m
   (await import('./bitcask/bitcask-suite.js')).bitcaskSuite(scope, {
     seconds,
     keys: flags.keys ?? (flags.quick ? 100_000 : 1_000_000),
+    peers: parsePeers(flags.peers ?? 'all'),
   }),
-).option('--keys <n>', 'keys that are loaded (default 1,000,000)', whole);
+)
+  .option('--keys <n>', 'keys that are loaded (default 1,000,000)', whole)
+  .option('--peers <names>', `measured beside it: all, none, or of ${peerNames.join(', ')} (default all)`);
 addSuite(program, 'server', 'a node in a process of its own, under load over the network', async (scope, seconds) =>
   (await import('./server/server-suite.js')).serverSuite(scope, seconds),
 );

@@ -2,7 +2,9 @@ import { expect, test } from 'vitest';
 import { closedLoop } from './closed-loop.js';
 import { Judge } from './judge.js';
 import { LatencyRecorder } from './latency-recorder.js';
+import { withLoopStalls } from './loop-stalls.js';
 import { median } from './median.js';
+import { openLoop } from './open-loop.js';
 import type { CaseReport } from './report.js';
 
 test('a median is the middle value, the mean of the two middle ones, or 0 of nothing', () => {
@@ -48,6 +50,40 @@ test('a closed loop ends although calls are answered at once, and counts failed 
   expect(failed.errors).toBeGreaterThan(0);
 });
 
+test('an open loop goes on while calls wait, and counts their waiting from when they were due', async () => {
+  let calls = 0;
+  const stuck: (() => void)[] = [];
+  const call = async () => {
+    if (++calls < 2_500) return;
+    if (calls < 2_510) await new Promise<void>((resolve) => stuck.push(resolve));
+    else for (const release of stuck) release();
+  };
+  const measured = await openLoop(call, 100_000, () => calls >= 2_510);
+  expect(stuck.length).toBeGreaterThanOrEqual(10);
+  expect(measured.operations).toBe(calls);
+  expect(measured.latency?.samples).toBe(calls - 1_000);
+  expect(
+    (
+      await openLoop(
+        () => Promise.reject(new Error('no')),
+        100_000,
+        () => true,
+      )
+    ).operations,
+  ).toBe(0);
+});
+
+test('a loop that was away for a while is seen as stalled for that long', async () => {
+  const { result, stalls } = await withLoopStalls(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const untilMs = performance.now() + 30;
+    while (performance.now() < untilMs);
+    return 'done';
+  });
+  expect(result).toBe('done');
+  expect(stalls.longestStallMs).toBeGreaterThan(25);
+});
+
 test('a target holds within its bounds; what did not run is not judged', () => {
   const report = (name: string, rounds: readonly number[]): CaseReport => ({
     name,
@@ -76,5 +112,31 @@ test('a target holds within its bounds; what did not run is not judged', () => {
     ['a : b', 10, false],
     ['b', 10, false],
     ['a', 100, undefined],
+  ]);
+});
+
+test('an aim is judged apart from what must be, and the best of several is that of each round', () => {
+  const report = (name: string, rounds: readonly number[]): CaseReport => ({
+    name,
+    what: '',
+    unit: 'calls',
+    perSecond: median(rounds),
+    perSecondOfRounds: rounds,
+    operations: 1,
+    errors: 0,
+  });
+  const judge = new Judge(
+    new Map([
+      ['a', report('a', [30, 60, 30])],
+      ['b', report('b', [10, 1, 1])],
+      ['c', report('c', [1, 20, 10])],
+    ]),
+  );
+  judge.ratioToBest('a', ['b', 'c', 'missing'], { atLeast: 3, aimAtLeast: 4 });
+  judge.ratioToBest('a', ['missing'], { atLeast: 3 });
+  judge.rate('a', { aimAtMost: 30 });
+  expect(judge.targets).toEqual([
+    { name: 'a : the best of b, c', value: 3, unit: 'x', atLeast: 3, aimAtLeast: 4, holds: true, aimHolds: false },
+    { name: 'a', value: 30, unit: '/s', aimAtMost: 30, aimHolds: true },
   ]);
 });

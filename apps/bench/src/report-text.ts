@@ -48,13 +48,22 @@ function processorText({ millionPerCpuSecond, cpuShare }: ProcessorProbe): strin
   return `${quantity(millionPerCpuSecond)} million steps/s, ${Math.round(cpuShare * 100)} % of a core`;
 }
 
-function targetText({ name, value, unit, atLeast, atMost, holds }: TargetReport): string {
-  const asked = [
-    atLeast === undefined ? '' : ` at least ${quantity(atLeast)}`,
-    atMost === undefined ? '' : ` at most ${quantity(atMost)}`,
-  ].join('');
+function targetText(target: TargetReport): string {
+  const { name, value, unit, holds, aimHolds } = target;
+  const must = boundsText(target.atLeast, target.atMost);
+  const aim = boundsText(target.aimAtLeast, target.aimAtMost);
+  const asked = [must, aim === '' ? '' : `aim ${aim}: ${aimHolds ? 'reached' : 'not yet'}`].filter(
+    (text) => text !== '',
+  );
   const verdict = holds === undefined ? '      ' : holds ? 'ok    ' : 'MISSED';
-  return `${verdict} ${name}: ${quantity(value)} ${unit}${asked === '' ? '' : ` (${asked.trim()})`}`;
+  return `${verdict} ${name}: ${quantity(value)} ${unit}${asked.length === 0 ? '' : ` (${asked.join('; ')})`}`;
+}
+
+function boundsText(atLeast: number | undefined, atMost: number | undefined): string {
+  return [
+    ...(atLeast === undefined ? [] : [`at least ${quantity(atLeast)}`]),
+    ...(atMost === undefined ? [] : [`at most ${quantity(atMost)}`]),
+  ].join(' ');
 }
 
 /** Aligned to the left in the first and last column, to the right in between. */

@@ -99,6 +99,11 @@ export interface TargetReport {
   readonly unit: string;
   readonly atLeast?: number;
   readonly atMost?: number;
+  /** What is hoped for beyond it. */
+  readonly aimAtLeast?: number;
+  readonly aimAtMost?: number;
   /** Absent where nothing is asked of the number. */
   readonly holds?: boolean;
+  /** Absent where nothing is hoped for. Says nothing of success or failure. */
+  readonly aimHolds?: boolean;
 }

@@ -48,12 +48,23 @@ test('with --json standard output is the report and nothing else, and nothing is
 });
 
 test('the store is loaded, read, closed and opened again with every key', async () => {
-  const args = ['bitcask', ...brief, '--keys', '2000', '--json', '--directory', directory];
+  const args = ['bitcask', ...brief, '--keys', '2000', '--peers', 'none', '--json', '--directory', directory];
   const { code, stdout, stderr } = await start(...args).ended;
   expect(stderr).toContain('reopen');
   expect(code).toBe(0);
   const { cases } = JSON.parse(stdout) as { cases: { name: string; operations: number }[] };
   expect(cases.find(({ name }) => name === 'reopen')?.operations).toBe(2_000);
+  expect(await readdir(directory)).toEqual([]);
+});
+
+test('peers are measured in processes of their own, in the same round', async () => {
+  const args = ['bitcask', ...brief, '--keys', '1000', '--peers', 'classic-level,lmdb', '--only', 'scan merged,reopen'];
+  const { code, stdout } = await start(...args, '--json', '--directory', directory).ended;
+  expect(code).toBe(0);
+  const { cases, targets } = JSON.parse(stdout) as { cases: { name: string; operations: number }[]; targets: unknown };
+  const operations = Object.fromEntries(cases.map((each) => [each.name, each.operations]));
+  expect(operations).toMatchObject({ 'scan merged (lmdb)': 1_000, 'reopen (classic-level)': 1_000 });
+  expect(targets).toContainEqual(expect.objectContaining({ name: 'scan merged : scan merged (classic-level)' }));
   expect(await readdir(directory)).toEqual([]);
 });
 

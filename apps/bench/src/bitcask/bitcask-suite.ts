@@ -1,207 +1,206 @@
 /**
- * The key-value store alone, in this process. Every round loads a new store; the cases of the round read it; the last
- * one closes it and opens it again. Cases load it themselves when `--only` left the first one out.
+ * The key-value store beside its peers. Every engine runs in a process of its own (RocksDB in its own program); a case
+ * asks one of them and the others rest, so heaps, collections and page faults do not mix, and the peers of a case are
+ * measured right after each other. Every round begins with new stores.
  */
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { openBitcask } from '@shanghai/bitcask';
 import type { BenchScope } from '../bench-scope.js';
-import { closedLoop } from '../closed-loop.js';
-import { Judge } from '../judge.js';
-import { LatencyRecorder } from '../latency-recorder.js';
-import { withProcessorTime } from '../processor-time.js';
-import type { CaseReport, Measurement, SyncProbe, TargetReport } from '../report.js';
+import type { Measurement } from '../report.js';
 import type { BenchCase, Suite } from '../suite.js';
-import { type LoadedStore, loadStore, valueBytes } from './loaded-store.js';
-import { fillKey, keyBytes, scatteredNumbers } from './numbered-keys.js';
-import { reopenInProcess } from './reopen.js';
+import { judgeBitcask } from './bitcask-targets.js';
+import type { EngineName, PeerName } from './engines/engine-name.js';
+import { keyBytes } from './numbered-keys.js';
+import { valueBytes } from './numbered-values.js';
+import { reopen } from './reopen.js';
+import type { RocksdbStore } from './rocksdb/rocksdb-store.js';
+import { hasDbBench } from './rocksdb/rocksdb-store.js';
+import { Rounds } from './rounds.js';
+import type { StoreTask } from './tasks/store-tasks.js';
 
-/** Sizes of a run. */
+/** Sizes of a run, and whom it is measured beside. */
 export interface BitcaskSuiteOptions {
   readonly seconds: number;
   readonly keys: number;
+  readonly peers: readonly PeerName[];
 }
 
-const scanLimit = 200_000;
-const cachedKeys = 100_000;
-const durableCallers = 64;
+/** Its place in the report; it can be measured when the store keeps its key directory in a file. */
+const reopenFromSnapshot: BenchCase = {
+  name: 'reopen from snapshot',
+  what: 'open from a snapshot of the key directory in a fresh process',
+  unit: 'keys',
+  skipped: 'the store writes no snapshot of its key directory; it opens from hint files',
+  measure: () => Promise.reject(new Error('there is no snapshot to open from')),
+};
+
+/** What a row of the report asks of whom. */
+interface Row {
+  readonly name: string;
+  readonly what: string;
+  readonly unit: string;
+  readonly task: StoreTask;
+  /** Default: none but the store itself. */
+  readonly peers?: readonly Exclude<PeerName, 'rocksdb'>[];
+  readonly rocksdb?: (store: RocksdbStore, seconds: number) => Promise<Measurement>;
+}
+
+const both = ['classic-level', 'lmdb'] as const;
+
+const rows: readonly Row[] = [
+  {
+    name: 'put batches',
+    what: '100 puts a batch, 16 batches in flight, keys in random order, never synced',
+    unit: 'puts',
+    task: 'load',
+    peers: both,
+    rocksdb: (store) => store.loading(),
+  },
+  {
+    name: 'put batches of 1000',
+    what: 'the same with 1,000 puts a batch',
+    unit: 'puts',
+    task: 'load 1000',
+    peers: both,
+    rocksdb: (store) => store.loadAnother('none', 1_000),
+  },
+  {
+    name: 'get sync',
+    what: 'random keys, values in the page cache, no value cache, blocking',
+    unit: 'gets',
+    task: 'get sync',
+    peers: both,
+    rocksdb: (store, seconds) => store.reads(seconds),
+  },
+  {
+    name: 'get sync, value cache',
+    what: 'random keys of at most 100,000 whose values the store keeps in memory',
+    unit: 'gets',
+    task: 'get sync cached',
+  },
+  {
+    name: 'get async x64',
+    what: '64 callers, random keys, values in the page cache, no value cache',
+    unit: 'gets',
+    task: 'get async',
+    peers: ['classic-level'],
+  },
+  {
+    name: 'scan',
+    what: 'keys and values in order, row by row, of what was loaded at random; at most 200,000',
+    unit: 'rows',
+    task: 'scan',
+    peers: both,
+  },
+  { name: 'scan pages', what: 'the same, pages of rows', unit: 'rows', task: 'scan pages', peers: ['classic-level'] },
+  { name: 'scan keys', what: 'keys only, at most 200,000', unit: 'rows', task: 'scan keys' },
+  {
+    name: `durable put x64`,
+    what: '64 callers, one put each, synced before the answer',
+    unit: 'puts',
+    task: 'durable put',
+    peers: both,
+    rocksdb: (store, seconds) => store.durablePuts(seconds),
+  },
+  {
+    name: 'merge',
+    what: 'all segments, every second key overwritten before, no rate limit; bytes of the merged segments',
+    unit: 'bytes',
+    task: 'merge',
+  },
+  {
+    name: 'scan merged',
+    what: 'keys and values in order, row by row, after a full merge (peers: after a full compaction); at most 1,000,000',
+    unit: 'rows',
+    task: 'scan merged',
+    peers: both,
+    rocksdb: (store) => store.scan(),
+  },
+  {
+    name: 'scan merged pages',
+    what: 'the same, pages of rows',
+    unit: 'rows',
+    task: 'scan merged pages',
+    peers: ['classic-level'],
+  },
+  {
+    name: 'gets while merging',
+    what: '5,000 gets a second at a fixed rate, beside a merge that reads and writes 50 MiB/s',
+    unit: 'gets',
+    task: 'gets while merging',
+  },
+  {
+    name: 'stall control',
+    what: 'a loop that is never away for more than 0.5 ms: what the machine adds to every stall',
+    unit: 'runs',
+    task: 'stall control',
+  },
+];
 
 /** The cases of `bench bitcask`. */
-export function bitcaskSuite(scope: BenchScope, { seconds, keys }: BitcaskSuiteOptions): Suite {
-  const directory = join(scope.directory, 'store');
-  let current: { readonly round: number; readonly loaded: LoadedStore } | undefined;
-  const close = async () => {
-    const closing = current?.loaded.store;
-    current = undefined;
-    await closing?.close();
-  };
-  const loaded = async (round: number): Promise<LoadedStore> => {
-    if (current?.round !== round) {
-      await close();
-      current = { round, loaded: await loadStore(directory, keys) };
-    }
-    return current.loaded;
-  };
-  const reads = (name: string, what: string, unit: string, measure: (loaded: LoadedStore) => Promise<Measurement>) => ({
-    name,
-    what,
-    unit,
-    measure: async (round: number) => {
-      const store = await loaded(round);
-      return await withProcessorTime(() => measure(store));
-    },
+export async function bitcaskSuite(scope: BenchScope, options: BitcaskSuiteOptions): Promise<Suite> {
+  const { keys, peers } = options;
+  const rounds = new Rounds(scope, keys);
+  const missing = (await hasDbBench())
+    ? undefined
+    : "db_bench is not installed (Debian: 'apt-get install rocksdb-tools')";
+  const cases = rows.flatMap((row) => casesOf(row, options, rounds, missing));
+  const reopenCase = (engine: EngineName): BenchCase => ({
+    name: peerCase('reopen', engine),
+    what: `close, then open ${keys} keys in a fresh process`,
+    unit: 'keys',
+    measure: async (round) => reopen(scope, await rounds.process(round, engine)),
   });
-  const cases: BenchCase[] = [
-    reads(
-      'put batches',
-      '100 puts a batch, 16 batches in flight, never synced',
-      'puts',
-      async ({ loading }) => loading,
-    ),
-    reads('get sync', 'random keys, values in the page cache, no value cache, blocking', 'gets', async (store) =>
-      getsSync(store, keys, seconds),
-    ),
-    reads('get async x64', '64 callers, random keys, values in the page cache, no value cache', 'gets', (store) =>
-      getsAsync(store, keys, seconds),
-    ),
-    reads('scan', `whole rows in key order, at most ${scanLimit}`, 'rows', (store) => scan(store, false)),
-    reads('scan keys', `keys only, in key order, at most ${scanLimit}`, 'rows', (store) => scan(store, true)),
-    {
-      name: `durable put x${durableCallers}`,
-      what: `${durableCallers} callers, one put each, synced before the answer`,
-      unit: 'puts',
-      measure: () => durablePuts(join(scope.directory, 'durable'), seconds),
-    },
-    {
-      name: 'get sync, value cache',
-      what: `random keys of ${Math.min(keys, cachedKeys)} whose values the store keeps in memory`,
-      unit: 'gets',
-      measure: () => cachedGets(join(scope.directory, 'cached'), Math.min(keys, cachedKeys), seconds),
-    },
-    {
-      name: 'reopen',
-      what: `close, then open ${keys} keys from their hint files in a fresh process`,
-      unit: 'keys',
-      measure: async (round) => {
-        await loaded(round);
-        const startMs = performance.now();
-        await close();
-        return await reopen(scope, directory, keys, performance.now() - startMs);
-      },
-    },
-  ];
+  const engines: EngineName[] = ['shanghai', ...both.filter((peer) => peers.includes(peer))];
   return {
     name: 'bitcask',
-    syncMode: `never, where the case does not say otherwise`,
+    syncMode: 'never, where the case does not say otherwise',
     notes: [
-      `${keys} keys of ${keyBytes} B, values of ${valueBytes} B, in one process and thread with its callers; background merges on as by default.`,
+      `${keys} keys of ${keyBytes} B, values of ${valueBytes} B that do not compress; every engine in a process of its own with its callers, with its defaults.`,
       'Values come from the page cache of the operating system: nothing here measures a cold disk.',
+      'classic-level and lmdb are JavaScript calls into C and C++; RocksDB is its own db_bench, C++ only, here a build of the distribution (Debian: assertions on).',
+      'writeAmplification: write_bytes of /proc/self/io from the first put until the process rests (RocksDB: its own counters), over bytes of keys and values. spaceAmplification: files then, over the same.',
     ],
-    cases,
-    judge: (reports, probe) => judge(reports, probe, keys),
-    close,
+    cases: [...cases, ...engines.map(reopenCase), reopenFromSnapshot],
+    judge: (reports, probe) => judgeBitcask(reports, probe, keys),
+    close: () => rounds.close(),
   };
 }
 
-/** Blocking reads in runs of 256: between two runs the clock is read, and one latency of each run is recorded. */
-async function getsSync({ store }: Pick<LoadedStore, 'store'>, keys: number, seconds: number): Promise<Measurement> {
-  const next = scatteredNumbers(keys);
-  const key = new Uint8Array(keyBytes);
-  const latencies = new LatencyRecorder();
-  const read = () => {
-    if (store.getSync(fillKey(key, next()))?.length !== valueBytes) throw new Error('a value is missing');
-  };
-  for (const untilMs = performance.now() + seconds * 200; performance.now() < untilMs; ) read();
-  const startMs = performance.now();
-  let operations = 0;
-  let nowMs = startMs;
-  while (nowMs - startMs < seconds * 1_000) {
-    for (let i = 1; i < 256; i++) read();
-    const beforeMs = performance.now();
-    read();
-    nowMs = performance.now();
-    latencies.record(nowMs - beforeMs);
-    operations += 256;
+function casesOf(
+  row: Row,
+  { seconds, peers }: BitcaskSuiteOptions,
+  rounds: Rounds,
+  missing: string | undefined,
+): BenchCase[] {
+  const { name, what, unit, task, rocksdb } = row;
+  const engines: EngineName[] = ['shanghai', ...(row.peers ?? []).filter((peer) => peers.includes(peer))];
+  const cases: BenchCase[] = engines.map((engine) => ({
+    name: peerCase(name, engine),
+    what,
+    unit,
+    measure: async (round) => (await rounds.process(round, engine)).run(task, seconds),
+  }));
+  if (rocksdb !== undefined && peers.includes('rocksdb')) {
+    cases.push({
+      name: peerCase(name, 'rocksdb'),
+      what,
+      unit,
+      ...(missing === undefined ? {} : { skipped: missing }),
+      measure: async (round) => rocksdb(await rounds.rocksdb(round), seconds),
+    });
   }
-  const latency = latencies.summary();
-  return { operations, errors: 0, elapsedMs: nowMs - startMs, ...(latency && { latency }) };
-}
-
-function getsAsync({ store }: LoadedStore, keys: number, seconds: number): Promise<Measurement> {
-  const next = scatteredNumbers(keys);
-  return closedLoop(
-    async () => {
-      const value = await store.get(fillKey(new Uint8Array(keyBytes), next()));
-      if (value?.length !== valueBytes) throw new Error('a value is missing');
-    },
-    { callers: 64, seconds },
-  );
-}
-
-async function cachedGets(directory: string, keys: number, seconds: number): Promise<Measurement> {
-  await (await loadStore(directory, keys)).store.close();
-  const store = await openBitcask({ directory, durability: 'never', cache: { maxBytes: 64 * 1_048_576 } });
-  try {
-    const key = new Uint8Array(keyBytes);
-    for (let number = 0; number < keys; number++) store.getSync(fillKey(key, number));
-    const before = store.stats().cache;
-    const measured = await withProcessorTime(() => getsSync({ store }, keys, seconds));
-    const { hits, misses } = store.stats().cache;
-    const share = (hits - before.hits) / (hits - before.hits + misses - before.misses);
-    return { ...measured, details: { ...measured.details, hitShare: share } };
-  } finally {
-    await store.close();
-    await rm(directory, { recursive: true });
+  if (task === 'load' && peers.includes('rocksdb')) {
+    cases.push({
+      name: peerCase(name, 'rocksdb snappy'),
+      what: `${what}; its default codec`,
+      unit,
+      ...(missing === undefined ? {} : { skipped: missing }),
+      measure: async (round) => (await rounds.rocksdb(round)).loadAnother('snappy', 100),
+    });
   }
+  return cases;
 }
 
-async function scan({ store }: LoadedStore, keysOnly: boolean): Promise<Measurement> {
-  const startMs = performance.now();
-  let operations = 0;
-  for await (const _ of store.range({ limit: scanLimit, keysOnly })) operations++;
-  return { operations, errors: 0, elapsedMs: performance.now() - startMs };
-}
-
-async function durablePuts(directory: string, seconds: number): Promise<Measurement> {
-  const store = await openBitcask({ directory, durability: 'always' });
-  try {
-    const value = new Uint8Array(valueBytes).fill(7);
-    const put = (number: number) => store.put(fillKey(new Uint8Array(keyBytes), number), value);
-    return await withProcessorTime(() => closedLoop(put, { callers: durableCallers, seconds }));
-  } finally {
-    await store.close();
-    await rm(directory, { recursive: true });
-  }
-}
-
-async function reopen(scope: BenchScope, directory: string, keys: number, closeMs: number): Promise<Measurement> {
-  const opened = await reopenInProcess(scope, directory);
-  if (opened.keys !== keys) throw new Error(`${keys} keys were put and ${opened.keys} came back`);
-  const mebibyte = 1_048_576;
-  return {
-    operations: keys,
-    errors: 0,
-    elapsedMs: opened.openMs,
-    details: {
-      openMs: opened.openMs,
-      closeMs,
-      rssMiB: opened.rssBytes / mebibyte,
-      addedRssBytesPerKey: opened.addedRssBytes / keys,
-    },
-  };
-}
-
-function judge(cases: ReadonlyMap<string, CaseReport>, probe: SyncProbe, keys: number): readonly TargetReport[] {
-  const judge = new Judge(cases);
-  judge.rate('put batches', { atLeast: 200_000 });
-  judge.rate('get sync', { atLeast: 250_000 });
-  judge.rate('get sync, value cache', { atLeast: 250_000 });
-  judge.rate('get async x64');
-  const openMs = judge.case('reopen')?.details?.['openMs'];
-  judge.value(`reopening ${keys} keys`, openMs, 'ms', { atMost: (1_500 * Math.max(keys, 1_000_000)) / 1_000_000 });
-  const perKey = judge.case('put batches')?.details?.['keydirBytesPerKey'];
-  judge.value('key directory', perKey, 'B/key', keys >= 1_000_000 ? { atMost: 45 + keyBytes } : {});
-  const durable = judge.case(`durable put x${durableCallers}`)?.perSecond;
-  judge.value('durable put x64 : syncs of the disk', durable && durable / probe.perSecond, 'x');
-  return judge.targets;
+/** The name of a case that a peer does: `scan (lmdb)`; the store's own has none added. */
+function peerCase(name: string, engine: string): string {
+  return engine === 'shanghai' ? name : `${name} (${engine})`;
 }

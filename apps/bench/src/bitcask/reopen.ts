@@ -1,25 +1,51 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BenchScope } from '../bench-scope.js';
+import type { Measurement } from '../report.js';
+import type { StoreProcessClient } from './store-process-client.js';
 
 /** What opening a store in a fresh process took. */
 export interface Reopening {
   readonly openMs: number;
-  readonly keys: number;
+  /** Absent where the engine does not count. */
+  readonly keys?: number;
   /** Resident memory after opening minus that before, and all of it. */
   readonly addedRssBytes: number;
   readonly rssBytes: number;
 }
 
+const mebibyte = 1_048_576;
 const program = fileURLToPath(new URL('./reopen-process.js', import.meta.url));
 
-/** Opens a closed store in a process of its own: nothing is compiled, nothing is in its memory. */
-export async function reopenInProcess(scope: BenchScope, directory: string): Promise<Reopening> {
-  const child = scope.own(spawn(process.execPath, [program, directory], { stdio: ['ignore', 'pipe', 'inherit'] }));
+/** Closes the loaded store of a process and opens it in a process of its own: nothing is compiled or in its memory. */
+export async function reopen(scope: BenchScope, process: StoreProcessClient): Promise<Measurement> {
+  const { engine, directory, keys } = process.options;
+  const { elapsedMs: closeMs } = await process.run('close', 0);
+  const store = join(directory, 'store');
+  const opened = await openInProcess(scope, [engine, store]);
+  if (opened.keys !== undefined && opened.keys !== keys)
+    throw new Error(`${keys} keys were put and ${opened.keys} came back`);
+  const { openMs, rssBytes, addedRssBytes } = opened;
+  return {
+    operations: keys,
+    errors: 0,
+    elapsedMs: openMs,
+    details: {
+      openMs,
+      closeMs,
+      rssMiB: rssBytes / mebibyte,
+      addedRssBytesPerKey: addedRssBytes / keys,
+    },
+  };
+}
+
+async function openInProcess(scope: BenchScope, args: readonly string[]): Promise<Reopening> {
+  const child = scope.own(spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] }));
   const output: Buffer[] = [];
   child.stdout?.on('data', (chunk: Buffer) => output.push(chunk));
   const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0) throw new Error(`opening '${directory}' in a process of its own failed with exit code ${code}`);
+  if (code !== 0) throw new Error(`opening '${args[1]}' in a process of its own failed with exit code ${code}`);
   return JSON.parse(Buffer.concat(output).toString()) as Reopening;
 }
