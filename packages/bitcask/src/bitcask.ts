@@ -156,6 +156,8 @@ export interface VerifyReport {
   readonly segments: number;
   readonly records: number;
   readonly bytes: number;
+  /** Puts, live or overwritten, by how their values are stored. */
+  readonly byCodec: Readonly<Record<'none' | 'lz4' | 'gzip', StoredValues>>;
   readonly problems: readonly VerifyProblem[];
 }
 
@@ -190,8 +192,36 @@ export interface BitcaskStats {
     /** Why dead bytes are still there, in words: open snapshots, below threshold, paused, outside the window. */
     readonly pinnedBy: readonly string[];
   };
-  readonly compression: { readonly rawBytes: number; readonly storedBytes: number; readonly skipped: number };
+  readonly compression: CompressionStats;
   readonly bytesWritten: number;
+}
+
+/**
+ * What compressing values did since the store was opened. Merges carry values over as they are and do not count. It is
+ * not kept across openings: `verify` counts what lies on disk, by codec.
+ */
+export interface CompressionStats {
+  readonly codec: 'none' | 'lz4' | 'gzip';
+  /** gzip's; 0 for the others. */
+  readonly level: number;
+  /** Values stored compressed. */
+  readonly packed: number;
+  /** Values tried that saved less than a tenth and are stored as they are. */
+  readonly skipped: number;
+  /** Values below `minBytes`, not tried. */
+  readonly small: number;
+  /** Bytes of the values tried, `packed` and `skipped`, and what is stored of them. */
+  readonly rawBytes: number;
+  readonly storedBytes: number;
+  /** Time between handing values to the codec and getting them back; with large ones that is another thread's time. */
+  readonly packMs: number;
+}
+
+/** Values of live and dead records, as they are stored. */
+export interface StoredValues {
+  readonly values: number;
+  readonly rawBytes: number;
+  readonly storedBytes: number;
 }
 
 /** When writes are synced: before they resolve, every `syncIntervalMs`, or at rotation, checkpoint and close only. In each a crash leaves a prefix of the order of writes. */

@@ -1,5 +1,7 @@
 import { gunzip, gunzipSync, gzip, gzipSync } from 'node:zlib';
+import type { Clock } from '@shanghai/env';
 import { compress as lz4, compressSync as lz4Sync, uncompress, uncompressSync } from 'lz4-napi';
+import type { CompressionStats } from './bitcask.js';
 import { BitcaskError } from './bitcask-error.js';
 import type { CompressionOptions } from './bitcask-options.js';
 import { codecs } from './core/record.js';
@@ -36,22 +38,37 @@ export interface StoredValue {
   readonly rawBytes: number;
 }
 
-/** What compression did so far: bytes of values tried, what they take on disk, how many stayed raw although they were tried. */
-export interface CompressionCounts {
-  rawBytes: number;
-  storedBytes: number;
-  skipped: number;
-}
-
 /** Packs values by the options of one store and counts what that saved. */
 export class ValueCompressor {
-  readonly counts: CompressionCounts = { rawBytes: 0, storedBytes: 0, skipped: 0 };
   readonly #options: Required<CompressionOptions>;
+  readonly #clock: Clock;
   readonly #codec: number;
+  #packed = 0;
+  #skipped = 0;
+  #small = 0;
+  #rawBytes = 0;
+  #storedBytes = 0;
+  #packMs = 0;
 
-  constructor(options: Required<CompressionOptions>) {
+  constructor(options: Required<CompressionOptions>, clock: Clock) {
     this.#options = options;
+    this.#clock = clock;
     this.#codec = codecs.indexOf(options.codec);
+  }
+
+  /** Since this compressor was made: one is made by each opening. */
+  stats(): CompressionStats {
+    const { codec, level } = this.#options;
+    return {
+      codec,
+      level: codec === 'gzip' ? level : 0,
+      packed: this.#packed,
+      skipped: this.#skipped,
+      small: this.#small,
+      rawBytes: this.#rawBytes,
+      storedBytes: this.#storedBytes,
+      packMs: this.#packMs,
+    };
   }
 
   /** Whether `pack` would be slow enough for another thread. */
@@ -61,29 +78,38 @@ export class ValueCompressor {
 
   /** `value` itself where it is not compressed. */
   pack(value: Uint8Array): StoredValue {
-    if (this.#codec === 0 || value.length < this.#options.minBytes)
-      return { stored: value, codec: 0, rawBytes: value.length };
+    if (this.#codec === 0) return rawForm(value);
+    if (value.length < this.#options.minBytes) {
+      this.#small++;
+      return rawForm(value);
+    }
+    const startedMs = this.#clock.monotonicMs();
     const packed =
       this.#options.codec === 'lz4' ? lz4Sync(asBuffer(value)) : gzipSync(value, { level: this.#options.level });
-    return this.#choose(value, packed);
+    return this.#choose(value, packed, startedMs);
   }
 
   async packOnThread(value: Uint8Array): Promise<StoredValue> {
     if (!this.wantsThread(value)) return this.pack(value);
+    const startedMs = this.#clock.monotonicMs();
     const packed =
       this.#options.codec === 'lz4' ? await lz4(value) : await gzipAsync(value, { level: this.#options.level });
-    return this.#choose(value, packed);
+    return this.#choose(value, packed, startedMs);
   }
 
-  #choose(value: Uint8Array, packed: Uint8Array): StoredValue {
+  #choose(value: Uint8Array, packed: Uint8Array, startedMs: number): StoredValue {
     const worth = packed.length <= value.length * worthShare;
-    this.counts.rawBytes += value.length;
-    this.counts.storedBytes += worth ? packed.length : value.length;
-    if (!worth) this.counts.skipped++;
-    return worth
-      ? { stored: packed, codec: this.#codec, rawBytes: value.length }
-      : { stored: value, codec: 0, rawBytes: value.length };
+    this.#packMs += this.#clock.monotonicMs() - startedMs;
+    this.#rawBytes += value.length;
+    this.#storedBytes += worth ? packed.length : value.length;
+    if (worth) this.#packed++;
+    else this.#skipped++;
+    return worth ? { stored: packed, codec: this.#codec, rawBytes: value.length } : rawForm(value);
   }
+}
+
+function rawForm(value: Uint8Array): StoredValue {
+  return { stored: value, codec: 0, rawBytes: value.length };
 }
 
 /** The value of stored bytes whose checksum holds. Throws `CORRUPT` where they do not decompress to `rawBytes`. */

@@ -15,7 +15,7 @@ import { createSegment, type Segment } from './core/segment.js';
 import { dataName, hintName, manifestName } from './core/segment-names.js';
 import { readManifest } from './manifest-file.js';
 import { openBitcask } from './open-bitcask.js';
-import { verifySegments } from './verify-segments.js';
+import { countCodecs, verifySegments } from './verify-segments.js';
 
 /**
  * What can be done with a directory that no process has open: for tools. `verifyBitcask` and `bitcaskStats` change
@@ -31,7 +31,8 @@ export async function verifyBitcask(disk: Disk, directory: string, options: Veri
     manifest = await manifestOf(disk, directory);
   } catch (error) {
     if (!(error instanceof BitcaskError) || error.code !== 'CORRUPT') throw error;
-    return { segments: 0, records: 0, bytes: 0, problems: [{ file: path, offset: 0, bytes: 0, what: error.message }] };
+    const problem = { file: path, offset: 0, bytes: 0, what: error.message };
+    return { segments: 0, records: 0, bytes: 0, byCodec: countCodecs(), problems: [problem] };
   }
   const problems: VerifyProblem[] = [];
   const segments: Segment[] = [];

@@ -97,7 +97,7 @@ function assemble(context: StoreContext, cache: ValueCache, lock: DirectoryLock 
   const hints = new HintJobs(options);
   const log = new SegmentLog(context, hints);
   const queue = new WriteQueue(options.maxQueuedBytes);
-  const compressor = new ValueCompressor(options.compression);
+  const compressor = new ValueCompressor(options.compression, options.clock);
   const writer = new Writer(context, log, queue, reader, () => upkeep.afterWrites());
   const checkpoints = new Checkpoints(context, writer);
   const upkeep = new Upkeep(context, log, writer, checkpoints);

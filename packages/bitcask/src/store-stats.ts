@@ -27,7 +27,7 @@ export function storeStats(parts: StoreParts): BitcaskStats {
     cache: cache.counts,
     openFiles: pool.openFiles,
     merge: merger.stats(),
-    compression: { ...compressor.counts },
+    compression: compressor.stats(),
     bytesWritten: writer.bytesWritten,
   };
 }

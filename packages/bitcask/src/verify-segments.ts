@@ -1,8 +1,8 @@
 import { type DiskFile, isErrno } from '@shanghai/env';
-import type { VerifyOptions, VerifyProblem, VerifyReport } from './bitcask.js';
+import type { StoredValues, VerifyOptions, VerifyProblem, VerifyReport } from './bitcask.js';
 import { BitcaskError } from './bitcask-error.js';
 import { createKeydir, type Keydir } from './core/keydir.js';
-import { recordFlags } from './core/record.js';
+import { type Codec, codecs, type RecordFields, recordFlags } from './core/record.js';
 import type { Segment } from './core/segment.js';
 import { segmentHeaderBytes } from './core/segment-header.js';
 import { dataName, hintName } from './core/segment-names.js';
@@ -19,17 +19,33 @@ export interface VerifySubject {
   readonly isLive: (segment: Segment) => boolean;
 }
 
+/** Values by codec, to be counted up. */
+export type CodecCounts = Record<Codec, { -readonly [Name in keyof StoredValues]: number }>;
+
+/** All zero. */
+export function countCodecs(): CodecCounts {
+  const zero = () => ({ values: 0, rawBytes: 0, storedBytes: 0 });
+  return { none: zero(), lz4: zero(), gzip: zero() };
+}
+
+/** What verification adds up. */
+interface Findings {
+  readonly problems: VerifyProblem[];
+  readonly byCodec: CodecCounts;
+}
+
 /** Reads every record of every segment, and compares every hint with its segment. Changes nothing. */
 export async function verifySegments(subject: VerifySubject, verify: VerifyOptions): Promise<VerifyReport> {
   const bytesTotal = subject.segments.reduce((sum, segment) => sum + segment.bytes, 0);
   const problems: VerifyProblem[] = [];
+  const byCodec = countCodecs();
   let records = 0;
   let bytes = 0;
   for (const segment of subject.segments) {
     const before = bytes;
     const onProgress = (offset: number) => verify.onProgress?.(before + offset, bytesTotal);
     try {
-      records += await verifySegment(subject, segment, verify.signal, onProgress, problems);
+      records += await verifySegment(subject, segment, { ...verify, onProgress }, { problems, byCodec });
     } catch (error) {
       if (!isErrno(error, 'ENOENT')) throw error;
       if (subject.isLive(segment))
@@ -38,15 +54,14 @@ export async function verifySegments(subject: VerifySubject, verify: VerifyOptio
     bytes += segment.bytes;
     verify.onProgress?.(bytes, bytesTotal);
   }
-  return { segments: subject.segments.length, records, bytes, problems };
+  return { segments: subject.segments.length, records, bytes, byCodec, problems };
 }
 
 async function verifySegment(
   subject: VerifySubject,
   segment: Segment,
-  signal: AbortSignal | undefined,
-  onProgress: (offset: number) => void,
-  problems: VerifyProblem[],
+  { signal, onProgress }: { readonly signal?: AbortSignal; readonly onProgress: (offset: number) => void },
+  { problems, byCodec }: Findings,
 ): Promise<number> {
   const file = await subject.options.disk.open(pathOf(subject, segment), 'read');
   try {
@@ -62,6 +77,7 @@ async function verifySegment(
         position.offset = offset;
         position.recordBytes = fields.recordBytes;
         position.sequence = fields.sequence;
+        if (position.fileId === 1) countValue(byCodec, fields);
         newest.set(bytes.subarray(fields.keyStart, fields.valueStart), position);
       },
     );
@@ -79,6 +95,15 @@ async function verifySegment(
   } finally {
     await file.close();
   }
+}
+
+function countValue(byCodec: CodecCounts, fields: RecordFields): void {
+  const codec = codecs[(fields.flags & recordFlags.codecMask) >> recordFlags.codecShift];
+  if (codec === undefined) return;
+  const counts = byCodec[codec];
+  counts.values++;
+  counts.rawBytes += fields.rawBytes;
+  counts.storedBytes += fields.storedBytes;
 }
 
 /** Returns the base sequence, the best guess where the header is damaged. */

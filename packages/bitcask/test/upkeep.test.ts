@@ -115,7 +115,10 @@ test('values are compressed where it helps, also large ones on other threads, an
     const { rawBytes, storedBytes, skipped } = store.stats().compression;
     expect([rawBytes, skipped]).toEqual([402_000, 1]);
     expect(storedBytes).toBeLessThan(10_000);
-    expect((await store.verify()).problems).toEqual([]);
+    const { problems, byCodec } = await store.verify();
+    expect(problems).toEqual([]);
+    expect(byCodec[codec]).toMatchObject({ values: 3, rawBytes: 401_000 });
+    expect(byCodec.none).toEqual({ values: 2, rawBytes: 1_005, storedBytes: 1_005 });
     await store.close();
   }
 });
