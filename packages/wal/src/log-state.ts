@@ -1,3 +1,4 @@
+import { ReplacedStreams } from './core/replaced-streams.js';
 import type { Segment } from './segment.js';
 import type { WalDurability } from './wal.js';
 
@@ -10,6 +11,10 @@ export class LogState {
   readonly segments: Segment[];
   writtenLsn: number;
   durableLsn: number;
+  /** Streams replaced, as readers see it. */
+  readonly replaced = new ReplacedStreams();
+  /** The same, as far as completed syncs cover it: what segments may be released for. */
+  readonly durablyReplaced = new ReplacedStreams();
   failure: Error | undefined;
   closed = false;
   #waiters: (() => void)[] = [];
@@ -19,6 +24,10 @@ export class LogState {
     this.logId = logId;
     this.durability = durability;
     this.segments = segments;
+    for (const segment of segments) {
+      this.replaced.noteAll(segment.replaced);
+      this.durablyReplaced.noteAll(segment.replaced);
+    }
     this.writtenLsn = this.last.lastLsn;
     this.durableLsn = this.last.lastLsn;
   }

@@ -1,5 +1,5 @@
 import { type DirectoryLock, type Disk, ensureDirectory, LockError } from '@shanghai/env';
-import { toHex } from './core/segment-header.js';
+import { compressionFeature, toHex } from './core/segment-header.js';
 import { nextCapacityBytes } from './core/segment-plan.js';
 import { LogState } from './log-state.js';
 import { type RecoveredLog, recoverLog } from './recovery/recover-log.js';
@@ -71,6 +71,8 @@ async function beginLog(options: ResolvedWalOptions, maker: SegmentMaker, found:
   const capacityBytes = nextCapacityBytes(options, undefined);
   const prepared = await maker.makeWhole(capacityBytes);
   const logId = toHex(options.random.bytes(16));
-  const { segment, file } = await activateSegment(options, maker, prepared, { logId, baseLsn: 1, capacityBytes });
+  const features = options.compression === 'lz4' ? compressionFeature : 0;
+  const plan = { logId, baseLsn: 1, capacityBytes, features };
+  const { segment, file } = await activateSegment(options, maker, prepared, plan);
   return { ...found, segments: [segment], file };
 }

@@ -16,6 +16,10 @@ export interface ResolvedWalOptions {
   readonly maxQueuedBytes: number;
   readonly lingerMs: number;
   readonly writer: 'async' | 'blocking';
+  readonly compression: 'none' | 'lz4';
+  readonly retention: 'streams' | 'limits';
+  readonly retainBytes: number | undefined;
+  readonly retainMs: number | undefined;
   readonly lock: boolean;
   readonly breakLock: boolean;
   readonly listener: WalListener;
@@ -39,6 +43,8 @@ export const walDefaults = {
   maxQueuedBytes: 64 * mib,
   lingerMs: 0,
   writer: 'async',
+  compression: 'none',
+  retention: 'streams',
 } as const;
 
 /** Fills in the defaults. Throws `RangeError` or `TypeError`, naming the option. */
@@ -50,6 +56,16 @@ export function resolveWalOptions(options: WalOptions): ResolvedWalOptions {
   }
   if (!['async', 'blocking'].includes(writer)) {
     throw new TypeError(`writer must be 'async' or 'blocking', got '${writer}'`);
+  }
+  const { compression = walDefaults.compression, retention = walDefaults.retention } = options;
+  if (!['none', 'lz4'].includes(compression)) {
+    throw new TypeError(`compression must be 'none' or 'lz4', got '${compression}'`);
+  }
+  if (!['streams', 'limits'].includes(retention)) {
+    throw new TypeError(`retention must be 'streams' or 'limits', got '${retention}'`);
+  }
+  if (retention === 'limits' && options.retainBytes === undefined && options.retainMs === undefined) {
+    throw new TypeError("retention 'limits' needs retainBytes or retainMs: without one nothing would ever go");
   }
   const segmentBytes = within('segmentBytes', options.segmentBytes, walDefaults.segmentBytes, 64 * kib, 1024 * mib);
   const firstDefault = Math.min(walDefaults.firstSegmentBytes, segmentBytes);
@@ -65,6 +81,10 @@ export function resolveWalOptions(options: WalOptions): ResolvedWalOptions {
     maxRecordBytes: within('maxRecordBytes', options.maxRecordBytes, walDefaults.maxRecordBytes, 1, 512 * mib),
     maxQueuedBytes: within('maxQueuedBytes', options.maxQueuedBytes, walDefaults.maxQueuedBytes, 1, 1024 * mib),
     lingerMs: within('lingerMs', options.lingerMs, walDefaults.lingerMs, 0, 10_000),
+    compression,
+    retention,
+    retainBytes: optional('retainBytes', options.retainBytes),
+    retainMs: optional('retainMs', options.retainMs),
     lock: options.lock ?? true,
     breakLock: options.breakLock ?? false,
     listener: options.listener ?? {},
@@ -72,6 +92,10 @@ export function resolveWalOptions(options: WalOptions): ResolvedWalOptions {
     clock: options.clock ?? nodeClock(),
     random: options.random ?? nodeRandom(),
   };
+}
+
+function optional(name: string, given: number | undefined): number | undefined {
+  return given === undefined ? undefined : within(name, given, given, 0, Number.MAX_SAFE_INTEGER);
 }
 
 function within(name: string, given: number | undefined, fallback: number, least: number, most: number): number {

@@ -1,16 +1,18 @@
 import {
+  emptiesFlag,
   footerFlag,
   frameCount,
   frameDurableEnd,
   frameFirstLsn,
   frameFlags,
-  frameHeaderBytes,
   frameLength,
   frameWallTimeMs,
   lostFlag,
+  replacesFlag,
 } from './core/frame.js';
 import { FrameIndex } from './core/frame-index.js';
 import { recordHeaderBytes, recordPayloadBytes, recordStream } from './core/record.js';
+import { ReplacedStreams } from './core/replaced-streams.js';
 import type { SegmentSummary } from './core/segment-footer.js';
 import { type SegmentHeader, segmentHeaderBytes, segmentSeed } from './core/segment-header.js';
 import { segmentName } from './core/segment-names.js';
@@ -40,6 +42,8 @@ export class Segment {
   maxTimeMs = 0;
   marks = new StreamMarks();
   index = new FrameIndex();
+  /** Streams that frames of this segment replaced. */
+  replaced = new ReplacedStreams();
   /** Reads under way: while there are any the file is not recycled. */
   reads = 0;
   /** No longer part of the log: its file may hold something else. */
@@ -60,12 +64,15 @@ export class Segment {
   }
 
   get summary(): SegmentSummary {
-    const { records, lastLsn, minTimeMs, maxTimeMs, marks, index } = this;
-    return { records, lastLsn, minTimeMs, maxTimeMs, marks, index };
+    const { records, lastLsn, minTimeMs, maxTimeMs, marks, index, replaced } = this;
+    return { records, lastLsn, minTimeMs, maxTimeMs, marks, index, replaced };
   }
 
-  /** Takes in the sound frame at `at` of a buffer, which lies or will lie at `endOffset`. */
-  noteFrame(view: DataView, at: number): void {
+  /**
+   * Takes in the sound frame at `at` of a buffer, which lies or will lie at `endOffset`. Its records, decompressed, begin
+   * at `recordsAt` of `records`.
+   */
+  noteFrame(view: DataView, at: number, records: DataView, recordsAt: number): void {
     const count = frameCount(view, at);
     const length = frameLength(view, at);
     const flags = frameFlags(view, at);
@@ -75,7 +82,8 @@ export class Segment {
     if (count > 0) {
       const firstLsn = frameFirstLsn(view, at);
       this.index.offer(firstLsn, this.endOffset);
-      if ((flags & lostFlag) === 0) this.#noteRecords(view, at, firstLsn, count);
+      if ((flags & replacesFlag) !== 0) this.#noteReplacement(recordStream(records, recordsAt), firstLsn, flags);
+      if ((flags & (lostFlag | emptiesFlag)) === 0) this.#noteRecords(records, recordsAt, firstLsn, count);
       if (this.records === 0) this.minTimeMs = wallTimeMs;
       this.records += count;
       this.lastLsn += count;
@@ -95,11 +103,16 @@ export class Segment {
     this.sealed = true;
   }
 
+  #noteReplacement(stream: number, firstLsn: number, flags: number): void {
+    this.replaced.note(stream, (flags & emptiesFlag) === 0 ? firstLsn : firstLsn + 1);
+  }
+
   #noteRecords(view: DataView, at: number, firstLsn: number, count: number): void {
-    let position = at + frameHeaderBytes;
+    let position = at;
     for (let i = 0; i < count; i++) {
-      this.marks.note(recordStream(view, position), firstLsn + i);
-      position += recordHeaderBytes + recordPayloadBytes(view, position);
+      const bytes = recordHeaderBytes + recordPayloadBytes(view, position);
+      this.marks.note(recordStream(view, position), firstLsn + i, bytes);
+      position += bytes;
     }
   }
 }

@@ -9,7 +9,19 @@ import { tailRecords } from './read/tail-records.js';
 import type { RecoveredLog } from './recovery/recover-log.js';
 import type { ResolvedWalOptions } from './resolve-wal-options.js';
 import { SegmentReleaser } from './retention/segment-releaser.js';
-import type { AppendOptions, Lsn, SegmentPin, TailRange, Wal, WalEntry, WalInfo, WalRange, WalRecord } from './wal.js';
+import type {
+  AppendOptions,
+  Lsn,
+  SegmentPin,
+  StragglerOptions,
+  StragglerReport,
+  TailRange,
+  Wal,
+  WalEntry,
+  WalInfo,
+  WalRange,
+  WalRecord,
+} from './wal.js';
 import { WalError } from './wal-error.js';
 import { closedError, ioError, poisonedError } from './wal-failures.js';
 import { GroupCommit } from './write/group-commit.js';
@@ -51,6 +63,9 @@ export class SegmentedWal implements Wal {
     this.#releaser = new SegmentReleaser({ state, options, files: this.#files, maker, onSyncFailed });
     this.#writer = new SegmentWriter(state, options, maker, recovered.file, () => this.#releaser.kick());
     this.#commit = new GroupCommit(state, options, this.#writer);
+    // Limits may have been exceeded, and replaced streams left behind, while nobody had the log open.
+    const { retainBytes, retainMs } = options;
+    if (retainBytes !== undefined || retainMs !== undefined || state.replaced.size > 0) this.#releaser.kick();
   }
 
   append(payload: Uint8Array, options?: AppendOptions): Promise<Lsn> {
@@ -62,19 +77,17 @@ export class SegmentedWal implements Wal {
   }
 
   appendBatch(records: readonly WalRecord[]): Promise<Lsn> {
-    let payloadBytes = 0;
     let refusal = this.#refusal();
     if (records.length === 0) refusal ??= new RangeError('a batch needs at least one record');
-    for (const { payload, stream = 0, kind = 0 } of records) {
-      refusal ??= this.#refusalOf(payload, stream, kind);
-      if (refusal !== undefined) return Promise.reject(refusal);
-      payloadBytes += payload.length;
-    }
-    if (payloadBytes + records.length * recordHeaderBytes > maxFrameBytes - 64) {
-      refusal ??= tooLarge('the batch', payloadBytes, maxFrameBytes);
-    }
+    refusal ??= this.#refusalOfAll(records);
     if (refusal !== undefined) return Promise.reject(refusal);
-    return this.#commit.appendBatch(records, payloadBytes);
+    return this.#commit.appendBatch(records, payloadBytesOf(records));
+  }
+
+  rewriteStream(stream: number, records: readonly Omit<WalRecord, 'stream'>[]): Promise<Lsn> {
+    const refusal = this.#refusal() ?? (isUint32(stream) ? this.#refusalOfAll(records, stream) : streamError(stream));
+    if (refusal !== undefined) return Promise.reject(refusal);
+    return this.#commit.replaceStream(stream, records, payloadBytesOf(records));
   }
 
   flush(): Promise<void> {
@@ -111,6 +124,18 @@ export class SegmentedWal implements Wal {
     this.#releaser.release(stream, checkLsn('lsn', lsn, 0));
   }
 
+  async trim(lsn: Lsn): Promise<Lsn> {
+    checkLsn('lsn', lsn, 0);
+    const refusal = this.#refusal();
+    if (refusal !== undefined) throw refusal;
+    await this.#releaser.trim(lsn);
+    return this.#state.firstLsn;
+  }
+
+  stragglers(options: StragglerOptions = {}): StragglerReport {
+    return this.#releaser.stragglers(options);
+  }
+
   pins(): readonly SegmentPin[] {
     return this.#releaser.pins();
   }
@@ -128,6 +153,7 @@ export class SegmentedWal implements Wal {
       segments: segments.length,
       bytes: segments.reduce((sum, segment) => sum + segment.fileBytes, 0),
       ...this.#commit.counters,
+      compression: { ...this.#writer.compression },
       tornTail: this.#recovered.tornTail,
     };
   }
@@ -162,6 +188,17 @@ export class SegmentedWal implements Wal {
     return this.#state.failure === undefined ? undefined : poisonedError(this.#state.failure);
   }
 
+  /** Of records that go into one frame. `stream` takes the place of theirs. */
+  #refusalOfAll(records: readonly WalRecord[], stream?: number): Error | undefined {
+    let bytes = 0;
+    for (const record of records) {
+      const refusal = this.#refusalOf(record.payload, stream ?? record.stream ?? 0, record.kind ?? 0);
+      if (refusal !== undefined) return refusal;
+      bytes += record.payload.length + recordHeaderBytes;
+    }
+    return bytes > maxFrameBytes - 64 ? tooLarge('the batch', bytes, maxFrameBytes) : undefined;
+  }
+
   #refusalOf(payload: Uint8Array, stream: number, kind: number): Error | undefined {
     if (!(payload instanceof Uint8Array)) return new TypeError('payload must be a Uint8Array');
     if (payload.length > this.#options.maxRecordBytes) {
@@ -173,6 +210,12 @@ export class SegmentedWal implements Wal {
     }
     return undefined;
   }
+}
+
+function payloadBytesOf(records: readonly WalRecord[]): number {
+  let bytes = 0;
+  for (const { payload } of records) bytes += payload.length;
+  return bytes;
 }
 
 function tooLarge(what: string, bytes: number, limit: number): WalError {

@@ -58,6 +58,13 @@ export function trimmedError(lsn: number, firstLsn: number): WalError {
   });
 }
 
+/** The record was replaced by a rewrite of its stream. */
+export function replacedError(lsn: number, firstLsn: number): WalError {
+  return new WalError('LSN_TRIMMED', `LSN ${lsn} is no longer kept: its stream was replaced by a later frame`, {
+    details: { lsn, firstLsn },
+  });
+}
+
 function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }

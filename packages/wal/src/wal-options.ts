@@ -26,6 +26,18 @@ export interface WalOptions {
   readonly lingerMs?: number;
   /** `'async'` (default) never blocks the caller's thread; `'blocking'` does, for scripts and simulators: never in a server. */
   readonly writer?: 'async' | 'blocking';
+  /** `'lz4'`: frames from 8 KiB on are compressed where that saves a tenth. Default `'none'`. Saves disk and costs processor time; one record at a time is never compressed below 8 KiB. */
+  readonly compression?: 'none' | 'lz4';
+  /**
+   * What lets a whole segment go, from the oldest on. `'streams'` (default): every stream released what it has there
+   * (or was replaced), and no limit below keeps it for later readers. `'limits'`: a limit below is exceeded, whatever streams
+   * need: for a plain log that nobody releases. The active segment never goes.
+   */
+  readonly retention?: 'streams' | 'limits';
+  /** A segment may go when those behind it hold this many bytes. Without limits, `'streams'` lets go at once. */
+  readonly retainBytes?: number;
+  /** A segment may go when its last frame was written this long ago (wall time). With both limits the first one exceeded counts. */
+  readonly retainMs?: number;
   /** Take the directory lock. Default true; false only where the caller holds a lock that covers this directory. */
   readonly lock?: boolean;
   /** Take over a `lock.json` that another host left. Default false. */

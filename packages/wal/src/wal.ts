@@ -17,12 +17,20 @@ export interface Wal extends AsyncDisposable {
   append(payload: Uint8Array, options?: AppendOptions): Promise<Lsn>;
   /** Appends records that a crash keeps or loses together. Not empty. Resolves to the first record's LSN; the others follow it. */
   appendBatch(records: readonly WalRecord[]): Promise<Lsn>;
+  /**
+   * Writes a stream anew: `records`, in one frame, replace all records of `stream` that were appended before this call,
+   * also those still on their way. A crash leaves the stream as it was, or as it is now. Records appended later follow. For
+   * a stream that keeps old segments although little of it is needed (`stragglers` names them); no records empty the stream, for good.
+   * Resolves to the LSN of the first of `records`. Replaced records are gone at once for readers, `LSN_TRIMMED` for
+   * `read`; their segments go after a completed sync. Rejects as `append` does; then nothing was replaced.
+   */
+  rewriteStream(stream: number, records: readonly Omit<WalRecord, 'stream'>[]): Promise<Lsn>;
   /** Resolves when everything appended before is synced, in every durability mode. */
   flush(): Promise<void>;
 
   /** The record with this LSN, or `undefined` beyond the readable end. Rejects with `LSN_TRIMMED` before the first kept one, `CORRUPT` where damaged. */
   read(lsn: Lsn): Promise<WalEntry | undefined>;
-  /** Records in LSN order up to the readable end at the time of the call (mode `always`: the synced end). */
+  /** Records in LSN order, without replaced ones, up to the readable end at the time of the call (mode `always`: the synced end). */
   entries(range?: WalRange): AsyncIterable<WalEntry>;
   /** As `entries`, and then on with what is appended, until the signal aborts (ends without error) or the log closes. Reads from the files at the reader's pace: a slow one costs no memory. Of a poisoned log it gives what is readable and waits for the close. */
   tail(range?: TailRange): AsyncIterable<WalEntry>;
@@ -31,8 +39,15 @@ export interface Wal extends AsyncDisposable {
 
   /** Says that `stream` no longer needs records up to and including `lsn`. Whole segments nobody needs are recycled or removed. */
   release(stream: number, lsn: Lsn): void;
-  /** What keeps the oldest segments: for every segment the streams that still need it, oldest first. */
+  /**
+   * Lets go of whole segments with records below `lsn` only, without waiting for `retainBytes` and `retainMs`. With
+   * retention `'streams'` not beyond what a stream still needs. Resolves to the first LSN kept when that is done.
+   */
+  trim(lsn: Lsn): Promise<Lsn>;
+  /** What keeps each segment, and which streams still need it, oldest first. */
   pins(): readonly SegmentPin[];
+  /** Which streams keep old segments, and which of them are worth a `rewriteStream`. */
+  stragglers(options?: StragglerOptions): StragglerReport;
   info(): WalInfo;
 
   /**
@@ -62,6 +77,8 @@ export interface WalEntry {
   /** Wall time of its frame in milliseconds since 1970; never falls along the log. */
   readonly wallTimeMs: number;
   readonly payload: Uint8Array;
+  /** It came with others of its frame in the place of everything earlier in its stream: who follows the stream begins anew with the first of them. */
+  readonly replaces?: true;
 }
 
 /** Which records. Bounds are LSNs, `from` inclusive (default: the first kept), `to` exclusive (default: the end). */
@@ -89,6 +106,40 @@ export interface SegmentPin {
   readonly lastLsn: Lsn;
   /** Streams with records here above their released mark. */
   readonly streams: readonly { readonly stream: number; readonly highestLsn: Lsn; readonly released: Lsn }[];
+  readonly heldBy: SegmentHold;
+}
+
+/** Why a segment does not go: it is written to; a stream needs it; `retainBytes` or `retainMs` keep it; a read is under way; an older one is held; nothing, it is about to go. */
+export type SegmentHold = 'active' | 'stream' | 'limit' | 'reader' | 'older' | 'nothing';
+
+/** What a stream may cost to be called worth rewriting. */
+export interface StragglerOptions {
+  /** Bytes written anew, as a share of the bytes let go, in (0, 1]. Default 0.25. */
+  readonly maxShare?: number;
+  /** A stream with more than this is not rewritten: it would be one frame. Default 8 MiB. */
+  readonly maxStreamBytes?: number;
+}
+
+/** A stream that needs sealed segments. */
+export interface Straggler {
+  readonly stream: number;
+  /** The oldest segment it needs, and how many it needs. */
+  readonly oldestSegment: string;
+  readonly segments: number;
+  /** Bytes of its records in all segments it needs: what rewriting it takes, at most. */
+  readonly bytes: number;
+}
+
+/** Who keeps old segments, and what to do about it. */
+export interface StragglerReport {
+  /** Streams that need sealed segments, by the oldest segment they need. */
+  readonly streams: readonly Straggler[];
+  /** Streams that are worth rewriting, all of them or none; empty where it is not worth it. */
+  readonly recommended: readonly number[];
+  /** What rewriting those writes, at most, and what it lets go of. */
+  readonly rewriteBytes: number;
+  readonly freedBytes: number;
+  readonly freedSegments: number;
 }
 
 /** What the log is and holds now. */
@@ -108,6 +159,13 @@ export interface WalInfo {
   readonly queuedBytes: number;
   readonly syncs: number;
   readonly lastSyncMs: number;
+  /** Since opening: bytes of the frames that were tried, bytes they took, and how many frames were compressed or left raw. Zero without compression. */
+  readonly compression: {
+    readonly rawBytes: number;
+    readonly storedBytes: number;
+    readonly compressedFrames: number;
+    readonly skippedFrames: number;
+  };
   /** What opening repaired, or `undefined`. */
   readonly tornTail: TornTail | undefined;
 }

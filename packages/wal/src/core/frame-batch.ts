@@ -9,7 +9,8 @@
  * LSNs are not known while a batch fills (the one before may yet fail with a full disk), so records are counted from 0.
  */
 import { invariant } from '@shanghai/env';
-import { alignFrame, type FrameFields, frameHeaderBytes, sealFrame } from './frame.js';
+import { alignFrame, emptiesFlag, type FrameFields, frameHeaderBytes, replacesFlag, sealFrame } from './frame.js';
+import type { FrameImage } from './frame-image.js';
 import { recordHeaderBytes, writeRecordHeader } from './record.js';
 
 /** A frame that is this long takes no further independent append. */
@@ -24,7 +25,7 @@ const keptBytes = 4_194_304;
 const peakDecay = 0.98;
 
 /** Frames being gathered. */
-export class FrameBatch {
+export class FrameBatch implements FrameImage {
   #bytes = new Uint8Array(initialBytes);
   #view = new DataView(this.#bytes.buffer);
   #used = 0;
@@ -33,6 +34,8 @@ export class FrameBatch {
   /** Start of each frame, and the number of records before it. */
   readonly #starts: number[] = [];
   readonly #firstRecords: number[] = [];
+  readonly #flags: number[] = [];
+  #replacements = 0;
   /** Whether the last frame still takes records. */
   #open = false;
   /** How full the batch was lately. A process may hold a thousand logs: none keeps the memory of a burst for ever. */
@@ -59,16 +62,34 @@ export class FrameBatch {
     return this.#starts.length;
   }
 
+  /** Whether a frame replaces a stream. */
+  get replaces(): boolean {
+    return this.#replacements > 0;
+  }
+
   /** Makes sure the next `records` records with `payloadBytes` in all go into one frame. */
   beginUnit(records: number, payloadBytes: number): void {
     const bytes = payloadBytes + records * recordHeaderBytes;
     if (this.#open && this.#used - (this.#starts.at(-1) as number) + bytes > frameTargetBytes) this.#closeFrame();
     this.#reserve(frameHeaderBytes + bytes + 8 + terminatorBytes);
     if (this.#open) return;
-    this.#starts.push(this.#used);
-    this.#firstRecords.push(this.#records);
-    this.#used += frameHeaderBytes;
-    this.#open = true;
+    this.#beginFrame(0);
+  }
+
+  /**
+   * Begins a frame that replaces a stream with the next `records` records, or with none: then one empty record follows
+   * as a placeholder. `endReplacement` ends it.
+   */
+  beginReplacement(records: number, payloadBytes: number): void {
+    if (this.#open) this.#closeFrame();
+    this.#reserve(frameHeaderBytes + payloadBytes + Math.max(1, records) * recordHeaderBytes + 8 + terminatorBytes);
+    this.#beginFrame(records > 0 ? replacesFlag : replacesFlag | emptiesFlag);
+    this.#replacements++;
+  }
+
+  /** Ends the frame that replaces a stream: nothing else may join it. */
+  endReplacement(): void {
+    this.#closeFrame();
   }
 
   /** Adds a record to the unit begun; copies the payload. */
@@ -102,16 +123,25 @@ export class FrameBatch {
     return index < this.#starts.length ? (this.#firstRecords[index] as number) : this.#records;
   }
 
+  /** The flags of frame `index`. */
+  flagsOf(index: number): number {
+    return this.#flags[index] as number;
+  }
+
   /** Writes a frame's header, for its place in a segment. Only after `finish`. */
   seal(
     index: number,
     place: { readonly segmentSeed: number; readonly offset: number },
-    fields: Omit<FrameFields, 'count' | 'flags'>,
+    fields: Omit<FrameFields, 'count' | 'flags' | 'rawBytes'>,
   ): void {
     invariant(!this.#open, 'a batch is sealed before it was finished');
     const count = this.recordsBefore(index + 1) - this.recordsBefore(index);
     const length = this.frameBytes(index);
-    sealFrame(this.#bytes, this.#view, this.frameStart(index), length, place, { ...fields, count, flags: 0 });
+    sealFrame(this.#bytes, this.#view, this.frameStart(index), length, place, {
+      ...fields,
+      count,
+      flags: this.flagsOf(index),
+    });
   }
 
   /** Empties the batch for its next turn. */
@@ -125,7 +155,17 @@ export class FrameBatch {
     this.#payloadBytes = 0;
     this.#starts.length = 0;
     this.#firstRecords.length = 0;
+    this.#flags.length = 0;
+    this.#replacements = 0;
     this.#open = false;
+  }
+
+  #beginFrame(flags: number): void {
+    this.#starts.push(this.#used);
+    this.#firstRecords.push(this.#records);
+    this.#flags.push(flags);
+    this.#used += frameHeaderBytes;
+    this.#open = true;
   }
 
   #closeFrame(): void {

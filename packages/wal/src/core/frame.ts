@@ -22,7 +22,15 @@ export const maxFrameBytes = 1_073_741_824;
 export const footerFlag = 1;
 /** Flag: stands for records that a salvage could not read, and holds none. */
 export const lostFlag = 2;
-const knownFlags = footerFlag | lostFlag;
+/** Flag: the records are one LZ4 block. */
+export const compressedFlag = 4;
+/** Flag: the records are the whole of their stream so far; earlier ones of it are replaced. */
+export const replacesFlag = 8;
+/** Flag, beside `replacesFlag`: the stream is empty, the frame's one record a placeholder. */
+export const emptiesFlag = 16;
+const paddingShift = 8;
+const paddingMask = 0x700;
+const knownFlags = footerFlag | lostFlag | compressedFlag | replacesFlag | emptiesFlag | paddingMask;
 
 /** What a frame says beside its records. */
 export interface FrameFields {
@@ -31,6 +39,8 @@ export interface FrameFields {
   readonly durableEnd: number;
   readonly count: number;
   readonly flags: number;
+  /** Bytes of the records before compression. Default 0: not compressed. */
+  readonly rawBytes?: number;
 }
 
 /** `bytes` rounded up to where the next frame may begin. */
@@ -67,7 +77,7 @@ export function sealFrame(
   view.setUint32(at + 24, fields.durableEnd, true);
   view.setUint32(at + 28, fields.count, true);
   view.setUint32(at + 32, fields.flags, true);
-  view.setUint32(at + 36, 0, true);
+  view.setUint32(at + 36, fields.rawBytes ?? 0, true);
   view.setUint32(at, crc32(bytes, frameSeed(place.segmentSeed, place.offset), at + 4, at + length), true);
 }
 
@@ -101,9 +111,28 @@ export function frameFlags(view: DataView, at: number): number {
   return view.getUint32(at + 32, true);
 }
 
-/** Whether a valid frame's flags are of this format version. */
+/** Bytes of the records of the compressed frame at `at` before compression. */
+export function frameRawBytes(view: DataView, at: number): number {
+  return view.getUint32(at + 36, true);
+}
+
+/** The flags of a compressed frame with `paddingBytes` behind its block. */
+export function compressedFlags(paddingBytes: number): number {
+  invariant(paddingBytes >= 0 && paddingBytes < frameAlignment, `${paddingBytes} bytes of padding`);
+  return compressedFlag | (paddingBytes << paddingShift);
+}
+
+/** Bytes of padding behind a compressed frame's block. */
+export function paddingBytes(flags: number): number {
+  return (flags & paddingMask) >>> paddingShift;
+}
+
+/** Whether a valid frame's flags are of this format version, each with those it needs. */
 export function areFlagsKnown(flags: number): boolean {
-  return (flags & ~knownFlags) === 0;
+  if ((flags & ~knownFlags) !== 0) return false;
+  if ((flags & (footerFlag | lostFlag)) !== 0 && (flags & (compressedFlag | replacesFlag)) !== 0) return false;
+  if ((flags & emptiesFlag) !== 0 && (flags & replacesFlag) === 0) return false;
+  return (flags & paddingMask) === 0 || (flags & compressedFlag) !== 0;
 }
 
 /** Whether nothing was ever written here: `available` bytes, at most a header's, are zero. */

@@ -4,8 +4,6 @@
  *     0        4        8      9        12
  *     | length | stream | kind | zero   | payload |
  */
-import { frameHeaderBytes } from './frame.js';
-
 /** Bytes of a record before its payload. */
 export const recordHeaderBytes = 12;
 
@@ -38,12 +36,11 @@ export function recordKind(view: DataView, at: number): number {
 }
 
 /**
- * Whether `count` records fill the frame `[at, at + length)` to its padding. A frame whose checksum holds always does,
- * unless a writer erred: then it is damage, not a reason to read beyond the frame.
+ * Whether `count` records fill [at, end) to its padding. Those of a frame whose checksum holds always do, unless a
+ * writer erred: then it is damage, not a reason to read beyond the frame.
  */
-export function areRecordsSound(view: DataView, at: number, length: number, count: number): boolean {
-  const end = at + length;
-  let position = at + frameHeaderBytes;
+export function areRecordsSound(view: DataView, at: number, end: number, count: number): boolean {
+  let position = at;
   for (let i = 0; i < count; i++) {
     if (position + recordHeaderBytes > end) return false;
     position += recordHeaderBytes + view.getUint32(position, true);

@@ -4,8 +4,11 @@
  * begins, so it is found from the end of the file.
  */
 
+import { invariant } from '@shanghai/env';
 import { footerFlag, frameFlags, frameHeaderBytes, frameLength, sealFrame } from './frame.js';
 import { FrameIndex } from './frame-index.js';
+import { ReplacedStreams } from './replaced-streams.js';
+import { replacesFeature } from './segment-header.js';
 import { StreamMarks } from './stream-marks.js';
 import { getUint64, setUint64 } from './uint64.js';
 
@@ -16,6 +19,9 @@ const trailerMagic = 0x4657_4853;
 const fixedBytes = 40;
 const streamBytes = 24;
 const indexBytes = 16;
+/** With the table of replaced streams: its count, and its entries. */
+const replacedFixedBytes = 8;
+const replacedBytes = 16;
 
 /** What a footer tells of its segment. */
 export interface SegmentSummary {
@@ -26,19 +32,21 @@ export interface SegmentSummary {
   readonly maxTimeMs: number;
   readonly marks: StreamMarks;
   readonly index: FrameIndex;
+  readonly replaced: ReplacedStreams;
 }
 
-/** The footer's frame, for `offset` of the segment. */
+/** The footer's frame, for `offset` of a segment with `features`. */
 export function encodeFooter(
   summary: SegmentSummary,
-  place: { readonly segmentSeed: number; readonly offset: number },
+  place: { readonly segmentSeed: number; readonly offset: number; readonly features: number },
   fields: { readonly wallTimeMs: number; readonly durableEnd: number },
 ): Uint8Array {
   const streams = summary.marks.entries();
+  const replaced = summary.replaced.entries();
   const { index } = summary;
-  const length =
-    frameHeaderBytes + fixedBytes + streams.length * streamBytes + index.size * indexBytes + footerTrailerBytes;
-  const bytes = new Uint8Array(length);
+  const start = tablesAt(place.features);
+  const tables = streams.length * streamBytes + index.size * indexBytes + replaced.length * replacedBytes;
+  const bytes = new Uint8Array(start + tables + footerTrailerBytes);
   const view = new DataView(bytes.buffer);
   setUint64(view, 40, summary.records);
   setUint64(view, 48, summary.lastLsn);
@@ -46,9 +54,15 @@ export function encodeFooter(
   setUint64(view, 64, summary.maxTimeMs);
   view.setUint32(72, streams.length, true);
   view.setUint32(76, index.size, true);
-  let at = frameHeaderBytes + fixedBytes;
-  for (const { stream, low, high } of streams) {
+  invariant(
+    hasReplaced(place.features) || replaced.length === 0,
+    'a stream was replaced in a segment without the feature',
+  );
+  if (hasReplaced(place.features)) view.setUint32(80, replaced.length, true);
+  let at = start;
+  for (const { stream, low, high, bytes: recordBytes } of streams) {
     view.setUint32(at, stream, true);
+    view.setUint32(at + 4, recordBytes, true);
     setUint64(view, at + 8, low);
     setUint64(view, at + 16, high);
     at += streamBytes;
@@ -57,9 +71,15 @@ export function encodeFooter(
     setUint64(view, at, index.lsnAt(i));
     view.setUint32(at + 8, index.offsetAt(i), true);
   }
+  for (const { stream, below } of replaced) {
+    view.setUint32(at, stream, true);
+    setUint64(view, at + 8, below);
+    at += replacedBytes;
+  }
   view.setUint32(at, place.offset, true);
   view.setUint32(at + 4, trailerMagic, true);
-  sealFrame(bytes, view, 0, length, place, { ...fields, firstLsn: summary.lastLsn + 1, count: 0, flags: footerFlag });
+  const ownFields = { firstLsn: summary.lastLsn + 1, count: 0, flags: footerFlag };
+  sealFrame(bytes, view, 0, bytes.length, place, { ...fields, ...ownFields });
   return bytes;
 }
 
@@ -70,23 +90,35 @@ export function footerOffset(trailer: Uint8Array): number | undefined {
   return view.getUint32(4, true) === trailerMagic ? view.getUint32(0, true) : undefined;
 }
 
-/** Reads the footer in the frame at `at`, whose checksum holds; `undefined` where its counts contradict its length. */
-export function decodeFooter(view: DataView, at: number): SegmentSummary | undefined {
+/**
+ * Reads the footer in the frame at `at`, whose checksum holds, of a segment with `features`; `undefined` where its
+ * counts contradict its length.
+ */
+export function decodeFooter(view: DataView, at: number, features: number): SegmentSummary | undefined {
   const length = frameLength(view, at);
-  if ((frameFlags(view, at) & footerFlag) === 0 || length < frameHeaderBytes + fixedBytes) return undefined;
+  const start = tablesAt(features);
+  if ((frameFlags(view, at) & footerFlag) === 0 || length < start) return undefined;
   const streams = view.getUint32(at + 72, true);
   const entries = view.getUint32(at + 76, true);
-  if (length !== frameHeaderBytes + fixedBytes + streams * streamBytes + entries * indexBytes + footerTrailerBytes) {
-    return undefined;
-  }
+  const replacements = hasReplaced(features) ? view.getUint32(at + 80, true) : 0;
+  const tables = streams * streamBytes + entries * indexBytes + replacements * replacedBytes;
+  if (length !== start + tables + footerTrailerBytes) return undefined;
   const marks = new StreamMarks();
   const index = new FrameIndex();
-  let position = at + frameHeaderBytes + fixedBytes;
+  const replaced = new ReplacedStreams();
+  let position = at + start;
   for (let i = 0; i < streams; i++, position += streamBytes) {
-    marks.set(view.getUint32(position, true), getUint64(view, position + 8), getUint64(view, position + 16));
+    marks.set(view.getUint32(position, true), {
+      low: getUint64(view, position + 8),
+      high: getUint64(view, position + 16),
+      bytes: view.getUint32(position + 4, true),
+    });
   }
   for (let i = 0; i < entries; i++, position += indexBytes) {
     index.add(getUint64(view, position), view.getUint32(position + 8, true));
+  }
+  for (let i = 0; i < replacements; i++, position += replacedBytes) {
+    replaced.note(view.getUint32(position, true), getUint64(view, position + 8));
   }
   return {
     records: getUint64(view, at + 40),
@@ -95,5 +127,15 @@ export function decodeFooter(view: DataView, at: number): SegmentSummary | undef
     maxTimeMs: getUint64(view, at + 64),
     marks,
     index,
+    replaced,
   };
+}
+
+function hasReplaced(features: number): boolean {
+  return (features & replacesFeature) !== 0;
+}
+
+/** Where the tables begin in the footer's frame. */
+function tablesAt(features: number): number {
+  return frameHeaderBytes + fixedBytes + (hasReplaced(features) ? replacedFixedBytes : 0);
 }

@@ -10,7 +10,12 @@ export const segmentHeaderBytes = 4096;
 
 const magic = [0x53, 0x48, 0x57, 0x41, 0x4c, 0x53, 0x45, 0x47];
 const majorVersion = 1;
-const minorVersion = 0;
+const minorVersion = 1;
+/** Feature: frames here may replace a stream, and the footer has their table. */
+export const replacesFeature = 1;
+/** Feature: frames here may be compressed. */
+export const compressionFeature = 2;
+const knownFeatures = replacesFeature | compressionFeature;
 const crcOffset = segmentHeaderBytes - 4;
 
 /** What a segment says of itself. */
@@ -25,6 +30,8 @@ export interface SegmentHeader {
   readonly capacityBytes: number;
   /** The file is at least this long until it is sealed; 0 = it grows. */
   readonly allocatedBytes: number;
+  /** What a reader must know, as bits. */
+  readonly features: number;
 }
 
 /** `damaged`: torn, or not a segment at all. `unsupported`: a newer format wrote it. */
@@ -40,6 +47,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   bytes.set(magic, 0);
   view.setUint16(8, majorVersion, true);
   view.setUint16(10, minorVersion, true);
+  view.setUint32(12, header.features, true);
   writeHex(bytes, 16, header.segmentId);
   writeHex(bytes, 24, header.logId);
   setUint64(view, 40, header.baseLsn);
@@ -58,7 +66,7 @@ export function decodeSegmentHeader(bytes: Uint8Array): DecodedSegmentHeader {
   if (view.getUint32(crcOffset, true) !== crc32(bytes, 0, 0, crcOffset)) return { kind: 'damaged' };
   const major = view.getUint16(8, true);
   const features = view.getUint32(12, true);
-  if (major !== majorVersion || features !== 0) return { kind: 'unsupported', major, features };
+  if (major !== majorVersion || (features & ~knownFeatures) !== 0) return { kind: 'unsupported', major, features };
   return {
     kind: 'header',
     header: {
@@ -68,6 +76,7 @@ export function decodeSegmentHeader(bytes: Uint8Array): DecodedSegmentHeader {
       createdMs: getUint64(view, 48),
       capacityBytes: view.getUint32(56, true),
       allocatedBytes: view.getUint32(60, true),
+      features,
     },
   };
 }

@@ -6,10 +6,10 @@
 import { type Clock, type Disk, ensureDirectory, nodeClock, nodeRandom, type Random } from '@shanghai/env';
 import { FrameBatch } from '../core/frame-batch.js';
 import { toHex } from '../core/segment-header.js';
-import type { Lsn, WalEntry } from '../wal.js';
+import type { Lsn } from '../wal.js';
 import { leaveRepairMarker } from './repair-marker.js';
 import { SalvageWriter } from './salvage-writer.js';
-import { walkLog } from './walk-log.js';
+import { type WalFrameItem, walkLog } from './walk-log.js';
 import { withLock } from './with-lock.js';
 
 /** What a salvage takes beside the directories. */
@@ -62,7 +62,7 @@ async function salvage(
       if (item.kind === 'frame' && item.records.length > 0) {
         firstLsn ??= item.firstLsn;
         records += item.records.length;
-        await writer.write(item.firstLsn, item.wallTimeMs, fill(batch, item.records), 0);
+        await writer.write(item.firstLsn, item.wallTimeMs, fill(batch, item), 0);
       } else if ((item.kind === 'damage' || item.kind === 'lost') && item.lastLsn >= item.firstLsn) {
         firstLsn ??= item.firstLsn;
         lost.push({ firstLsn: item.firstLsn, lastLsn: item.lastLsn });
@@ -82,12 +82,11 @@ async function salvage(
   }
 }
 
-function fill(batch: FrameBatch, records: readonly WalEntry[]): FrameBatch {
+function fill(batch: FrameBatch, { records, replaces }: WalFrameItem): FrameBatch {
   batch.reset();
-  batch.beginUnit(
-    records.length,
-    records.reduce((sum, { payload }) => sum + payload.length, 0),
-  );
+  const payloadBytes = records.reduce((sum, { payload }) => sum + payload.length, 0);
+  if (replaces === undefined) batch.beginUnit(records.length, payloadBytes);
+  else batch.beginReplacement(replaces.emptied ? 0 : records.length, payloadBytes);
   for (const { payload, stream, kind } of records) batch.add(payload, stream, kind);
   batch.finish();
   return batch;

@@ -1,14 +1,15 @@
 import { type Disk, type DiskFile, invariant, type Random, writeFully } from '@shanghai/env';
 import { frameHeaderBytes, lostFlag, sealFrame } from '../core/frame.js';
 import type { FrameBatch } from '../core/frame-batch.js';
-import { encodeSegmentHeader, segmentHeaderBytes, toHex } from '../core/segment-header.js';
+import { encodeFooter } from '../core/segment-footer.js';
+import { encodeSegmentHeader, replacesFeature, segmentHeaderBytes, toHex } from '../core/segment-header.js';
 import { Segment } from '../segment.js';
 
 const capacityBytes = 67_108_864;
 
 /**
- * Writes frames with given LSNs into a new log, one segment after the other, which the writer of an open log cannot do. Segments have no
- * footer and grow; opening reads them from the start. Segments are synced one by one, the names at the end.
+ * Writes frames with given LSNs into a new log, one segment after the other, which the writer of an open log cannot do. Segments
+ * grow; the last has no footer, opening reads it from the start. Segments are synced one by one, the names at the end.
  */
 export class SalvageWriter {
   readonly #disk: Disk;
@@ -37,12 +38,12 @@ export class SalvageWriter {
   async write(firstLsn: number, wallTimeMs: number, batch: FrameBatch, durableEnd: number): Promise<void> {
     invariant(batch.frames === 1, `a salvaged frame became ${batch.frames} frames`);
     const bytes = batch.frameBytes(0);
-    const { segment, file } = await this.#segmentFor(firstLsn, bytes);
+    const { segment, file } = await this.#segmentFor(firstLsn, bytes, batch.replaces ? replacesFeature : 0);
     this.#wallTimeMs = Math.max(this.#wallTimeMs, wallTimeMs);
     const place = { segmentSeed: segment.seed, offset: segment.endOffset };
     batch.seal(0, place, { firstLsn, wallTimeMs: this.#wallTimeMs, durableEnd });
     await writeFully(file, batch.bytes.subarray(0, bytes), segment.endOffset);
-    segment.noteFrame(batch.view, 0);
+    segment.noteFrame(batch.view, 0, batch.view, frameHeaderBytes);
   }
 
   /** Writes frames that stand for `count` records nobody could read. */
@@ -79,24 +80,29 @@ export class SalvageWriter {
     const fields = { firstLsn, wallTimeMs: this.#wallTimeMs, durableEnd, count, flags };
     sealFrame(bytes, view, 0, frameHeaderBytes, place, fields);
     await writeFully(file, bytes, segment.endOffset);
-    segment.noteFrame(view, 0);
+    segment.noteFrame(view, 0, view, frameHeaderBytes);
   }
 
-  async #segmentFor(firstLsn: number, bytes: number): Promise<{ segment: Segment; file: DiskFile }> {
+  async #segmentFor(firstLsn: number, bytes: number, needs = 0): Promise<{ segment: Segment; file: DiskFile }> {
     const segment = this.#segment;
     if (segment !== undefined && this.#file !== undefined) {
       invariant(firstLsn === segment.nextLsn, `a frame with LSN ${firstLsn} where ${segment.nextLsn} is due`);
-      if (segment.records === 0 || segment.endOffset + bytes <= capacityBytes) return { segment, file: this.#file };
+      const hasRoom = segment.records === 0 || segment.endOffset + bytes <= capacityBytes;
+      if (hasRoom && (needs & ~segment.header.features) === 0) return { segment, file: this.#file };
+      const { seed, endOffset } = segment;
+      const place = { segmentSeed: seed, offset: endOffset, features: segment.header.features };
+      const footer = encodeFooter(segment.summary, place, { wallTimeMs: this.#wallTimeMs, durableEnd: 0 });
+      await writeFully(this.#file, footer, endOffset);
       await this.#file.sync();
       await this.close();
     }
-    return await this.#begin(firstLsn);
+    return await this.#begin(firstLsn, needs | (segment?.header.features ?? 0));
   }
 
-  async #begin(baseLsn: number): Promise<{ segment: Segment; file: DiskFile }> {
+  async #begin(baseLsn: number, features: number): Promise<{ segment: Segment; file: DiskFile }> {
     const { directory, logId, createdMs } = this.#plan;
     const segmentId = toHex(this.#random.bytes(8));
-    const header = { segmentId, logId, baseLsn, createdMs, capacityBytes, allocatedBytes: 0 };
+    const header = { segmentId, logId, baseLsn, createdMs, capacityBytes, allocatedBytes: 0, features };
     const segment = new Segment(directory, header, segmentHeaderBytes);
     const file = await this.#disk.open(segment.path, 'create');
     this.#segment = segment;

@@ -3,7 +3,7 @@
  * verify, dump and salvage have in common.
  */
 import type { Disk, DiskFile } from '@shanghai/env';
-import { footerFlag, lostFlag } from '../core/frame.js';
+import { compressedFlag, emptiesFlag, footerFlag, lostFlag, replacesFlag } from '../core/frame.js';
 import { judgeTail } from '../core/tail-verdict.js';
 import type { FrameCursor } from '../read/frame-cursor.js';
 import { selectRecords } from '../read/select-records.js';
@@ -47,6 +47,10 @@ export interface WalFrameItem {
   readonly wallTimeMs: number;
   readonly durableEnd: number;
   readonly footer: boolean;
+  readonly compressed: boolean;
+  /** The stream it replaces; `emptied`: its one record is a placeholder. */
+  readonly replaces: { readonly stream: number; readonly emptied: boolean } | undefined;
+  /** Also those that a later frame replaced. */
   readonly records: readonly WalEntry[];
 }
 
@@ -121,10 +125,14 @@ async function headerOrDamage(file: DiskFile, directory: string, name: string, b
 function frameItem(cursor: FrameCursor, segment: string, offset: number): WalItem {
   const { firstLsn, count, flags, wallTimeMs, durableEnd, length } = cursor;
   if ((flags & lostFlag) !== 0) return { kind: 'lost', segment, offset, firstLsn, lastLsn: firstLsn + count - 1 };
-  const choice = { from: firstLsn, to: firstLsn + count, stream: undefined };
-  const records = selectRecords(cursor.bytes, cursor.view, cursor.at, choice);
+  const choice = { from: firstLsn, to: firstLsn + count, stream: undefined, replaced: undefined };
+  const records = selectRecords(cursor, choice);
   const footer = (flags & footerFlag) !== 0;
-  return { kind: 'frame', segment, offset, bytes: length, firstLsn, wallTimeMs, durableEnd, footer, records };
+  const compressed = (flags & compressedFlag) !== 0;
+  const stream = (flags & replacesFlag) === 0 ? undefined : records[0]?.stream;
+  const replaces = stream === undefined ? undefined : { stream, emptied: (flags & emptiesFlag) !== 0 };
+  const place = { segment, offset, bytes: length, firstLsn, wallTimeMs, durableEnd };
+  return { kind: 'frame', ...place, footer, compressed, replaces, records };
 }
 
 type DamageItem = Extract<WalItem, { kind: 'damage' }>;

@@ -7,6 +7,7 @@
 import { invariant } from '@shanghai/env';
 import {
   areFlagsKnown,
+  compressedFlag,
   frameAlignment,
   frameCount,
   frameDurableEnd,
@@ -21,6 +22,7 @@ import {
   lostFlag,
 } from '../core/frame.js';
 import { areRecordsSound } from '../core/record.js';
+import { unpackFrame } from '../frame-compression.js';
 import { WalError } from '../wal-error.js';
 
 /** Fills a buffer from a position of the segment, as far as the file reaches; returns the bytes read. */
@@ -43,6 +45,10 @@ export class FrameCursor {
   limit: number;
   /** Where the frame loaded last begins in `bytes`. */
   at = 0;
+  /** The records of the frame loaded last, decompressed: from `recordsAt` on in `records`. */
+  records: Uint8Array = this.#bytes;
+  recordsView: DataView = this.#view;
+  recordsAt = 0;
 
   constructor(read: ReadRange, segmentSeed: number, limit: number, windowBytes: number) {
     this.#read = read;
@@ -101,7 +107,8 @@ export class FrameCursor {
       this.at = offset - this.#start;
       if (!this.#holds(offset, length)) return 'bad';
     }
-    return this.#check(offset) ? 'frame' : 'bad';
+    const sound = this.#check(offset);
+    return (typeof sound === 'boolean' ? sound : await sound) ? 'frame' : 'bad';
   }
 
   /**
@@ -131,15 +138,29 @@ export class FrameCursor {
     return lsn >= minLsn && lsn - minLsn < 4_294_967_296 && isPlausible(this.#view, at, offset, this.limit - offset);
   }
 
-  #check(offset: number): boolean {
+  /** A promise only where there is something to decompress: a scan must not pay a turn for each frame. */
+  #check(offset: number): boolean | Promise<boolean> {
     if (!isIntact(this.#bytes, this.#view, this.at, this.#seed, offset)) return false;
     const flags = this.flags;
     if (!areFlagsKnown(flags)) {
       const message = `the frame at offset ${offset} has flags ${flags} of a newer format; use a newer version`;
       throw new WalError('UNSUPPORTED_FORMAT', message, { details: { offset, flags } });
     }
+    if ((flags & (compressedFlag | lostFlag)) === compressedFlag) return this.#unpack();
+    this.records = this.#bytes;
+    this.recordsView = this.#view;
+    this.recordsAt = this.at + frameHeaderBytes;
     if ((flags & lostFlag) !== 0 || this.count === 0) return true;
-    return areRecordsSound(this.#view, this.at, this.length, this.count);
+    return areRecordsSound(this.#view, this.recordsAt, this.at + this.length, this.count);
+  }
+
+  async #unpack(): Promise<boolean> {
+    const records = await unpackFrame(this.#bytes, this.#view, this.at, this.length, this.flags);
+    if (records === undefined) return false;
+    this.records = records;
+    this.recordsView = new DataView(records.buffer, records.byteOffset, records.length);
+    this.recordsAt = 0;
+    return areRecordsSound(this.recordsView, 0, records.length, this.count);
   }
 
   #holds(offset: number, bytes: number): boolean {

@@ -11,7 +11,7 @@ import { segmentHeaderBytes } from '../core/segment-header.js';
 import type { LogState } from '../log-state.js';
 import type { Segment } from '../segment.js';
 import type { Lsn, WalEntry, WalRange } from '../wal.js';
-import { closedError, corruptError, trimmedError } from '../wal-failures.js';
+import { closedError, corruptError, replacedError, trimmedError } from '../wal-failures.js';
 import { FrameCursor } from './frame-cursor.js';
 import type { SegmentFiles } from './segment-files.js';
 import { selectRecords } from './select-records.js';
@@ -42,17 +42,25 @@ export class LogReader {
     if (lsn > this.#state.readableLsn) return undefined;
     const position = this.#seek(lsn, pointWindowBytes);
     await this.#loadFrame(position, lsn);
-    const { bytes, view, at } = position.cursor;
-    return selectRecords(bytes, view, at, { from: lsn, to: lsn + 1, stream: undefined })[0];
+    const { replaced } = this.#state;
+    const choice = { from: lsn, to: lsn + 1, stream: undefined, replaced };
+    const entry = selectRecords(position.cursor, choice)[0];
+    if (entry === undefined) throw replacedError(lsn, this.#state.firstLsn);
+    return entry;
   }
 
   /** Records in [from, to), `to` at most the readable end + 1. The signal's abort rejects. */
   async *records(from: Lsn, to: Lsn, range: Pick<WalRange, 'stream' | 'signal'>): AsyncGenerator<WalEntry, void, void> {
     const { stream, signal } = range;
+    const { replaced } = this.#state;
     let lsn = from;
     let position: Position | undefined;
     while (lsn < to) {
       signal?.throwIfAborted();
+      if (stream !== undefined && lsn < replaced.below(stream)) {
+        lsn = replaced.below(stream);
+        continue;
+      }
       position = this.#follow(position, lsn);
       if (stream !== undefined && position.segment.sealed && position.segment.marks.highest(stream) < lsn) {
         lsn = position.segment.lastLsn + 1;
@@ -61,7 +69,7 @@ export class LogReader {
       await this.#loadFrame(position, lsn);
       const { cursor } = position;
       const next = cursor.firstLsn + cursor.count;
-      for (const entry of selectRecords(cursor.bytes, cursor.view, cursor.at, { from: lsn, to, stream })) {
+      for (const entry of selectRecords(cursor, { from: lsn, to, stream, replaced })) {
         yield entry;
         signal?.throwIfAborted();
       }

@@ -42,7 +42,7 @@ export async function readFooter(file: DiskFile, segment: Segment): Promise<bool
   if (offset === undefined || offset < segmentHeaderBytes || offset >= segment.fileBytes) return false;
   const cursor = cursorOver(file, segment);
   if ((await cursor.load(offset)) !== 'frame' || offset + cursor.length !== segment.fileBytes) return false;
-  const summary = decodeFooter(cursor.view, cursor.at);
+  const summary = decodeFooter(cursor.view, cursor.at, segment.header.features);
   if (summary === undefined || summary.lastLsn - summary.records !== segment.header.baseLsn - 1) return false;
   segment.noteFooter(summary, offset, segment.fileBytes);
   return true;

@@ -13,7 +13,7 @@ export async function scanSegment(cursor: FrameCursor, segment: Segment): Promis
     if (state !== 'frame') return state;
     if (cursor.firstLsn !== segment.nextLsn) return 'bad';
     const isFooter = (cursor.flags & footerFlag) !== 0;
-    segment.noteFrame(cursor.view, cursor.at);
+    segment.noteFrame(cursor.view, cursor.at, cursor.recordsView, cursor.recordsAt);
     if (isFooter) {
       segment.fileBytes = segment.endOffset + cursor.length;
       segment.sealed = true;

@@ -15,7 +15,7 @@ export async function activateSegment(
   options: ResolvedWalOptions,
   maker: SegmentMaker,
   prepared: PreparedFile,
-  plan: Pick<SegmentHeader, 'logId' | 'baseLsn' | 'capacityBytes'>,
+  plan: Pick<SegmentHeader, 'logId' | 'baseLsn' | 'capacityBytes' | 'features'>,
 ): Promise<{ readonly segment: Segment; readonly file: DiskFile }> {
   const { disk, directory, clock, random } = options;
   const pageBytes = segmentHeaderBytes + terminatorBytes;

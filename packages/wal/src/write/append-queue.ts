@@ -50,6 +50,16 @@ export class AppendQueue {
     return this.#wait();
   }
 
+  /** A frame of its own that replaces a stream. */
+  addReplacement(stream: number, records: readonly Omit<WalRecord, 'stream'>[], payloadBytes: number): Promise<Lsn> {
+    this.batch.beginReplacement(records.length, payloadBytes);
+    this.#firsts.push(this.batch.records);
+    for (const { payload, kind = 0 } of records) this.batch.add(payload, stream, kind);
+    if (records.length === 0) this.batch.add(new Uint8Array(0), stream, 0);
+    this.batch.endReplacement();
+    return this.#wait();
+  }
+
   addFlush(): Promise<void> {
     return new Promise((resolve, reject) => this.#flushes.push({ resolve, reject }));
   }

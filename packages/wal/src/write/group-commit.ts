@@ -76,6 +76,14 @@ export class GroupCommit {
     return promise;
   }
 
+  /** Queues a frame that replaces a stream; the caller has checked its records. */
+  replaceStream(stream: number, records: readonly Omit<WalRecord, 'stream'>[], payloadBytes: number): Promise<Lsn> {
+    if (!this.#admit(payloadBytes)) return Promise.reject(this.#queueFull());
+    const promise = this.#filling.addReplacement(stream, records, payloadBytes);
+    this.#kick();
+    return promise;
+  }
+
   /** Resolves when everything queued so far is synced. */
   flush(): Promise<void> {
     if (this.#running === undefined && this.#filling.isEmpty && !this.#writer.hasUnsynced) return Promise.resolve();

@@ -8,8 +8,11 @@
 import { type DiskFile, invariant } from '@shanghai/env';
 import { frameHeaderBytes, sealFrame } from '../core/frame.js';
 import { type FrameBatch, terminatorBytes } from '../core/frame-batch.js';
+import type { FrameImage } from '../core/frame-image.js';
 import { encodeFooter } from '../core/segment-footer.js';
+import { compressionFeature, replacesFeature } from '../core/segment-header.js';
 import { capacityForFrame, fitsSegment, nextCapacityBytes } from '../core/segment-plan.js';
+import { type FrameCompressionCounts, isWorthPacking, packFrames } from '../frame-compression.js';
 import type { LogState } from '../log-state.js';
 import type { ResolvedWalOptions } from '../resolve-wal-options.js';
 import type { Segment } from '../segment.js';
@@ -23,22 +26,25 @@ export class SegmentWriter {
   readonly #state: LogState;
   readonly #options: ResolvedWalOptions;
   readonly #maker: SegmentMaker;
-  readonly #onSealed: () => void;
+  readonly #onReleasable: () => void;
   /** The active segment's file; `undefined` while the last segment is sealed. */
   #file: DiskFile | undefined;
   /** Bytes of the active segment before this were covered by a sync. */
   #syncedEnd: number;
   #wallTimeMs: number;
+  /** Segments with frames that replaced a stream and are not synced yet. */
+  #unsyncedReplacements = false;
+  readonly compression: FrameCompressionCounts = { rawBytes: 0, storedBytes: 0, compressedFrames: 0, skippedFrames: 0 };
 
-  /** `onSealed` hears when a segment was sealed and has a successor. */
+  /** `onReleasable` hears when a segment was sealed and has a successor, or a stream was replaced: something may go. */
   constructor(
     state: LogState,
     options: ResolvedWalOptions,
     maker: SegmentMaker,
     file: DiskFile | undefined,
-    onSealed: () => void,
+    onReleasable: () => void,
   ) {
-    this.#onSealed = onSealed;
+    this.#onReleasable = onReleasable;
     this.#state = state;
     this.#options = options;
     this.#maker = maker;
@@ -68,10 +74,14 @@ export class SegmentWriter {
   /** Writes a finished batch. `onWritten` hears how many of its records are written, also where it then fails. */
   async write(batch: FrameBatch, onWritten: (records: number) => void): Promise<void> {
     this.#wallTimeMs = Math.max(this.#wallTimeMs, this.#options.clock.nowMs());
+    const packs = this.#options.compression === 'lz4' && isWorthPacking(batch);
+    const image = packs ? await packFrames(batch, this.compression) : batch;
+    const needs = (batch.replaces ? replacesFeature : 0) | (packs ? compressionFeature : 0);
     for (let frame = 0; frame < batch.frames; ) {
-      const bytes = batch.frameBytes(frame);
-      if (this.#file === undefined || !this.#fits(this.#state.last.endOffset, bytes)) await this.rotate(bytes);
-      frame = await this.#writeRun(batch, frame);
+      const bytes = image.frameBytes(frame);
+      const isFull = this.#file === undefined || !this.#fits(this.#state.last.endOffset, bytes);
+      if (isFull || (needs & ~this.#state.last.header.features) !== 0) await this.rotate(bytes, needs);
+      frame = await this.#writeRun(batch, image, frame);
       onWritten(batch.recordsBefore(frame));
     }
   }
@@ -86,6 +96,7 @@ export class SegmentWriter {
     this.#syncedEnd = end;
     last.readableEnd = end;
     this.#state.durableLsn = writtenLsn;
+    this.#publishReplacements(last);
   }
 
   /** Writes an empty frame that states what is synced, and syncs it. */
@@ -96,20 +107,24 @@ export class SegmentWriter {
     const fields = { firstLsn: last.nextLsn, count: 0, flags: 0, ...this.#stamp() };
     sealFrame(bytes, view, 0, frameHeaderBytes, { segmentSeed: last.seed, offset: last.endOffset }, fields);
     await this.#put(bytes, frameHeaderBytes);
-    last.noteFrame(view, 0);
+    last.noteFrame(view, 0, view, frameHeaderBytes);
     await this.sync();
   }
 
-  /** Seals the active segment and begins the next one, which takes a frame of `frameBytes`. */
-  async rotate(frameBytes = 0): Promise<void> {
+  /**
+   * Seals the active segment and begins the next one, which takes a frame of `frameBytes` and has at least `features`. An
+   * active segment without records is replaced instead: its successor would have its name.
+   */
+  async rotate(frameBytes = 0, features = 0): Promise<void> {
     const { last } = this.#state;
-    invariant(last.records > 0, `segment '${last.name}' has no record: its successor would have the same name`);
+    const isEmpty = last.records === 0;
+    invariant(!isEmpty || features !== 0, `segment '${last.name}' has no record and nothing asks for another`);
     const capacity = nextCapacityBytes(this.#options, last.header.capacityBytes);
     const prepared = await this.#maker.take().catch((error: unknown) => {
       throw ioError('making a segment', error);
     });
     try {
-      if (this.#file !== undefined) await this.#seal(this.#file, last);
+      if (!isEmpty && this.#file !== undefined) await this.#seal(this.#file, last);
     } catch (error) {
       this.#maker.giveBack(prepared);
       throw error;
@@ -117,12 +132,16 @@ export class SegmentWriter {
     const { segment, file } = await activateSegment(this.#options, this.#maker, prepared, {
       logId: this.#state.logId,
       baseLsn: last.nextLsn,
-      capacityBytes: capacityForFrame(capacity, frameBytes),
+      capacityBytes: capacityForFrame(isEmpty ? last.header.capacityBytes : capacity, frameBytes),
+      features: features | this.#lastingFeatures(last.header.features),
     });
+    // An empty segment's file: the name leads to its successor now.
+    await this.close();
     this.#file = file;
     this.#syncedEnd = segment.endOffset;
+    if (isEmpty) this.#state.segments.pop();
     this.#state.segments.push(segment);
-    this.#onSealed();
+    this.#onReleasable();
   }
 
   /** Closes the active file. Does not sync. */
@@ -131,25 +150,37 @@ export class SegmentWriter {
     this.#file = undefined;
   }
 
+  /** Features that segments after one with `features` have too. */
+  #lastingFeatures(features: number): number {
+    return (features & replacesFeature) | (this.#options.compression === 'lz4' ? compressionFeature : 0);
+  }
+
   /** Writes frames from `first` on, as many as fit the active segment. Returns the first that was not written. */
-  async #writeRun(batch: FrameBatch, first: number): Promise<number> {
+  async #writeRun(batch: FrameBatch, image: FrameImage, first: number): Promise<number> {
     const { last } = this.#state;
     const stamp = this.#stamp();
-    const start = batch.frameStart(first);
+    const start = image.frameStart(first);
     let end = first;
-    while (end < batch.frames && this.#fits(last.endOffset + batch.frameStart(end) - start, batch.frameBytes(end))) {
-      const place = { segmentSeed: last.seed, offset: last.endOffset + batch.frameStart(end) - start };
-      const firstLsn = last.nextLsn + batch.recordsBefore(end) - batch.recordsBefore(first);
-      batch.seal(end, place, { firstLsn, ...stamp });
+    while (end < image.frames && this.#fits(last.endOffset + image.frameStart(end) - start, image.frameBytes(end))) {
+      const place = { segmentSeed: last.seed, offset: last.endOffset + image.frameStart(end) - start };
+      const firstLsn = last.nextLsn + image.recordsBefore(end) - image.recordsBefore(first);
+      image.seal(end, place, { firstLsn, ...stamp });
       end++;
     }
-    const stop = batch.frameStart(end);
+    const stop = image.frameStart(end);
     // Behind the last frame of the batch lie zeros; behind another one lies the next frame, which is not written here.
-    const tail = end === batch.frames ? terminatorBytes : 0;
-    await this.#put(batch.bytes.subarray(start, stop + tail), stop - start);
-    for (let frame = first; frame < end; frame++) last.noteFrame(batch.view, batch.frameStart(frame));
+    const tail = end === image.frames ? terminatorBytes : 0;
+    await this.#put(image.bytes.subarray(start, stop + tail), stop - start);
+    for (let frame = first; frame < end; frame++) {
+      const recordsAt = batch.frameStart(frame) + frameHeaderBytes;
+      last.noteFrame(image.view, image.frameStart(frame), batch.view, recordsAt);
+    }
+    if (batch.replaces) this.#unsyncedReplacements = true;
     this.#state.writtenLsn = last.lastLsn;
-    if (this.#options.durability !== 'always') last.readableEnd = last.endOffset;
+    if (this.#options.durability !== 'always') {
+      last.readableEnd = last.endOffset;
+      if (batch.replaces) this.#state.replaced.noteAll(last.replaced);
+    }
     if (last.endOffset > last.header.capacityBytes / 2) {
       this.#maker.keepAhead(nextCapacityBytes(this.#options, last.header.capacityBytes));
     }
@@ -169,7 +200,11 @@ export class SegmentWriter {
 
   async #seal(file: DiskFile, segment: Segment): Promise<void> {
     const offset = segment.endOffset;
-    const footer = encodeFooter(segment.summary, { segmentSeed: segment.seed, offset }, this.#stamp());
+    const footer = encodeFooter(
+      segment.summary,
+      { segmentSeed: segment.seed, offset, features: segment.header.features },
+      this.#stamp(),
+    );
     await writeAt(file, footer, offset, segment.fileBytes, this.#options.writer);
     await this.sync();
     const bytes = offset + footer.length;
@@ -179,6 +214,15 @@ export class SegmentWriter {
     segment.fileBytes = bytes;
     segment.sealed = true;
     this.#options.listener.segmentSealed?.({ segment: segment.name, bytes, lastLsn: segment.lastLsn });
+  }
+
+  /** What was synced replaces for readers, and lets segments go. */
+  #publishReplacements(segment: Segment): void {
+    if (!this.#unsyncedReplacements) return;
+    this.#unsyncedReplacements = false;
+    this.#state.replaced.noteAll(segment.replaced);
+    this.#state.durablyReplaced.noteAll(segment.replaced);
+    this.#onReleasable();
   }
 
   #fits(endOffset: number, frameBytes: number): boolean {
