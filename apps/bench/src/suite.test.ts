@@ -22,7 +22,12 @@ function suite(order: string[] = []): Suite {
     name: 'example',
     syncMode: 'never',
     notes: ['a note'],
-    cases: [one('a', [10, 1_000, 30]), one('b', [1, 2, 3]), { ...one('c', []), skipped: 'there is no c here' }],
+    cases: [
+      one('a', [10, 1_000, 30]),
+      one('b', [1, 2, 3]),
+      { ...one('d', [5]), isMeasuredOnce: true },
+      { ...one('c', []), skipped: 'there is no c here' },
+    ],
     judge: (cases) => [{ name: 'a', value: cases.get('a')?.perSecond ?? 0, unit: '/s', atLeast: 31, holds: false }],
     close: async () => {},
   };
@@ -33,7 +38,7 @@ test('rounds are interleaved, rates and percentiles are medians, errors add up',
   try {
     const order: string[] = [];
     const report = await runSuite(suite(order), settings, scope, () => {});
-    expect(order).toEqual(['a1', 'b1', 'a2', 'b2', 'a3', 'b3']);
+    expect(order).toEqual(['a1', 'b1', 'd1', 'a2', 'b2', 'a3', 'b3']);
     expect(report.cases[0]).toMatchObject({ perSecond: 30, perSecondOfRounds: [10, 1_000, 30], errors: 3 });
     expect(report.cases[0]).toMatchObject({ latency: { p50Ms: 2, samples: 30 }, details: { weight: 2 } });
     expect(report.syncProbe.before.perSecond).toBeGreaterThan(0);
@@ -56,7 +61,9 @@ test('only cases whose name holds one of the texts run; a text that no name hold
   try {
     const report = await runSuite(suite(), { ...settings, only: 'b,x' }, scope, () => {});
     expect(report.cases.map(({ name }) => name)).toEqual(['b']);
-    await expect(runSuite(suite(), { ...settings, only: 'x' }, scope, () => {})).rejects.toThrow(/there are: a, b, c/);
+    await expect(runSuite(suite(), { ...settings, only: 'x' }, scope, () => {})).rejects.toThrow(
+      /there are: a, b, d, c/,
+    );
   } finally {
     scope.abandon();
   }

@@ -8,16 +8,18 @@ import { openWal, type Wal } from '@shanghai/wal';
 import type { BenchScope } from '../bench-scope.js';
 import { type ClosedLoopOptions, closedLoop } from '../closed-loop.js';
 import { delayedDisk } from '../delayed-disk.js';
-import { Judge } from '../judge.js';
-import type { CaseReport, Measurement, SyncProbe, TargetReport } from '../report.js';
+import type { Measurement } from '../report.js';
 import type { BenchCase, Suite } from '../suite.js';
 import { measureRawAppends } from './raw-appends.js';
-import { TimerLateness } from './timer-lateness.js';
+import { measureRecovery, sealedSegments } from './recovery.js';
+import { timersAlone, timersWhileAppending, timersWhileStalled } from './timers-case.js';
+import { judgeWal } from './wal-targets.js';
 
 const recordBytes = 128;
 const batchRecords = 100;
 const keptRecords = 65_536;
-const slowSyncMs = 50;
+const slowSyncsMs = [5, 50];
+const stallMs = 10_000;
 
 /** Opens logs as cases need them, and closes them all. */
 class Logs {
@@ -78,16 +80,42 @@ export function walSuite(scope: BenchScope, seconds: number): Suite {
         measure: async () => batches(await logs.get('log', disk), { callers: 16, seconds }),
       },
       ...[1, 5].flatMap((delayMs) => [delayed(delayMs, 1), delayed(delayMs, 128)]),
+      ...timers(logs, scope.directory, disk, seconds),
       {
-        name: `timers, sync +${slowSyncMs} ms`,
-        what: `how late a timer of 5 ms fires while 64 callers append and a sync takes ${slowSyncMs} ms longer`,
-        unit: 'timers',
-        measure: async () => timers(await logs.get(`log-${slowSyncMs}`, delayedDisk(disk, slowSyncMs)), seconds),
+        name: 'recovery',
+        what: `open a log of ${sealedSegments} sealed segments and an unsealed one that a killed process left, in a fresh process`,
+        unit: 'segments',
+        measure: () => measureRecovery(scope),
       },
     ],
-    judge,
+    judge: judgeWal,
     close: () => logs.close(),
   };
+}
+
+/** How late a timer of 5 ms fires: a log that blocked the thread would make nearly every one late. */
+function timers(logs: Logs, directory: string, disk: Disk, seconds: number): BenchCase[] {
+  return [
+    {
+      name: 'timers alone',
+      what: 'how late a timer of 5 ms fires beside nothing',
+      unit: 'timers',
+      measure: () => timersAlone(seconds),
+    },
+    ...slowSyncsMs.map((delayMs) => ({
+      name: `timers, sync +${delayMs} ms`,
+      what: `how late it fires while 64 callers append and a sync takes ${delayMs} ms longer`,
+      unit: 'timers',
+      measure: async () => timersWhileAppending(await logs.get(`log-${delayMs}`, delayedDisk(disk, delayMs)), seconds),
+    })),
+    {
+      name: `timers, sync stalled ${stallMs / 1_000} s`,
+      what: `how late it fires while 64 callers wait for one sync of ${stallMs / 1_000} s; first round only`,
+      unit: 'timers',
+      isMeasuredOnce: true,
+      measure: () => timersWhileStalled(directory, disk, stallMs),
+    },
+  ];
 }
 
 /** Appends of one record; `details` say what the syncs and the processor did meanwhile. */
@@ -126,31 +154,4 @@ async function withCosts(wal: Wal, run: () => Promise<Measurement>): Promise<Mea
     ...measured,
     details: { recordsPerSync: records / (after.syncs - syncs), cpuUsEach: (user + system) / records },
   };
-}
-
-async function timers(wal: Wal, seconds: number): Promise<Measurement> {
-  const lateness = new TimerLateness(5);
-  const { errors, elapsedMs, operations } = await appends(wal, recordBytes, { callers: 64, seconds });
-  const { fired, latency } = lateness.stop();
-  return { operations: fired, errors, elapsedMs, ...(latency && { latency }), details: { appends: operations } };
-}
-
-function judge(cases: ReadonlyMap<string, CaseReport>, probe: SyncProbe): readonly TargetReport[] {
-  const judge = new Judge(cases);
-  judge.ratio('append x128', 'append x1', { atLeast: 40 });
-  judge.ratio('sync +1 ms x128', 'sync +1 ms x1', { atLeast: 60 });
-  judge.ratio('sync +5 ms x128', 'sync +5 ms x1', { atLeast: 60 });
-  judge.ratio('append x1', 'raw x1');
-  const p99Ms = judge.case('append x128')?.latency?.p99Ms;
-  // Asked only where the disk itself answers in time, seen in the same rounds: else the tail is that of the machine.
-  const diskP99Ms = judge.case('raw x1')?.latency?.p99Ms ?? probe.p99Us / 1_000;
-  judge.value('append x128, p99', p99Ms, 'ms', diskP99Ms < 1 ? { atMost: 2 } : {});
-  for (const name of ['append x256', 'batch 100 x16']) {
-    const rate = judge.case(name)?.perSecond;
-    if (rate !== undefined) judge.value(`${name} : syncs of the disk`, rate / probe.perSecond, 'x');
-  }
-  // A log that blocked would make nearly every timer late; the last percents belong to the machine.
-  const late = judge.case(`timers, sync +${slowSyncMs} ms`)?.latency?.p90Ms;
-  judge.value(`lateness of timers while a sync takes ${slowSyncMs} ms, p90`, late, 'ms', { atMost: slowSyncMs / 2 });
-  return judge.targets;
 }
