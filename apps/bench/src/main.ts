@@ -2,11 +2,14 @@
 /**
  * `bench wal|bitcask|server`: measures, prints a report on standard output (a table, or one JSON object with `--json`)
  * and progress on standard error. Exit codes: 0 measured, 1 failed or a bad command line, 3 with `--check` when a
- * target was missed or an operation failed, 130 interrupted. An interrupt takes everything away again.
+ * target was missed or an operation failed, 3 where a case is slower than in a report it was compared with, 130 interrupted. An interrupt takes everything away again.
  */
 import { Command, InvalidArgumentError } from 'commander';
 import { BenchScope } from './bench-scope.js';
 import { parsePeers, peerNames } from './bitcask/engines/engine-name.js';
+import { compareReports } from './compare.js';
+import { comparisonText } from './comparison-text.js';
+import { readReport } from './read-report.js';
 import type { BenchReport, BenchSettings } from './report.js';
 import { reportText } from './report-text.js';
 import { runSuite, type Suite } from './suite.js';
@@ -21,6 +24,8 @@ interface Flags {
   readonly directory?: string;
   readonly keys?: number;
   readonly peers?: string;
+  readonly baseline?: string;
+  readonly threshold?: number;
 }
 
 type SuiteMaker = (scope: BenchScope, seconds: number, flags: Flags) => Suite | Promise<Suite>;
@@ -37,12 +42,20 @@ function whole(text: string): number {
   return value;
 }
 
+function share(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < 1)) throw new InvalidArgumentError('It must be a number between 0 and 1.');
+  return value;
+}
+
 function settingsOf({ quick, seconds, rounds, only }: Flags): BenchSettings {
   return { seconds: seconds ?? (quick ? 0.4 : 2), rounds: rounds ?? (quick ? 1 : 3), only: only ?? '' };
 }
 
 async function run(make: SuiteMaker, flags: Flags): Promise<void> {
   const settings = settingsOf(flags);
+  // Read first: a wrong path is said before anything is measured.
+  const baseline = flags.baseline === undefined ? undefined : await readReport(flags.baseline);
   const scope = await BenchScope.open(flags.directory);
   // However it ends, also by a reader that closed the pipe or a defect: nothing is left behind.
   process.once('exit', () => scope.abandon());
@@ -54,12 +67,20 @@ async function run(make: SuiteMaker, flags: Flags): Promise<void> {
       const report = await runSuite(suite, settings, scope, (line) => process.stderr.write(`${line}\n`));
       process.stdout.write(flags.json ? `${JSON.stringify(report, undefined, 2)}\n` : reportText(report));
       if (flags.check && !isGood(report)) process.exitCode = 3;
+      if (baseline !== undefined) judgeAgainst(baseline, report, flags, process.stderr);
     } finally {
       await suite.close();
     }
   } finally {
     await scope.close();
   }
+}
+
+/** `--json` keeps standard output for the report, so `run` says this on standard error. */
+function judgeAgainst(before: BenchReport, after: BenchReport, flags: Flags, output: NodeJS.WritableStream): void {
+  const comparison = compareReports(before, after, flags.threshold ?? 0.1);
+  output.write(comparisonText(comparison));
+  if (!comparison.isGood) process.exitCode = 3;
 }
 
 function isGood({ targets, cases }: BenchReport): boolean {
@@ -76,6 +97,8 @@ function addSuite(program: Command, name: string, description: string, make: Sui
     .option('--quick', 'one round of 0.4 s: does it run, and roughly how fast')
     .option('--only <texts>', 'only cases whose name holds one of these texts, separated by commas')
     .option('--directory <path>', 'where the temporary directory is made: the disk that is measured')
+    .option('--baseline <file>', 'exit code 3 when a case is slower than in this report, which --json wrote')
+    .option('--threshold <share>', 'for --baseline: change that counts (default 0.1)', share)
     .option('--check', 'exit code 3 when a target is missed or an operation failed')
     .action((flags: Flags) => run(make, flags));
 }
@@ -99,6 +122,15 @@ addSuite(program, 'bitcask', 'the key-value store: puts, gets, scans, opening, m
 addSuite(program, 'server', 'a node in a process of its own, under load over the network', async (scope, seconds) =>
   (await import('./server/server-suite.js')).serverSuite(scope, seconds),
 );
+program
+  .command('compare')
+  .description('two reports that --json wrote, case by case; exit code 3 when one is slower')
+  .argument('<before>')
+  .argument('<after>')
+  .option('--threshold <share>', 'change that counts (default 0.1)', share)
+  .action(async (before: string, after: string, flags: Flags) =>
+    judgeAgainst(await readReport(before), await readReport(after), flags, process.stdout),
+  );
 
 await program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -55,6 +55,32 @@ test('the store is loaded, read, closed and opened again with every key', async 
   const { cases } = JSON.parse(stdout) as { cases: { name: string; operations: number }[] };
   expect(cases.find(({ name }) => name === 'reopen')?.operations).toBe(2_000);
   expect(await readdir(directory)).toEqual([]);
+});
+
+test('a report is compared with another; a slower case is exit code 3', async () => {
+  const args = ['wal', ...brief, '--only', 'append x16', '--json', '--directory', directory];
+  const { stdout } = await start(...args).ended;
+  const fast = await mkdtemp(join(tmpdir(), 'shanghai-bench-reports-'));
+  try {
+    const [now, better] = [join(fast, 'now.json'), join(fast, 'better.json')];
+    const report = JSON.parse(stdout) as { cases: { perSecond: number; perSecondOfRounds: number[] }[] };
+    await writeFile(now, stdout);
+    for (const each of report.cases) {
+      each.perSecond *= 1e6;
+      each.perSecondOfRounds = each.perSecondOfRounds.map((rate) => rate * 1e6);
+    }
+    await writeFile(better, JSON.stringify(report));
+    expect(await start('compare', now, now).ended).toMatchObject({ code: 0 });
+    expect(await start('compare', now, better).ended).toMatchObject({ code: 0 });
+    const slower = await start('compare', better, now).ended;
+    expect(slower.code).toBe(3);
+    expect(slower.stdout).toContain('SLOWER append x16');
+    expect(await start(...args, '--baseline', better).ended).toMatchObject({ code: 3 });
+    const missing = await start(...args, '--baseline', join(fast, 'none')).ended;
+    expect(missing).toMatchObject({ code: 1, stdout: '' });
+  } finally {
+    await rm(fast, { recursive: true });
+  }
 });
 
 test('peers are measured in processes of their own, in the same round', async () => {
