@@ -58,7 +58,7 @@ async function openLocked(options: ResolvedBitcaskOptions, lock: DirectoryLock |
   const cache = new ValueCache(options.cache, options.clock);
   const late: { sweep: () => void } = { sweep: () => undefined };
   const snapshots = new Snapshots(options.snapshotMemoryBytes, () => late.sweep());
-  const index = new StoreIndex(snapshots, cache.enabled ? (sequence) => cache.drop(sequence) : undefined);
+  const index = new StoreIndex(snapshots, cache.enabled ? (key) => cache.drop(key) : undefined);
   // Only once everything that is live has been read; and before the manifest is written: it may be what makes the room.
   const onRead = () => (options.readOnly ? Promise.resolve() : removeAll(options, leftovers.names));
   await recoverStore(options, manifest, index, onRead);

@@ -1,4 +1,5 @@
 import type { BitcaskEntry } from './bitcask.js';
+import { ByteSlab } from './core/byte-slab.js';
 import type { KeydirPosition } from './core/keydir.js';
 import { emptyPosition } from './core/snapshot-cursor.js';
 import type { StoreIndex } from './core/store-index.js';
@@ -14,6 +15,8 @@ export class PointReader {
   readonly #index: StoreIndex;
   readonly #reader: RecordReader;
   readonly #cache: ValueCache;
+  readonly #slab = new ByteSlab();
+  /** Never kept over an `await`. */
   readonly #position = emptyPosition();
 
   constructor(index: StoreIndex, reader: RecordReader, cache: ValueCache) {
@@ -27,44 +30,34 @@ export class PointReader {
     if (!this.#index.keydir.get(key, position)) return false;
     if (!position.expires) return true;
     const record = this.#recordSync(key);
-    return record !== undefined && isLive(record, horizonMs);
+    return record !== undefined && isLive(record.fields, horizonMs);
   }
 
   valueSync(key: Uint8Array, horizonMs: number): Uint8Array | undefined {
-    if (this.#cache.enabled) return this.entrySync(key, horizonMs)?.value;
+    const cached = this.#cache.get(key);
+    if (cached !== undefined) return isLive(cached, horizonMs) ? this.#slab.copy(cached.value) : undefined;
+    if (this.#cache.enabled) return this.#entryFromDiskSync(key, horizonMs)?.value;
     const record = this.#recordSync(key);
-    if (record === undefined || !isLive(record, horizonMs)) return undefined;
+    if (record === undefined || !isLive(record.fields, horizonMs)) return undefined;
     return readValueSync(this.#reader, record, this.#position);
   }
 
   entrySync(key: Uint8Array, horizonMs: number): BitcaskEntry | undefined {
-    const position = this.#position;
-    if (!this.#index.keydir.get(key, position)) return undefined;
-    const cached = this.#cache.get(position.sequence);
-    if (cached !== undefined) return cached.expiresAtMs === 0 || cached.expiresAtMs > horizonMs ? cached : undefined;
-    const record = this.#recordSync(key);
-    if (record === undefined || !isLive(record, horizonMs)) return undefined;
-    const entry = entryOf(record, readValueSync(this.#reader, record, position));
-    this.#cache.add(entry);
-    return entry;
+    const cached = this.#cache.get(key);
+    if (cached === undefined) return this.#entryFromDiskSync(key, horizonMs);
+    return isLive(cached, horizonMs) ? this.#copyOf(cached) : undefined;
+  }
+
+  async value(key: Uint8Array, horizonMs: number): Promise<Uint8Array | undefined> {
+    const cached = this.#cache.get(key);
+    if (cached !== undefined) return isLive(cached, horizonMs) ? this.#slab.copy(cached.value) : undefined;
+    return (await this.#entryFromDisk(key, horizonMs))?.value;
   }
 
   async entry(key: Uint8Array, horizonMs: number): Promise<BitcaskEntry | undefined> {
-    const position = emptyPosition();
-    for (let attempt = 1; this.#index.keydir.get(key, position); attempt++) {
-      const cached = this.#cache.get(position.sequence);
-      if (cached !== undefined) return cached.expiresAtMs === 0 || cached.expiresAtMs > horizonMs ? cached : undefined;
-      try {
-        const record = await this.#reader.read(position);
-        if (!isLive(record, horizonMs)) return undefined;
-        const entry = entryOf(record, await readValue(this.#reader, record, position));
-        this.#cache.add(entry);
-        return entry;
-      } catch (error) {
-        this.#mayRetry(error, attempt, position);
-      }
-    }
-    return undefined;
+    const cached = this.#cache.get(key);
+    if (cached === undefined) return this.#entryFromDisk(key, horizonMs);
+    return isLive(cached, horizonMs) ? this.#copyOf(cached) : undefined;
   }
 
   /** One result per key; the records are fetched together. */
@@ -73,13 +66,13 @@ export class PointReader {
     const wanted: number[] = [];
     const positions: KeydirPosition[] = [];
     keys.forEach((key, i) => {
-      const position = emptyPosition();
-      if (!this.#index.keydir.get(key, position)) return;
-      const cached = this.#cache.get(position.sequence);
+      const cached = this.#cache.get(key);
       if (cached !== undefined) {
-        if (cached.expiresAtMs === 0 || cached.expiresAtMs > horizonMs) results[i] = cached.value;
+        if (isLive(cached, horizonMs)) results[i] = this.#slab.copy(cached.value);
         return;
       }
+      const position = emptyPosition();
+      if (!this.#index.keydir.get(key, position)) return;
       wanted.push(i);
       positions.push(position);
     });
@@ -93,15 +86,49 @@ export class PointReader {
     }
     for (let n = 0; n < wanted.length; n++) {
       const record = records[n] as ReadRecord;
-      if (!isLive(record, horizonMs)) continue;
-      const entry = entryOf(
-        record,
-        new Uint8Array(await readValue(this.#reader, record, positions[n] as KeydirPosition)),
-      );
-      this.#cache.add(entry);
+      if (!isLive(record.fields, horizonMs)) continue;
+      const position = positions[n] as KeydirPosition;
+      const entry = entryOf(record, this.#slab.copy(await readValue(this.#reader, record, position)));
+      this.#remember(entry);
       results[wanted[n] as number] = entry.value;
     }
     return results;
+  }
+
+  async #entryFromDisk(key: Uint8Array, horizonMs: number): Promise<BitcaskEntry | undefined> {
+    const position = emptyPosition();
+    for (let attempt = 1; this.#index.keydir.get(key, position); attempt++) {
+      try {
+        const record = await this.#reader.read(position);
+        if (!isLive(record.fields, horizonMs)) return undefined;
+        const entry = entryOf(record, await readValue(this.#reader, record, position));
+        this.#remember(entry);
+        return entry;
+      } catch (error) {
+        this.#mayRetry(error, attempt, position);
+      }
+    }
+    return undefined;
+  }
+
+  #entryFromDiskSync(key: Uint8Array, horizonMs: number): BitcaskEntry | undefined {
+    const record = this.#recordSync(key);
+    if (record === undefined || !isLive(record.fields, horizonMs)) return undefined;
+    const entry = entryOf(record, readValueSync(this.#reader, record, this.#position));
+    this.#cache.add(entry);
+    return entry;
+  }
+
+  /** Caches an entry unless its key was written while it was read: the cache holds newest entries only. */
+  #remember(entry: BitcaskEntry): void {
+    if (!this.#cache.enabled) return;
+    const position = this.#position;
+    if (this.#index.keydir.get(entry.key, position) && position.sequence === entry.sequence) this.#cache.add(entry);
+  }
+
+  #copyOf(cached: BitcaskEntry): BitcaskEntry {
+    const { key, value, sequence, expiresAtMs } = cached;
+    return { key: this.#slab.copy(key), value: this.#slab.copy(value), sequence, expiresAtMs };
   }
 
   /** The key's record; its position is left in `#position`. */
@@ -124,6 +151,6 @@ export class PointReader {
   }
 }
 
-function isLive(record: ReadRecord, horizonMs: number): boolean {
-  return record.fields.expiresAtMs === 0 || record.fields.expiresAtMs > horizonMs;
+function isLive({ expiresAtMs }: { readonly expiresAtMs: number }, horizonMs: number): boolean {
+  return expiresAtMs === 0 || expiresAtMs > horizonMs;
 }

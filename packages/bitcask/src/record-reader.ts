@@ -1,13 +1,14 @@
-import { copyBytes, type DiskFile, isErrno, readFully, readFullySync } from '@shanghai/env';
+import { type DiskFile, isErrno, readFully, readFullySync } from '@shanghai/env';
 import type { BitcaskEntry } from './bitcask.js';
 import { BitcaskError } from './bitcask-error.js';
 import { unpack, unpackSync } from './compression.js';
+import { ByteSlab } from './core/byte-slab.js';
 import type { KeydirPosition } from './core/keydir.js';
 import { checkRecord, crcSeed, createRecordFields, type RecordFields, recordFlags } from './core/record.js';
 import type { StoreIndex } from './core/store-index.js';
 import type { FilePool } from './file-pool.js';
 
-/** A record read and checked, in a buffer of its own. */
+/** A record read and checked, in bytes that nobody else has. */
 export interface ReadRecord {
   readonly bytes: Uint8Array;
   readonly fields: RecordFields;
@@ -23,6 +24,7 @@ export class RecordMoved extends Error {}
 export class RecordReader {
   readonly #pool: FilePool;
   readonly #index: StoreIndex;
+  readonly #slab = new ByteSlab();
 
   constructor(pool: FilePool, index: StoreIndex) {
     this.#pool = pool;
@@ -30,19 +32,28 @@ export class RecordReader {
   }
 
   readSync(position: KeydirPosition): ReadRecord {
-    const bytes = new Uint8Array(position.recordBytes);
+    const bytes = this.#slab.take(position.recordBytes);
     let read: number;
     try {
       read = readFullySync(this.#pool.getSync(position.fileId), bytes, position.offset);
     } catch (error) {
-      throw this.#failure(error, position);
+      throw this.failure(error, position);
     }
     return this.check(bytes, 0, read, position);
   }
 
   async read(position: KeydirPosition): Promise<ReadRecord> {
-    const bytes = new Uint8Array(position.recordBytes);
-    return this.check(bytes, 0, await this.readBytes(position, bytes), position);
+    const { fileId, offset, recordBytes } = position;
+    const bytes = this.#slab.take(recordBytes);
+    let read: number;
+    try {
+      // One promise where all goes well: a point read is little more than its promises and the disk's own call.
+      read = await (this.#pool.peek(fileId) ?? (await this.#pool.get(fileId))).read(bytes, offset);
+    } catch (error) {
+      throw this.failure(error, position);
+    }
+    if (read < recordBytes && read > 0) read = await this.readBytes(position, bytes);
+    return this.check(bytes, 0, read, position);
   }
 
   /** Fills `bytes` from where `position` lies; returns how many there were. */
@@ -51,7 +62,7 @@ export class RecordReader {
       const file = this.#pool.peek(position.fileId) ?? (await this.#pool.get(position.fileId));
       return await this.#readFrom(file, position, bytes);
     } catch (error) {
-      throw this.#failure(error, position);
+      throw this.failure(error, position);
     }
   }
 
@@ -93,7 +104,8 @@ export class RecordReader {
     }
   }
 
-  #failure(error: unknown, position: KeydirPosition): Error {
+  /** What a failed read of `position` is thrown as. */
+  failure(error: unknown, position: KeydirPosition): Error {
     if (isErrno(error, 'ENOENT') || isErrno(error, 'EBADF')) return new RecordMoved();
     const file = this.#pool.pathOf(position.fileId);
     const { offset, recordBytes: bytes } = position;
@@ -115,26 +127,24 @@ export function readValueSync(reader: RecordReader, record: ReadRecord, position
   }
 }
 
-/** `readValueSync`, large values on another thread. */
-export async function readValue(
+/** `readValueSync`, large compressed values on another thread; at once where the value was stored raw. */
+export function readValue(
   reader: RecordReader,
   record: ReadRecord,
   position: KeydirPosition,
-): Promise<Uint8Array> {
+): Uint8Array | Promise<Uint8Array> {
   const { codec, stored } = storedValue(record);
   if (codec === 0) return stored;
-  try {
-    return await unpack({ stored, codec, rawBytes: record.fields.rawBytes });
-  } catch (error) {
+  return unpack({ stored, codec, rawBytes: record.fields.rawBytes }).catch((error: unknown) => {
     throw reader.corrupt(position, 'its value does not decompress', error);
-  }
+  });
 }
 
-/** What the caller of a read is given. `value` is handed on, the key is copied. */
+/** What the caller of a read is given: the key lies in the record's bytes, which become the caller's. */
 export function entryOf(record: ReadRecord, value: Uint8Array): BitcaskEntry {
   const { fields, bytes } = record;
   return {
-    key: copyBytes(bytes, fields.keyStart, fields.valueStart),
+    key: bytes.subarray(fields.keyStart, fields.valueStart),
     value,
     sequence: fields.sequence,
     expiresAtMs: fields.expiresAtMs,

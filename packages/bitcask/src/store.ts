@@ -64,7 +64,8 @@ export class Store implements Bitcask {
   }
 
   async get(key: Uint8Array, options?: ReadOptions): Promise<Uint8Array | undefined> {
-    return (await this.getEntry(key, options))?.value;
+    this.#assertOpen();
+    return this.#parts.points.value(key, this.#horizon(options));
   }
 
   getSync(key: Uint8Array, options?: ReadOptions): Uint8Array | undefined {

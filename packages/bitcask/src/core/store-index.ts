@@ -19,10 +19,10 @@ export class StoreIndex {
   /** How many keys begin with each byte: a store that several kinds of keys share can tell them apart. */
   readonly keysByFirstByte = new Float64Array(256);
   readonly #previous = emptyPosition();
-  readonly #onReplaced: ((sequence: number) => void) | undefined;
+  readonly #onReplaced: ((key: Uint8Array) => void) | undefined;
 
-  /** `onReplaced` hears the sequence of every record that is not the newest of its key any more. */
-  constructor(snapshots: Snapshots, onReplaced?: (sequence: number) => void) {
+  /** `onReplaced` hears every key whose newest record is that no longer, in the same moment. */
+  constructor(snapshots: Snapshots, onReplaced?: (key: Uint8Array) => void) {
     this.snapshots = snapshots;
     this.#onReplaced = onReplaced;
   }
@@ -86,6 +86,6 @@ export class StoreIndex {
     if (segment.liveBytes < 0)
       throw new InvariantError(`segment ${segment.fileId} has ${segment.liveBytes} live bytes`);
     if (this.snapshots.count > 0) this.snapshots.keep(key, previous);
-    this.#onReplaced?.(previous.sequence);
+    this.#onReplaced?.(key);
   }
 }
