@@ -43,7 +43,7 @@ export class SegmentLog {
     }
     index.segments.set(made.segment.fileId, made.segment);
     pool.hold(made.segment.fileId, made.file);
-    this.#active = new ActiveSegment(made.segment, made.file, options.clock, options.listener);
+    this.#active = new ActiveSegment(made.segment, made.file, options.segmentBytes, options.clock, options.listener);
     return this.#active;
   }
 
@@ -54,7 +54,7 @@ export class SegmentLog {
   async seal(onSynced: () => void): Promise<void> {
     const active = this.#active;
     if (active === undefined) return;
-    await active.syncWhole();
+    await active.finish();
     onSynced();
     const { segment } = active;
     segment.sealed = true;

@@ -72,6 +72,21 @@ export async function findDurableEnd(file: DiskFile, segmentSeed: number, from: 
   return highest;
 }
 
+/** Where the last byte of `[from, end)` of the file ends that is not zero; `from` where there is none. */
+export async function findContentEnd(file: DiskFile, from: number, end: number): Promise<number> {
+  const bytes = new Uint8Array(Math.min(windowBytes, Math.max(0, end - from)));
+  let contentEnd = from;
+  for (let offset = from; offset < end; ) {
+    const read = await readFully(file, bytes.subarray(0, Math.min(bytes.length, end - offset)), offset);
+    if (read === 0) break;
+    let last = read;
+    while (last > 0 && bytes[last - 1] === 0) last--;
+    if (last > 0) contentEnd = offset + last;
+    offset += read;
+  }
+  return contentEnd;
+}
+
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -3,7 +3,7 @@ import { BitcaskError } from './bitcask-error.js';
 import type { Segment } from './core/segment.js';
 import { tornName } from './core/segment-names.js';
 import type { ResolvedBitcaskOptions } from './resolve-bitcask-options.js';
-import { findDurableEnd } from './segment-scan.js';
+import { findContentEnd, findDurableEnd } from './segment-scan.js';
 
 const copyBytes = 1_048_576;
 
@@ -19,7 +19,8 @@ export interface TailReading {
 
 /**
  * Decides what the bytes behind the last whole unit are, in the segment that was being written: a torn tail, which is
- * copied aside, synced, and cut off; or damage, which is refused. The rule stands in docs/formats/bitcask.md, section 3.3.
+ * copied aside, synced, and cut off; or damage, which is refused. Zeros at the end are the writer's filling and are only
+ * cut. The rule stands in docs/formats/bitcask.md, section 3.3.
  */
 export async function settleTail(
   options: ResolvedBitcaskOptions,
@@ -42,10 +43,12 @@ export async function settleTail(
   segment.bytes = validEnd;
   if (options.readOnly) return;
   const copy = `${options.directory}/${tornName(segment.fileId, validEnd)}`;
-  await copyRange(options, file, validEnd, end, copy);
+  const contentEnd = await findContentEnd(file, validEnd, end);
+  if (contentEnd > validEnd) await copyRange(options, file, validEnd, contentEnd, copy);
   await file.truncate(validEnd);
   await file.sync();
-  options.listener.tornTail?.({ file: file.path, offset: validEnd, bytes: end - validEnd, copy });
+  if (contentEnd > validEnd)
+    options.listener.tornTail?.({ file: file.path, offset: validEnd, bytes: contentEnd - validEnd, copy });
 }
 
 /** Copies `[from, end)` of a file into a new one, durably. A leftover of an earlier attempt is written anew. */

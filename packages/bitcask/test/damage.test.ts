@@ -164,7 +164,7 @@ test('a file that is gone is refused, a hint that is gone is written anew', asyn
 test('bytes appended to a sealed segment are refused, to the one being written they are a torn tail', async () => {
   for (const [path, bytes] of pristine) {
     if (!path.endsWith('.data')) continue;
-    const longer = new Uint8Array(bytes.length + 40);
+    const longer = new Uint8Array(bytes.length + 40).fill(0xee);
     longer.set(bytes);
     const torn: number[] = [];
     const disk = diskWith(path, longer);

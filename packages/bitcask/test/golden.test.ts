@@ -70,3 +70,41 @@ test('a directory of format version 1 opens and holds what was written', async (
   expect((await store.verify()).problems).toEqual([]);
   await store.close();
 });
+
+/** The same version with a filled segment (section 3.4), as a process that died left it. */
+const keptFilled = fileURLToPath(new URL('../testdata/formats/v1-filled/', import.meta.url));
+
+async function writeFilled() {
+  const disk = createFaultDisk({ seed: 1 });
+  const clock = createManualClock();
+  const store = await openOn(disk, { random: createSeededRandom(2), clock });
+  for (let i = 0; i < 6; i++) await store.put(bytesOf(`key ${i}`), bytesOf(`value ${i}`));
+  await clock.advance(1_000);
+  disk.crash();
+  return disk.restart('all');
+}
+
+test('this program fills a segment as it is kept, and a filled one opens with what was written', async () => {
+  const disk = await writeFilled();
+  const names = disk.files().map((path) => path.slice(directory.length + 1));
+  if (process.env['SHANGHAI_GOLDEN'] === 'write') {
+    await mkdir(keptFilled, { recursive: true });
+    for (const name of names) await writeFile(`${keptFilled}${name}`, disk.contents(`${directory}/${name}`));
+  }
+  expect(names).toEqual((await readdir(keptFilled)).sort());
+  const kept = createFaultDisk({ seed: 2 });
+  for (const name of names) {
+    const bytes = await readFile(`${keptFilled}${name}`);
+    expect([name, Buffer.from(disk.contents(`${directory}/${name}`)).toString('hex')]).toEqual([
+      name,
+      bytes.toString('hex'),
+    ]);
+    kept.setContents(`${directory}/${name}`, bytes);
+  }
+  expect(kept.contents(`${directory}/0000000001.data`).at(-1)).toBe(0);
+  const store = await openOn(kept);
+  for (let i = 0; i < 6; i++) expect(textOf((await store.get(bytesOf(`key ${i}`))) as Uint8Array)).toBe(`value ${i}`);
+  expect(kept.files().filter((name) => name.includes('.torn-'))).toEqual([]);
+  expect((await store.verify()).problems).toEqual([]);
+  await store.close();
+});
