@@ -67,6 +67,10 @@ export interface MergeOptions {
   readonly staleRatio?: number;
   /** At least so many segments are worth it before a merge starts. Default 3. */
   readonly minSegments?: number;
+  /** Fewer segments are enough where together they hold so many dead bytes. Default 512 MiB. */
+  readonly deadBytes?: number;
+  /** Two are enough where this share of the whole store is dead, in (0, 1]. Default 0.5. */
+  readonly storeStaleRatio?: number;
   /** Read plus written bytes a second. Default 50 MiB. 0 = unlimited. */
   readonly bytesPerSecond?: number;
   /** How often the triggers are looked at. Default 10,000. */

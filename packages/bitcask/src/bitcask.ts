@@ -42,6 +42,8 @@ export interface Bitcask extends AsyncDisposable {
   /** Stops background merging until `resumeMerge`; a running merge pauses between records. */
   pauseMerge(): void;
   resumeMerge(): void;
+  /** Limits merges to so many bytes read plus written a second from now on, a running one too. An integer ≥ 0; 0 = unlimited. */
+  setMergeRate(bytesPerSecond: number): void;
   /** Reads every record of every segment and every hint file; reports, never changes. */
   verify(options?: VerifyOptions): Promise<VerifyReport>;
   /**
@@ -145,6 +147,28 @@ export interface SnapshotResult {
   readonly copied: number;
 }
 
+/** A merge that runs. Bytes are those of records; what is dead is not read, so `bytesRead` ends below `bytesTotal`. */
+export interface MergeProgress {
+  /** Which trigger began it; a forced one says `stale`. */
+  readonly reason: string;
+  readonly segments: number;
+  /** Of the inputs' files. */
+  readonly bytesTotal: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** Wall time in milliseconds since 1970. */
+  readonly startedAtMs: number;
+  /** Copying happens on a thread of its own. */
+  readonly onThread: boolean;
+}
+
+/** Why the last merge that failed did. */
+export interface MergeFailureReport {
+  readonly message: string;
+  /** Wall time in milliseconds since 1970. */
+  readonly atMs: number;
+}
+
 /** What a verification takes. */
 export interface VerifyOptions {
   readonly signal?: AbortSignal;
@@ -187,9 +211,21 @@ export interface BitcaskStats {
   readonly openFiles: number;
   readonly merge: {
     readonly state: 'idle' | 'running' | 'paused';
+    /** Finished ones, since opening. */
     readonly runs: number;
+    readonly failures: number;
     readonly bytesReclaimed: number;
-    /** Why dead bytes are still there, in words: open snapshots, below threshold, paused, outside the window. */
+    /** Of records, by finished and failed merges since opening. */
+    readonly bytesRead: number;
+    /** With `BitcaskStats.bytesWritten` this tells the write amplification: (puts + merges) / puts. */
+    readonly bytesWritten: number;
+    /** The limit now; 0 = none. */
+    readonly bytesPerSecond: number;
+    readonly last: MergeResult | undefined;
+    readonly lastFailure: MergeFailureReport | undefined;
+    /** The running merge; its numbers move on. */
+    readonly progress: MergeProgress | undefined;
+    /** Why dead bytes are still there, in words and numbers: open snapshots, damaged segments, tombstones, below threshold, paused, outside the window. */
     readonly pinnedBy: readonly string[];
   };
   readonly compression: CompressionStats;

@@ -1,44 +1,68 @@
-import { compareKeys } from './core/compare-keys.js';
+import type { CandidateBatch } from './core/candidate-batch.js';
 import type { Segment } from './core/segment.js';
-import { HintHeap, type HintInput } from './hint-heap.js';
-import type { HintReader } from './hint-reader.js';
+import { HintHeap } from './hint-heap.js';
+import { HintInvalid, type HintReader } from './hint-reader.js';
 
-/** The newest record of one key among the inputs of a merge. */
-export interface MergeCandidate {
-  readonly key: Uint8Array;
+/** The hint of an input is damaged. Never leaves this package. */
+export class MergeHintInvalid extends Error {
   readonly segment: Segment;
-  readonly offset: number;
-  readonly recordBytes: number;
-  readonly sequence: number;
-  readonly tombstone: boolean;
-  readonly expires: boolean;
+
+  constructor(segment: Segment, cause: HintInvalid) {
+    super(cause.message, { cause });
+    this.segment = segment;
+  }
 }
 
 /** Walks the hints of several segments together: every key once, in order, with its newest record among them. */
 export class HintMerge {
   readonly #heap = new HintHeap();
+  readonly #inputOf = new Map<Segment, number>();
 
-  /** The readers stay the caller's to close. Rejects with `HintInvalid`. */
+  /** The readers stay the caller's to close. A segment's place in `hints` is its number in batches. Rejects with `MergeHintInvalid`. */
   static async open(hints: readonly { readonly segment: Segment; readonly reader: HintReader }[]): Promise<HintMerge> {
     const merge = new HintMerge();
-    for (const { segment, reader } of hints) await merge.#heap.add(segment, reader);
+    for (const { segment, reader } of hints) {
+      merge.#inputOf.set(segment, merge.#inputOf.size);
+      try {
+        await merge.#heap.add(segment, reader);
+      } catch (error) {
+        throw named(segment, error);
+      }
+    }
     return merge;
   }
 
-  /** The next key, or `undefined` at the end. Rejects with `HintInvalid`. */
-  async next(): Promise<MergeCandidate | undefined> {
-    let best: MergeCandidate | undefined;
-    for (;;) {
-      const { top } = this.#heap;
-      if (top === undefined) return best;
-      if (best !== undefined && compareKeys(top.key, best.key) !== 0) return best;
-      if (best === undefined || top.entry.sequence > best.sequence) best = candidateOf(top);
-      if (!this.#heap.advance()) await this.#heap.load();
+  /** Fills an empty batch with the next keys; it stays empty at the end. Rejects with `MergeHintInvalid`. */
+  async fill(batch: CandidateBatch): Promise<void> {
+    try {
+      while (this.#heap.top !== undefined && !this.#run(batch)) await this.#heap.load();
+    } catch (error) {
+      // Whichever hint failed has stayed at the top.
+      throw this.#heap.top === undefined ? error : named(this.#heap.top.segment, error);
     }
+  }
+
+  /** Takes keys until the batch is full (true) or a block has to be loaded (false). */
+  #run(batch: CandidateBatch): boolean {
+    for (let { top } = this.#heap; top !== undefined; top = this.#heap.top) {
+      const { key, entry } = top;
+      if (batch.endsWith(key)) {
+        if (entry.sequence > batch.lastSequence) batch.replaceLast(this.#input(top.segment), entry);
+      } else {
+        // A full batch still takes older and newer records of its last key, so that no key is in two batches.
+        if (batch.full) return true;
+        batch.add(key, this.#input(top.segment), entry);
+      }
+      if (!this.#heap.advance()) return false;
+    }
+    return true;
+  }
+
+  #input(segment: Segment): number {
+    return this.#inputOf.get(segment) as number;
   }
 }
 
-function candidateOf(input: HintInput): MergeCandidate {
-  const { offset, recordBytes, sequence, tombstone, expires } = input.entry;
-  return { key: input.key.slice(), segment: input.segment, offset, recordBytes, sequence, tombstone, expires };
+function named(segment: Segment, error: unknown): unknown {
+  return error instanceof HintInvalid ? new MergeHintInvalid(segment, error) : error;
 }

@@ -1,15 +1,23 @@
 import type { ManifestEntry } from './core/manifest-codec.js';
 import type { Segment } from './core/segment.js';
 import { emptyPosition } from './core/snapshot-cursor.js';
-import { openHint } from './hint-reader.js';
-import type { MergedSegments } from './merge-run.js';
+import { type HintReader, openHint } from './hint-reader.js';
+import type { MergeCopied } from './merge-job.js';
 import type { StoreContext } from './store-context.js';
 import type { Writer } from './writer.js';
+
+/** The key directory follows in slices no longer than this: others wait for the thread. */
+const sliceMs = 2;
+/** Keys between looks at the clock. */
+const keysBetweenLooks = 256;
 
 /**
  * Puts a merge's outputs in the place of its inputs. What superseded the records that were left out is made durable
  * first; then the manifest, the commit point; then the key directory follows, key by key, unless newer writes have
- * come. Until that is done both sets of files are there, so readers never wait.
+ * come, and expired keys leave it. Until that is done both sets of files are there, so readers never wait.
+ *
+ * Expired keys must not leave the directory before the commit: if the merge then failed, a later one would take their
+ * records for superseded and drop them without a tombstone, and older records would come back.
  *
  * Rejects before the commit with the store as it was; after it only where the outputs cannot be read back.
  */
@@ -17,16 +25,17 @@ export async function installMerge(
   store: StoreContext,
   writer: Writer,
   inputs: readonly Segment[],
-  merged: MergedSegments,
+  copied: MergeCopied,
 ): Promise<void> {
   const { index, manifest } = store;
   await writer.sync();
   const removed = new Set(inputs.map((segment) => segment.fileId));
-  const tombstonesUnknown = merged.progressed ? doubtedTombstones(store, inputs) : new Set<number>();
-  await manifest.replace({ added: merged.outputs.map(entryOf), removed, tombstonesUnknown }, writer.writtenSequence);
+  const tombstonesUnknown = copied.progressed ? doubtedTombstones(store, inputs) : new Set<number>();
+  await manifest.replace({ added: copied.outputs.map(entryOf), removed, tombstonesUnknown }, writer.writtenSequence);
   for (const fileId of tombstonesUnknown) index.segment(fileId).tombstonesNeeded = false;
-  for (const segment of merged.outputs) index.segments.set(segment.fileId, segment);
-  for (const segment of merged.outputs) await relocate(store, segment);
+  for (const segment of copied.outputs) index.segments.set(segment.fileId, segment);
+  for (const segment of copied.outputs) await relocate(store, segment);
+  if (copied.recordsExpired > 0) for (const segment of inputs) await forgetExpired(store, segment);
   for (const segment of inputs) {
     index.segments.delete(segment.fileId);
     index.retired.set(segment.fileId, segment);
@@ -42,22 +51,48 @@ function doubtedTombstones(store: StoreContext, inputs: readonly Segment[]): Set
   return new Set(doubted.map((segment) => segment.fileId));
 }
 
-async function relocate(store: StoreContext, segment: Segment): Promise<void> {
-  const hint = await openHint(store.options.disk, store.options.directory, segment);
-  if (hint === undefined)
-    throw new Error(`the hint of '${store.pool.pathOf(segment.fileId)}', just written, cannot be read`);
+/** Points the directory to what was copied into `segment`. */
+function relocate(store: StoreContext, segment: Segment): Promise<void> {
   const position = emptyPosition();
   position.fileId = segment.fileId;
-  const { entry } = hint;
+  return walkHint(store, segment, ({ entry, key }) => {
+    if (entry.tombstone) return;
+    position.offset = entry.offset;
+    position.recordBytes = entry.recordBytes;
+    position.sequence = entry.sequence;
+    position.expires = entry.expires;
+    store.index.relocate(key(), position);
+  });
+}
+
+/** Takes keys out of the directory whose newest record is one of this input that was not copied. */
+function forgetExpired(store: StoreContext, input: Segment): Promise<void> {
+  const { index } = store;
+  const position = emptyPosition();
+  return walkHint(store, input, ({ entry, key }) => {
+    if (!entry.expires || entry.tombstone) return;
+    const bytes = key();
+    if (index.keydir.get(bytes, position) && position.fileId === input.fileId) index.delete(bytes);
+  });
+}
+
+type Standing = Pick<HintReader, 'entry'> & { readonly key: () => Uint8Array };
+
+/** Goes through a segment's hint in short slices. */
+async function walkHint(store: StoreContext, segment: Segment, visit: (standing: Standing) => void): Promise<void> {
+  const { disk, directory, clock } = store.options;
+  const hint = await openHint(disk, directory, segment);
+  if (hint === undefined) throw new Error(`the hint of '${store.pool.pathOf(segment.fileId)}' cannot be read any more`);
+  const standing = { entry: hint.entry, key: () => hint.key() };
+  let sliceEndMs = clock.monotonicMs() + sliceMs;
+  let visited = 0;
   try {
     while (await hint.load()) {
       while (hint.advance()) {
-        if (entry.tombstone) continue;
-        position.offset = entry.offset;
-        position.recordBytes = entry.recordBytes;
-        position.sequence = entry.sequence;
-        position.expires = entry.expires;
-        store.index.relocate(hint.key(), position);
+        visit(standing);
+        if (++visited % keysBetweenLooks !== 0 || clock.monotonicMs() < sliceEndMs) continue;
+        await hint.breathe();
+        sliceEndMs = clock.monotonicMs() + sliceMs;
       }
     }
   } finally {

@@ -1,18 +1,20 @@
 import { isErrno, type Timer } from '@shanghai/env';
 import type { BitcaskStats, MergeResult } from './bitcask.js';
 import { BitcaskError } from './bitcask-error.js';
-import { inWindow, planForcedMerge, planMerge } from './core/merge-plan.js';
+import { inWindow, type MergePlan, planForcedMerge, planMerge } from './core/merge-plan.js';
 import type { Segment } from './core/segment.js';
 import { hintName } from './core/segment-names.js';
 import type { HintJobs } from './hint-jobs.js';
 import { installMerge } from './install-merge.js';
 import { ManifestUnchanged } from './manifest-file.js';
+import { emptyMerge, MergeExecutor } from './merge-executor.js';
+import type { MergeCopied } from './merge-job.js';
 import { MergePace } from './merge-pace.js';
-import { emptyMerge, MergeRun } from './merge-run.js';
+import { MergeStats } from './merge-stats.js';
 import { NoSpace } from './no-space.js';
 import { diskFull } from './poisoning.js';
-import type { RecordReader } from './record-reader.js';
 import type { StoreContext } from './store-context.js';
+import { StoreMergeHost } from './store-merge-host.js';
 import type { Writer } from './writer.js';
 
 /** What `Bitcask.merge` takes. */
@@ -26,24 +28,21 @@ export class Merger {
   readonly #store: StoreContext;
   readonly #writer: Writer;
   readonly #hints: HintJobs;
-  readonly #reader: RecordReader;
   readonly #pace: MergePace;
+  readonly #executor: MergeExecutor;
+  readonly #stats: MergeStats;
   readonly #stop = new AbortController();
-  /** Retired segments with the first snapshot number that cannot need them. */
-  readonly #retired = new Map<Segment, number>();
   #removing: Promise<void> = Promise.resolve();
   #last: Promise<unknown> = Promise.resolve();
   #timer: Timer | undefined;
-  #running = 0;
-  #runs = 0;
-  #bytesReclaimed = 0;
 
-  constructor(store: StoreContext, writer: Writer, hints: HintJobs, reader: RecordReader) {
+  constructor(store: StoreContext, writer: Writer, hints: HintJobs) {
     this.#store = store;
     this.#writer = writer;
     this.#hints = hints;
-    this.#reader = reader;
     this.#pace = new MergePace(store.options.clock, store.options.merge.bytesPerSecond);
+    this.#executor = new MergeExecutor(store);
+    this.#stats = new MergeStats(store, this.#pace);
   }
 
   /** Looks at the triggers now and then, from now on. */
@@ -63,6 +62,11 @@ export class Merger {
     this.#pace.resume();
   }
 
+  /** Bytes read plus written a second from now on, also for a running merge; 0 = unlimited. */
+  setRate(bytesPerSecond: number): void {
+    this.#pace.bytesPerSecond = bytesPerSecond;
+  }
+
   /** Rejects with the signal's reason, `CORRUPT`, `DISK_FULL`, or what poisoned the store; then nothing changed. */
   merge(call: MergeCall): Promise<MergeResult> {
     const mine = this.#last.then(() => this.#merge(call));
@@ -80,28 +84,27 @@ export class Merger {
   }
 
   stats(): BitcaskStats['merge'] {
-    const state = this.#pace.paused ? 'paused' : this.#running > 0 ? 'running' : 'idle';
-    return { state, runs: this.#runs, bytesReclaimed: this.#bytesReclaimed, pinnedBy: this.#pinnedBy() };
+    return this.#stats.report();
   }
 
   /** Removes retired segments that no open snapshot can ask for. To be called when a snapshot closed. */
   sweep(): void {
     const oldest = this.#store.index.snapshots.oldestNumber();
-    for (const [segment, number] of this.#retired) {
-      if (oldest < number) continue;
-      this.#retired.delete(segment);
+    for (const [segment, { snapshotNumber }] of this.#stats.retired) {
+      if (oldest < snapshotNumber) continue;
+      this.#stats.retired.delete(segment);
       this.#removing = this.#removing.then(() => this.#remove(segment));
     }
   }
 
   async #background(): Promise<void> {
-    const { clock, merge, health } = { ...this.#store.options, health: this.#store.health };
-    if (this.#pace.paused || health.failure !== undefined || !inWindow(clock.nowMs(), merge.window)) return;
-    if (this.#plan(false).length === 0) return;
+    const { clock, merge, listener } = this.#store.options;
+    if (this.#pace.paused || this.#store.health.failure !== undefined || !inWindow(clock.nowMs(), merge.window)) return;
+    if (this.#plan(false).inputs.length === 0) return;
     try {
       await this.merge({});
     } catch (error) {
-      if (!this.#stop.signal.aborted) this.#store.options.listener.mergeFailed?.({ error: error as Error });
+      if (!this.#stop.signal.aborted) listener.mergeFailed?.({ error: error as Error });
     }
   }
 
@@ -109,58 +112,106 @@ export class Merger {
     const signals = call.signal === undefined ? [this.#stop.signal] : [this.#stop.signal, call.signal];
     const signal = AbortSignal.any(signals);
     signal.throwIfAborted();
-    this.#running++;
+    const { clock, listener } = this.#store.options;
+    const startedMs = clock.monotonicMs();
     try {
       if (call.force === true) await this.#writer.exclusively(() => this.#writer.seal());
-      return await this.#run(call.force === true, signal);
+      const plan = this.#plan(call.force === true);
+      if (plan.inputs.length === 0) return emptyMerge;
+      const result = await this.#run(plan, signal, startedMs);
+      listener.merged?.(result);
+      return result;
+    } catch (error) {
+      if (!signal.aborted) this.#failed(error as Error);
+      throw error;
     } finally {
-      this.#running--;
+      this.#stats.progress = undefined;
     }
   }
 
-  async #run(force: boolean, signal: AbortSignal): Promise<MergeResult> {
-    const { clock, listener } = this.#store.options;
-    const startedMs = clock.monotonicMs();
-    const inputs = this.#plan(force);
-    if (inputs.length === 0) return emptyMerge;
-    for (const segment of inputs) if (!segment.hinted) await this.#hints.request(segment);
-    const bytesBefore = inputs.reduce((sum, segment) => sum + segment.bytes, 0);
-    const run = new MergeRun(this.#store, this.#reader, inputs, this.#pace, signal);
-    const merged = await this.#typed(run.write());
-    await this.#install(run, inputs, merged);
-    const bytesAfter = merged.outputs.reduce((sum, segment) => sum + segment.bytes, 0);
-    this.#runs++;
-    this.#bytesReclaimed += Math.max(0, bytesBefore - bytesAfter);
-    for (const segment of inputs) this.#retired.set(segment, this.#store.index.snapshots.nextNumber);
-    this.sweep();
-    await this.#removing;
-    const { recordsCopied, tombstonesDropped } = merged;
-    const result = {
-      segmentsMerged: inputs.length,
-      recordsCopied,
-      tombstonesDropped,
-      bytesBefore,
-      bytesAfter,
-      durationMs: clock.monotonicMs() - startedMs,
+  async #run(plan: MergePlan, signal: AbortSignal, startedMs: number): Promise<MergeResult> {
+    const { inputs } = plan;
+    const { clock, index } = { ...this.#store.options, index: this.#store.index };
+    const bytesBefore = sizeOf(inputs);
+    const host = new StoreMergeHost(this.#store, this.#pace, signal);
+    this.#stats.progress = {
+      reason: plan.reason,
+      segments: inputs.length,
+      bytesTotal: bytesBefore,
+      get bytesRead() {
+        return host.bytesRead;
+      },
+      get bytesWritten() {
+        return host.bytesWritten;
+      },
+      startedAtMs: clock.nowMs(),
+      onThread: this.#executor.onThread,
     };
-    listener.merged?.(result);
-    return result;
+    try {
+      const copied = await this.#typed(this.#copy(inputs, host));
+      await this.#install(host, inputs, copied);
+      const bytesAfter = sizeOf(copied.outputs);
+      this.#stats.runs++;
+      this.#stats.bytesReclaimed += Math.max(0, bytesBefore - bytesAfter);
+      const { nextNumber } = index.snapshots;
+      for (const segment of inputs) {
+        this.#stats.damaged.delete(segment.fileId);
+        this.#stats.retired.set(segment, { snapshotNumber: nextNumber, sinceMs: clock.monotonicMs() });
+      }
+      this.sweep();
+      await this.#removing;
+      const { recordsCopied, tombstonesDropped } = copied;
+      const durationMs = clock.monotonicMs() - startedMs;
+      const segmentsMerged = inputs.length;
+      this.#stats.last = { segmentsMerged, recordsCopied, tombstonesDropped, bytesBefore, bytesAfter, durationMs };
+      return this.#stats.last;
+    } finally {
+      this.#stats.bytesRead += host.bytesRead;
+      this.#stats.bytesWritten += host.bytesWritten;
+    }
+  }
+
+  /** Copies; where an input's hint turns out to be damaged, once more with a new one. */
+  async #copy(inputs: readonly Segment[], host: StoreMergeHost): Promise<MergeCopied> {
+    for (const segment of inputs) if (!segment.hinted) await this.#hints.request(segment);
+    try {
+      return await this.#executor.copy(inputs, host);
+    } catch (error) {
+      const segment = this.#segmentIn(error);
+      if (segment === undefined || !isWhole(error, segment) || !segment.hinted) throw error;
+      segment.hinted = false;
+      await this.#hints.request(segment);
+      return this.#executor.copy(inputs, host);
+    }
+  }
+
+  /** A damaged segment is left alone from now on, or it would fail every merge to come. */
+  #failed(error: Error): void {
+    const segment = this.#segmentIn(error);
+    if (segment !== undefined) this.#stats.damaged.add(segment.fileId);
+    this.#stats.failures++;
+    this.#stats.lastFailure = { message: error.message, atMs: this.#store.options.clock.nowMs() };
+  }
+
+  /** The segment a `CORRUPT` is about. */
+  #segmentIn(error: unknown): Segment | undefined {
+    if (!(error instanceof BitcaskError) || error.code !== 'CORRUPT') return undefined;
+    const { pool, index } = this.#store;
+    for (const segment of index.segments.values())
+      if (pool.pathOf(segment.fileId) === error.details['file']) return segment;
+    return undefined;
   }
 
   /** A failure that may have reached the manifest leaves both sets of files and poisons the store. */
-  async #install(
-    run: MergeRun,
-    inputs: readonly Segment[],
-    merged: Awaited<ReturnType<MergeRun['write']>>,
-  ): Promise<void> {
+  async #install(host: StoreMergeHost, inputs: readonly Segment[], copied: MergeCopied): Promise<void> {
     try {
-      await installMerge(this.#store, this.#writer, inputs, merged);
+      await installMerge(this.#store, this.#writer, inputs, copied);
     } catch (error) {
       if (!(error instanceof ManifestUnchanged)) {
         this.#store.health.poison(error as Error);
         throw error;
       }
-      await run.abandon();
+      await host.abandon();
       throw diskFull(error as Error);
     }
   }
@@ -176,10 +227,11 @@ export class Merger {
     }
   }
 
-  #plan(force: boolean): Segment[] {
+  #plan(force: boolean): MergePlan {
     const { index, options } = this.#store;
-    if (force) return planForcedMerge(index.segments.values());
-    return planMerge(index.segments.values(), { ...options.merge, segmentBytes: options.segmentBytes });
+    const view = { visibleSequence: index.visibleSequence, damaged: this.#stats.damaged };
+    if (force) return planForcedMerge(index.segments.values(), view);
+    return planMerge(index.segments.values(), { ...options.merge, segmentBytes: options.segmentBytes }, view);
   }
 
   async #remove(segment: Segment): Promise<void> {
@@ -190,20 +242,13 @@ export class Merger {
     await disk.remove(`${directory}/${hintName(segment.fileId)}`).catch(() => undefined);
     this.#store.index.retired.delete(segment.fileId);
   }
+}
 
-  #pinnedBy(): string[] {
-    const { options, index } = this.#store;
-    const reasons: string[] = [];
-    if (this.#retired.size > 0)
-      reasons.push(`${index.snapshots.count} open snapshots hold ${this.#retired.size} merged segments`);
-    if (!options.merge.enabled) reasons.push('merging in the background is disabled');
-    else if (this.#pace.paused) reasons.push('merging is paused');
-    else if (!inWindow(options.clock.nowMs(), options.merge.window)) reasons.push('outside the merge window');
-    if (this.#running === 0 && this.#plan(false).length === 0) {
-      reasons.push(
-        `below the threshold: fewer than ${options.merge.minSegments} sealed segments are ${options.merge.staleRatio} dead`,
-      );
-    }
-    return reasons;
-  }
+/** Whether an error doubts a segment as a whole: then it was its hint that could not be read. */
+function isWhole(error: unknown, segment: Segment): boolean {
+  return error instanceof BitcaskError && error.details['bytes'] === segment.bytes;
+}
+
+function sizeOf(segments: readonly Segment[]): number {
+  return segments.reduce((sum, segment) => sum + segment.bytes, 0);
 }

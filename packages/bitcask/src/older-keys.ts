@@ -6,15 +6,13 @@ import { HintInvalid, type HintReader, openHint } from './hint-reader.js';
 /**
  * Answers, for rising keys, whether a segment outside a merge holds an older record of a key: only where none does
  * may the merge leave a tombstone out. The hints of those segments are walked along beside the merge, so the answer is
- * exact and takes no memory. Rejected: a filter per segment in memory, which every store would pay for all the time.
+ * exact and takes no memory. A segment that cannot be asked may hold every key. Rejected: a filter per segment in memory, which every store would pay for all the time.
  */
 export class OlderKeys {
   readonly #segments: readonly Segment[];
   readonly #disk: Disk;
   readonly #directory: string;
   #walks: Walk[] | undefined;
-  /** Some segment could not be asked: an answer was "may hold". */
-  uncertain = false;
 
   /** `others`: every live sealed segment that is not an input. */
   constructor(disk: Disk, directory: string, others: readonly Segment[]) {
@@ -30,7 +28,6 @@ export class OlderKeys {
     for (const walk of this.#walks) {
       if (walk.segment.minSequence >= sequence) continue;
       const held = await walk.sequenceOf(key);
-      if (held === undefined) this.uncertain = true;
       if (held === undefined || (held !== 0 && held < sequence)) return true;
     }
     return false;

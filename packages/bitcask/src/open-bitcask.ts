@@ -113,7 +113,7 @@ function assemble(context: StoreContext, cache: ValueCache, lock: DirectoryLock 
     writer,
     checkpoints,
     upkeep,
-    merger: new Merger(context, writer, hints, reader),
+    merger: new Merger(context, writer, hints),
     snapshots: new SnapshotJobs(context, writer, log),
     lock,
   };

@@ -91,21 +91,25 @@ export function resolveBitcaskOptions(options: BitcaskOptions): ResolvedBitcaskO
 }
 
 function resolveMerge(merge: MergeOptions): ResolvedMergeOptions {
-  const staleRatio = merge.staleRatio ?? 0.3;
-  if (!(staleRatio > 0 && staleRatio <= 1))
-    throw new RangeError(`merge.staleRatio must lie in (0, 1], not ${staleRatio}`);
   if (merge.window !== undefined) {
     integer('merge.window.fromHour', merge.window.fromHour, 0, 23);
     integer('merge.window.toHour', merge.window.toHour, 0, 24);
   }
   return {
     enabled: merge.enabled ?? true,
-    staleRatio,
+    staleRatio: share('merge.staleRatio', merge.staleRatio ?? 0.3),
+    storeStaleRatio: share('merge.storeStaleRatio', merge.storeStaleRatio ?? 0.5),
+    deadBytes: integer('merge.deadBytes', merge.deadBytes ?? 512 * mib, 1, Number.MAX_SAFE_INTEGER),
     minSegments: integer('merge.minSegments', merge.minSegments ?? 3, 1, 1_000_000),
     bytesPerSecond: integer('merge.bytesPerSecond', merge.bytesPerSecond ?? 50 * mib, 0, Number.MAX_SAFE_INTEGER),
     checkIntervalMs: integer('merge.checkIntervalMs', merge.checkIntervalMs ?? 10_000, 1, 86_400_000),
     window: merge.window,
   };
+}
+
+function share(name: string, value: number): number {
+  if (!(value > 0 && value <= 1)) throw new RangeError(`${name} must lie in (0, 1], not ${value}`);
+  return value;
 }
 
 function integer(name: string, value: number, low: number, high: number): number {

@@ -154,6 +154,12 @@ export class Store implements Bitcask {
     this.#parts.merger.resume();
   }
 
+  setMergeRate(bytesPerSecond: number): void {
+    if (!Number.isSafeInteger(bytesPerSecond) || bytesPerSecond < 0)
+      throw new RangeError(`bytesPerSecond must be an integer of at least 0, not ${bytesPerSecond}`);
+    this.#parts.merger.setRate(bytesPerSecond);
+  }
+
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     this.#assertOpen();
     const { index, options: own } = this.#parts.context;

@@ -1,4 +1,5 @@
 export { type AppendFile, createAppendFile } from './append-file.js';
+export { blockingDisk } from './blocking-disk.js';
 export { type Clock, delay, type Timer } from './clock.js';
 export { CodedError, type CodedErrorOptions, isErrno } from './coded-error.js';
 export { copyBytes } from './copy-bytes.js';
@@ -8,8 +9,9 @@ export type { Disk, DiskFile, DiskOpenMode, DiskStat } from './disk.js';
 export { ensureDirectory } from './ensure-directory.js';
 export { InvariantError, invariant } from './invariant.js';
 export { nodeClock } from './node/node-clock.js';
-export { nodeDisk } from './node/node-disk.js';
+export { isNodeDisk, nodeDisk } from './node/node-disk.js';
 export { nodeRandom } from './node/node-random.js';
+export { ownThreadPort, startThread, type Thread, type ThreadListener, type ThreadPort } from './node/node-thread.js';
 export { parentDirectory } from './parent-directory.js';
 export type { Random } from './random.js';
 export { readFully, readFullySync } from './read-fully.js';

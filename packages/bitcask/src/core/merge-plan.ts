@@ -9,15 +9,38 @@ export interface MergeThresholds {
   readonly staleRatio: number;
   /** A merge begins with at least so many. */
   readonly minSegments: number;
+  /** Fewer are enough where they hold so many dead bytes together. */
+  readonly deadBytes: number;
+  /** Fewer are enough where this share of the whole store is dead. */
+  readonly storeStaleRatio: number;
   readonly segmentBytes: number;
 }
 
 /** At most so many inputs at once: each costs a hint block of memory, and a long merge holds its inputs' space. */
 export const maxMergeInputs = 64;
+/** At most so many bytes are copied at once, unless one segment alone has more: until the end they lie there twice. */
+export const maxMergeLiveBytes = 2_147_483_648;
 
 /** This many sealed segments, each below a sixteenth of the full size, are worth joining although nothing in them is dead. */
 export const smallSegmentsWorthMerging = 16;
 const smallShare = 1 / 16;
+
+/** Why a merge is worth it, in the order in which reasons are looked at. */
+export type MergeReason = 'empty' | 'stale' | 'dead-bytes' | 'stale-store' | 'small' | 'none';
+
+/** The next merge: its inputs, oldest first; none with reason `none`. */
+export interface MergePlan {
+  readonly reason: MergeReason;
+  readonly inputs: readonly Segment[];
+}
+
+/** What a segment keeps from being merged or counted, beside its numbers. */
+export interface MergeView {
+  /** Segments with records above it hold writes that are not visible yet, and would look dead. */
+  readonly visibleSequence: number;
+  /** Segments that cannot be read; merges leave them alone. */
+  readonly damaged: ReadonlySet<number>;
+}
 
 /** Share of a segment's records, in bytes, that a merge would leave out. */
 export function staleRatioOf(segment: Segment): number {
@@ -25,18 +48,65 @@ export function staleRatioOf(segment: Segment): number {
   return recordBytes === 0 ? 1 : deadBytes(segment) / recordBytes;
 }
 
-/** The inputs of the next merge, oldest first; empty where none is worth it. */
-export function planMerge(segments: Iterable<Segment>, thresholds: MergeThresholds): Segment[] {
-  const sealed = [...segments].filter((segment) => segment.sealed).sort(byAge);
-  const stale = sealed.filter((segment) => staleRatioOf(segment) >= thresholds.staleRatio);
-  if (stale.length >= thresholds.minSegments) return stale.slice(0, maxMergeInputs);
-  const small = sealed.filter((segment) => segment.bytes < thresholds.segmentBytes * smallShare);
-  return small.length >= smallSegmentsWorthMerging ? small.slice(0, maxMergeInputs) : [];
+/**
+ * The next merge of the background. Only segments from `staleRatio` on are taken, the stalest first: what copying costs
+ * stays below (1 − staleRatio) / staleRatio bytes for each byte freed. The other triggers lower how many it takes, not that.
+ */
+export function planMerge(segments: Iterable<Segment>, thresholds: MergeThresholds, view: MergeView): MergePlan {
+  const all = [...segments];
+  const sealed = all.filter((segment) => mayMerge(segment, view) && !view.damaged.has(segment.fileId));
+  const stale = sealed.filter((segment) => staleRatioOf(segment) >= thresholds.staleRatio).sort(byStaleness);
+  const reason = reasonFor(all, stale, thresholds);
+  if (reason === 'empty') return { reason, inputs: stale.filter((segment) => staleRatioOf(segment) === 1).sort(byAge) };
+  if (reason !== 'none') return { reason, inputs: limited(stale).sort(byAge) };
+  const small = sealed.filter((segment) => segment.bytes < thresholds.segmentBytes * smallShare).sort(byAge);
+  if (small.length < smallSegmentsWorthMerging) return { reason, inputs: [] };
+  return { reason: 'small', inputs: limited(small) };
 }
 
-/** Every sealed segment, oldest first. */
-export function planForcedMerge(segments: Iterable<Segment>): Segment[] {
-  return [...segments].filter((segment) => segment.sealed).sort(byAge);
+/** Every sealed segment, oldest first, damaged ones too: who asks for all of them is to hear of those. */
+export function planForcedMerge(segments: Iterable<Segment>, view: MergeView): MergePlan {
+  const inputs = [...segments].filter((segment) => mayMerge(segment, view)).sort(byAge);
+  return { reason: inputs.length === 0 ? 'none' : 'stale', inputs };
+}
+
+function reasonFor(all: readonly Segment[], stale: readonly Segment[], thresholds: MergeThresholds): MergeReason {
+  if (stale.length === 0) return 'none';
+  if (stale.length >= thresholds.minSegments) return 'stale';
+  const dead = stale.reduce((sum, segment) => sum + deadBytes(segment), 0);
+  if (dead >= thresholds.deadBytes) return 'dead-bytes';
+  if (stale.length > 1 && storeStaleRatio(all) >= thresholds.storeStaleRatio) return 'stale-store';
+  return stale.some((segment) => staleRatioOf(segment) === 1) ? 'empty' : 'none';
+}
+
+/** Dead share of all records, by bytes. */
+export function storeStaleRatio(segments: Iterable<Segment>): number {
+  let dead = 0;
+  let bytes = 0;
+  for (const segment of segments) {
+    dead += deadBytes(segment);
+    bytes += segment.bytes - segmentHeaderBytes;
+  }
+  return bytes === 0 ? 0 : dead / bytes;
+}
+
+function mayMerge(segment: Segment, view: MergeView): boolean {
+  return segment.sealed && segment.maxSequence <= view.visibleSequence;
+}
+
+function limited(segments: readonly Segment[]): Segment[] {
+  const chosen: Segment[] = [];
+  let liveBytes = 0;
+  for (const segment of segments.slice(0, maxMergeInputs)) {
+    liveBytes += segment.liveBytes;
+    if (chosen.length > 0 && liveBytes > maxMergeLiveBytes) break;
+    chosen.push(segment);
+  }
+  return chosen;
+}
+
+function byStaleness(a: Segment, b: Segment): number {
+  return staleRatioOf(b) - staleRatioOf(a) || byAge(a, b);
 }
 
 function byAge(a: Segment, b: Segment): number {

@@ -15,7 +15,7 @@ const noDirectorySync = ['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'EPERM', 'EISDIR', '
  * forms on the caller's thread.
  */
 export function nodeDisk(): Disk {
-  return {
+  const disk: Disk = {
     open,
     openSync,
     makeDirectory,
@@ -28,6 +28,15 @@ export function nodeDisk(): Disk {
     syncDirectory,
     lockDirectory: lock,
   };
+  nodeDisks.add(disk);
+  return disk;
+}
+
+const nodeDisks = new WeakSet<Disk>();
+
+/** Whether `disk` came from `nodeDisk` as it is: its files can be reached from another thread, which makes one of its own. */
+export function isNodeDisk(disk: Disk): boolean {
+  return nodeDisks.has(disk);
 }
 
 type Done<T> = (error: NodeJS.ErrnoException | null, value?: T) => void;

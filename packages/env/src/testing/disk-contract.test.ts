@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, test } from 'vitest';
+import { blockingDisk } from '../blocking-disk.js';
 import { nodeDisk } from '../node/node-disk.js';
 import { createFaultDisk } from './create-fault-disk.js';
 import { type DiskSubject, diskContract } from './disk-contract.js';
@@ -18,6 +19,11 @@ const forms: Record<string, () => Promise<DiskSubject>> = {
     const directory = await mkdtemp(join(tmpdir(), 'shanghai-disk-'));
     made.push(directory);
     return { disk: nodeDisk(), directory };
+  },
+  'the node disk, blocking': async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'shanghai-disk-'));
+    made.push(directory);
+    return { disk: blockingDisk(nodeDisk()), directory };
   },
   'the memory disk': async () => {
     const disk = createMemoryDisk();
