@@ -2,6 +2,7 @@ import { type Bitcask, type BitcaskListener, openBitcask } from '@shanghai/bitca
 import { type Clock, type Disk, ensureDirectory } from '@shanghai/env';
 import type { Wal } from '@shanghai/wal';
 import type { ApplyResult } from './apply/apply-result.js';
+import { claimStore } from './apply/claim-store.js';
 import type { LogWriter } from './apply/log-writer.js';
 import { StateMachine } from './apply/state-machine.js';
 import { maxEntryBytes, type NodeLimits } from './limits.js';
@@ -14,6 +15,7 @@ import { openSingleVoterLog } from './raft/single-voter-log.js';
 export interface ReplicaOptions {
   readonly groupId: number;
   readonly nodeId: number;
+  readonly clusterId: string;
   /** The store's own directory. */
   readonly directory: string;
   readonly wal: Wal;
@@ -38,6 +40,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   // Until the state is loaded nothing counts as expired.
   const store = await openStore(options, () => machine?.visible.logTimeMs ?? 0);
   try {
+    await claimStore(store, options.directory, options.clusterId, groupId);
     machine = await StateMachine.open({
       store,
       logWriter: options.logWriter,

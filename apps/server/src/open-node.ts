@@ -69,7 +69,11 @@ async function openParts(
   const files = openLogFiles(options, settings);
   opened.push(() => files.close());
   const open = async (groupId: number): Promise<Replica> => {
-    const replica = await openGroup(options, settings, wal, files, { groupId, isLogRepaired });
+    const replica = await openGroup(options, settings, wal, files, {
+      groupId,
+      clusterId: identity.clusterId,
+      isLogRepaired,
+    });
     opened.push(() => replica.close(0));
     return replica;
   };
@@ -220,7 +224,7 @@ function openGroup(
   settings: Settings,
   wal: Wal,
   files: LogFiles,
-  group: Pick<ReplicaOptions, 'groupId' | 'isLogRepaired'>,
+  group: Pick<ReplicaOptions, 'groupId' | 'clusterId' | 'isLogRepaired'>,
 ): Promise<Replica> {
   const { disk, clock, limits, listener, nodeId } = settings;
   return openReplica({

@@ -13,6 +13,7 @@ import {
   createFaultDisk,
   createManualClock,
   createMemoryDisk,
+  createSeededRandom,
   get,
   openTestNode,
   put,
@@ -230,4 +231,29 @@ test('a store ahead of a log that was synced is damage; ahead of one that was no
   const again = await openTestNode(repairedDisk, clock);
   expect(await get(again, 'key-5')).toBe('v');
   await again.close(1000);
+});
+
+test("a group's store copied in from another cluster, or from another group, is refused", async () => {
+  const clock = createManualClock(1_000_000);
+  const disks = [0, 1].map(() => createMemoryDisk());
+  for (const [i, disk] of disks.entries()) {
+    const node = await openTestNode(disk, clock, { random: createSeededRandom(i) });
+    await put(node, 'a', `of ${i}`);
+    await node.close(1000);
+  }
+  const [own, other] = disks as [(typeof disks)[0], (typeof disks)[0]];
+  const kept = new Map<string, Uint8Array>();
+  const replace = async (target: string, contents: (name: string) => Uint8Array, names: string[]) => {
+    for (const name of await own.list(target)) await own.remove(`${target}/${name}`);
+    for (const name of names) own.setContents(`${target}/${name}`, contents(name));
+  };
+  for (const name of await own.list('data/groups/1')) kept.set(name, own.contents(`data/groups/1/${name}`));
+  await replace('data/groups/1', (name) => other.contents(`data/groups/1/${name}`), await other.list('data/groups/1'));
+  await expect(openTestNode(own, clock)).rejects.toMatchObject({ code: 'DAMAGED' });
+  await replace('data/groups/1', (name) => own.contents(`data/groups/0/${name}`), await own.list('data/groups/0'));
+  await expect(openTestNode(own, clock)).rejects.toMatchObject({ code: 'DAMAGED' });
+  await replace('data/groups/1', (name) => kept.get(name) as Uint8Array, [...kept.keys()]);
+  const node = await openTestNode(own, clock);
+  expect(await get(node, 'a')).toBe('of 0');
+  await node.close(1000);
 });

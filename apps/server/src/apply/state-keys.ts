@@ -16,6 +16,8 @@ export const statePrefix = {
   data: 0x20,
   /** This node's own notes; not part of the replicated state. */
   local: 0xf0,
+  /** Whose store it is; not part of the replicated state either. */
+  owner: 0xf1,
 } as const;
 
 /** The one record of counters. */
