@@ -16,7 +16,10 @@ type Step =
   /** All at once: they share groups, and a crash meets them in flight. */
   | { readonly do: 'writes'; readonly writes: Write[] }
   | { readonly do: 'release'; readonly stream: number; readonly share: number }
-  | { readonly do: 'trim' | 'flush' | 'reopen' | 'check' }
+  | { readonly do: 'trim' }
+  | { readonly do: 'flush' }
+  | { readonly do: 'reopen' }
+  | { readonly do: 'check' }
   | {
       readonly do: 'crash';
       readonly survival: 'none' | 'all' | 'random';
@@ -41,12 +44,7 @@ const survival = fc.constantFrom('none' as const, 'all' as const, 'random' as co
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ do: fc.constant('writes' as const), writes }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('release' as const), stream, share }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constantFrom('trim' as const, 'flush' as const, 'reopen' as const, 'check' as const),
-    }),
-  },
+  { weight: 2, arbitrary: fc.constantFrom<Step>({ do: 'trim' }, { do: 'flush' }, { do: 'reopen' }, { do: 'check' }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('crash' as const), survival, writes, after: fc.nat(12) }) },
 );
 
