@@ -27,6 +27,7 @@ function judgeWrites(judge: Judge, probe: SyncProbe): void {
   judge.ratio('put batches', 'put batches (lmdb)');
   judge.ratio('put batches', 'put batches (rocksdb)');
   judge.ratio('put batches of 1000', 'put batches of 1000 (classic-level)');
+  judge.ratio('overwrite', 'overwrite (classic-level)');
   const durable = 'durable put x64';
   judge.ratioToBest(durable, [`${durable} (classic-level)`, `${durable} (lmdb)`, `${durable} (rocksdb)`], {
     atLeast: 3,
@@ -60,7 +61,7 @@ function judgeStalls(judge: Judge): void {
   const controlMs = judge.case('stall control')?.details?.['longestStallMs'];
   judge.value('longest stall without a store', controlMs, 'ms');
   const bounds = controlMs !== undefined && controlMs > quietControlMs ? {} : { atMost: 10, aimAtMost: 5 };
-  for (const name of ['put batches', 'merge', 'gets while merging'])
+  for (const name of ['put batches', 'overwrite', 'merge', 'gets while merging'])
     judge.value(`longest stall, ${name}`, judge.case(name)?.details?.['longestStallMs'], 'ms', bounds);
 }
 

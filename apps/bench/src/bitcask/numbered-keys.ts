@@ -1,6 +1,11 @@
 /** Bytes of every key. */
 export const keyBytes = 16;
 
+/** Room for a key. A `Buffer` of its own, as that is what callers of Node mostly have, and what some engines like best. */
+export function newKey(): Uint8Array {
+  return Buffer.alloc(keyBytes);
+}
+
 const digits = '0123456789abcdef';
 
 /**

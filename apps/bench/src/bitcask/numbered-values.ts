@@ -15,12 +15,14 @@ const values: readonly Uint8Array[] = makeValues();
 
 function makeValues(): Uint8Array[] {
   let state = 0x9e3779b9;
-  return Array.from({ length: distinct }, () =>
-    Uint8Array.from({ length: valueBytes }, () => {
+  return Array.from({ length: distinct }, () => {
+    const value = Buffer.alloc(valueBytes);
+    for (let i = 0; i < valueBytes; i++) {
       state ^= state << 13;
       state ^= state >>> 17;
       state ^= state << 5;
-      return state & 255;
-    }),
-  );
+      value[i] = state & 255;
+    }
+    return value;
+  });
 }

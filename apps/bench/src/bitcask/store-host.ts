@@ -71,6 +71,13 @@ export class StoreHost {
     return store;
   }
 
+  /** Lets a task write into the loaded store. */
+  async changing<T>(work: (store: EmbeddedStore, directory: string) => Promise<T>): Promise<T> {
+    const store = await this.loaded();
+    this.#isCompact = false;
+    return work(store, this.storeDirectory);
+  }
+
   /** Closes the store; the next task opens it again. Resolves to how long that took in milliseconds. */
   async close(): Promise<number> {
     const startMs = performance.now();

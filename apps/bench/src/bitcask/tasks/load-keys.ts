@@ -3,14 +3,19 @@ import { withLoopStalls } from '../../loop-stalls.js';
 import { bytesSentToStorage, directoryBytes } from '../../process-io.js';
 import type { Measurement } from '../../report.js';
 import type { EmbeddedStore, KeyValue } from '../engines/embedded-store.js';
-import { fillKey, keyBytes } from '../numbered-keys.js';
+import { fillKey, keyBytes, newKey } from '../numbered-keys.js';
 import { valueBytes, valueOfNumber } from '../numbered-values.js';
 
 const batchesInFlight = 16;
 
 /** What loading is told. */
 export interface LoadOptions {
+  /** How many puts, and so many keys, unless `numberAt` says otherwise. */
   readonly keys: number;
+  /** The number of the key that is put at this place of the order. Default: the place itself, every key once. */
+  readonly numberAt?: (place: number) => number;
+  /** Keys in the store afterwards, where that is not `keys`. */
+  readonly liveKeys?: number;
   readonly batchPuts: number;
   /** Where the store lies, to see how much space it takes. */
   readonly directory: string;
@@ -23,13 +28,13 @@ export interface LoadOptions {
  * written and what is stored over the bytes of keys and values (write and space amplification).
  */
 export async function loadKeys(store: EmbeddedStore, options: LoadOptions): Promise<Measurement> {
-  const { keys, batchPuts, directory, settle } = options;
+  const { keys, directory, settle, liveKeys = keys } = options;
   const latencies = new LatencyRecorder();
   const storageBefore = bytesSentToStorage();
   const processorBefore = process.cpuUsage();
   const { result: elapsedMs, stalls } = await withLoopStalls(async () => {
     const startMs = performance.now();
-    await putAll(store, keys, batchPuts, latencies);
+    await putAll(store, options, latencies);
     return performance.now() - startMs;
   });
   const { user, system } = process.cpuUsage(processorBefore);
@@ -37,6 +42,7 @@ export async function loadKeys(store: EmbeddedStore, options: LoadOptions): Prom
   const userBytes = keys * (keyBytes + valueBytes);
   const storageAfter = bytesSentToStorage();
   const latency = latencies.summary();
+  const storedBytes = await directoryBytes(directory);
   const details = {
     ...store.details?.(),
     cpuUsEach: (user + system) / keys,
@@ -44,20 +50,16 @@ export async function loadKeys(store: EmbeddedStore, options: LoadOptions): Prom
     ...(storageBefore === undefined || storageAfter === undefined
       ? {}
       : { writeAmplification: (storageAfter - storageBefore) / userBytes }),
-    spaceAmplification: (await directoryBytes(directory)) / userBytes,
-    diskBytesPerKey: (await directoryBytes(directory)) / keys,
+    spaceAmplification: storedBytes / (liveKeys * (keyBytes + valueBytes)),
+    diskBytesPerKey: storedBytes / liveKeys,
   };
   return { operations: keys, errors: 0, elapsedMs, ...(latency && { latency }), details };
 }
 
-async function putAll(
-  store: EmbeddedStore,
-  keys: number,
-  batchPuts: number,
-  latencies: LatencyRecorder,
-): Promise<void> {
+async function putAll(store: EmbeddedStore, options: LoadOptions, latencies: LatencyRecorder): Promise<void> {
+  const { keys, batchPuts, numberAt = (place) => place } = options;
   // Each batch in flight has buffers of its own: some engines read them until the put is committed.
-  const batches = Array.from({ length: batchesInFlight }, () => new ReusedBatch(batchPuts));
+  const batches = Array.from({ length: batchesInFlight }, () => new ReusedBatch(batchPuts, numberAt));
   const put = async (batch: ReusedBatch, first: number, count: number) => {
     const puts = batch.fill(first, count);
     const startedMs = performance.now();
@@ -75,10 +77,12 @@ async function putAll(
 
 class ReusedBatch {
   readonly #puts: { key: Uint8Array; value: Uint8Array }[];
+  readonly #numberAt: (place: number) => number;
 
-  constructor(puts: number) {
+  constructor(puts: number, numberAt: (place: number) => number) {
+    this.#numberAt = numberAt;
     this.#puts = Array.from({ length: puts }, (_, number) => ({
-      key: new Uint8Array(keyBytes),
+      key: newKey(),
       value: valueOfNumber(number),
     }));
   }
@@ -88,7 +92,7 @@ class ReusedBatch {
     for (let i = 0; i < count; i++) {
       const put = puts[i];
       if (put === undefined) continue;
-      fillKey(put.key, first + i);
+      fillKey(put.key, this.#numberAt(first + i));
       put.value = valueOfNumber(first + i);
     }
     return count === puts.length ? puts : puts.slice(0, count);

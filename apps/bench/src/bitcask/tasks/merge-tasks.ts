@@ -4,7 +4,7 @@ import { withLoopStalls } from '../../loop-stalls.js';
 import { openLoop } from '../../open-loop.js';
 import { withProcessorTime } from '../../processor-time.js';
 import type { LatencySummary, Measurement } from '../../report.js';
-import { fillKey, keyBytes, scatteredNumbers } from '../numbered-keys.js';
+import { fillKey, newKey, scatteredNumbers } from '../numbered-keys.js';
 import { valueBytes, valueOfNumber } from '../numbered-values.js';
 
 const mebibyte = 1_048_576;
@@ -67,7 +67,7 @@ export async function readsWhileMerging(directory: string, keys: number, seconds
 async function readFor(store: Bitcask, keys: number, work: () => Promise<unknown>): Promise<Measurement> {
   const next = scatteredNumbers(keys);
   const read = async () => {
-    const value = await store.get(fillKey(new Uint8Array(keyBytes), next()));
+    const value = await store.get(fillKey(newKey(), next()));
     if (value?.length !== valueBytes) throw new Error('a value is missing');
   };
   let isOver = false;
@@ -93,7 +93,7 @@ async function overwriteHalf(store: Bitcask, keys: number): Promise<void> {
     await store.batch(
       Array.from({ length: count }, (_, i) => {
         const number = first + 2 * i;
-        return { type: 'put', key: fillKey(new Uint8Array(keyBytes), number), value: valueOfNumber(number) };
+        return { type: 'put', key: fillKey(newKey(), number), value: valueOfNumber(number) };
       }),
     );
   }

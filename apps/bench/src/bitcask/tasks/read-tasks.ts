@@ -3,7 +3,7 @@ import { LatencyRecorder } from '../../latency-recorder.js';
 import { withProcessorTime } from '../../processor-time.js';
 import type { Measurement } from '../../report.js';
 import type { EmbeddedStore } from '../engines/embedded-store.js';
-import { fillKey, keyBytes, scatteredNumbers } from '../numbered-keys.js';
+import { fillKey, newKey, scatteredNumbers } from '../numbered-keys.js';
 import { valueBytes } from '../numbered-values.js';
 
 /** Rows of a scan of what was loaded at random. */
@@ -14,7 +14,7 @@ const orderedScanRows = 1_000_000;
 /** Blocking reads of random keys in runs of 256: between two runs the clock is read, and one latency of each recorded. */
 export async function readBlocking(store: EmbeddedStore, keys: number, seconds: number): Promise<Measurement> {
   const next = scatteredNumbers(keys);
-  const key = new Uint8Array(keyBytes);
+  const key = newKey();
   const latencies = new LatencyRecorder();
   const read = () => {
     if (store.getSync(fillKey(key, next()))?.length !== valueBytes) throw new Error('a value is missing');
@@ -43,7 +43,7 @@ export async function readWaiting(store: EmbeddedStore, keys: number, seconds: n
   const { get } = store;
   if (get === undefined) throw new Error('this engine has no read that waits');
   const read = async () => {
-    const value = await get(fillKey(new Uint8Array(keyBytes), next()));
+    const value = await get(fillKey(newKey(), next()));
     if (value?.length !== valueBytes) throw new Error('a value is missing');
   };
   return await withProcessorTime(() => closedLoop(read, { callers: 64, seconds }));
