@@ -36,8 +36,13 @@ export class MergeWindow {
   readonly #lengths: Uint32Array;
   readonly #sequences: Float64Array;
   readonly #olderRemains: Uint8Array;
-  /** For every record to be read: its place in the inputs, times `limit`, plus its slot; sorted before reading. */
+  /** Where a slot's record lies in its input. */
+  readonly #offsets: Uint32Array;
+  /** For every record to be read: its place in the inputs, times `limit` (a power of two), plus its slot; to be sorted. */
   readonly #places: Float64Array;
+  /** The same in the order of places, taken apart: slot and input. */
+  readonly #slots: Uint32Array;
+  readonly #origins: Uint32Array;
   #span = noBytes;
   #spanView = new DataView(noBytes.buffer);
 
@@ -46,14 +51,17 @@ export class MergeWindow {
     this.#files = files;
     // Place and slot share one exact number: the more inputs, the fewer slots.
     const slots = Math.floor(Number.MAX_SAFE_INTEGER / (inputs.length * offsetPlaces));
-    this.#limit = Math.min(windowRecordsLimit, slots, Math.ceil(windowBytes / 32));
+    this.#limit = powerOfTwoWithin(Math.min(windowRecordsLimit, slots, windowBytes / 32));
     this.#bytes = new Uint8Array(windowBytes);
     this.#view = new DataView(this.#bytes.buffer);
     this.#starts = new Float64Array(this.#limit);
     this.#lengths = new Uint32Array(this.#limit);
     this.#sequences = new Float64Array(this.#limit);
     this.#olderRemains = new Uint8Array(this.#limit);
+    this.#offsets = new Uint32Array(this.#limit);
     this.#places = new Float64Array(this.#limit);
+    this.#slots = new Uint32Array(this.#limit);
+    this.#origins = new Uint32Array(this.#limit);
   }
 
   /** Slots in use, in the order of keys. */
@@ -96,8 +104,7 @@ export class MergeWindow {
     const slot = this.#add(batch.recordBytes(at), batch.sequence(at), olderRemains);
     const place = batch.input(at) * offsetPlaces + Math.floor(batch.offset(at) / offsetUnit);
     this.#places[this.#copies++] = place * this.#limit + slot;
-    // Until it is read the slot remembers where from.
-    this.#view.setUint32(this.start(slot), batch.offset(at), true);
+    this.#offsets[slot] = batch.offset(at);
   }
 
   /** Lays a tombstone out. */
@@ -111,13 +118,13 @@ export class MergeWindow {
    * where a record is damaged.
    */
   async load(spend: (bytes: number) => Promise<void>): Promise<void> {
-    const order = this.#places.subarray(0, this.#copies).sort();
+    this.#sortPlaces();
     let unpaidBytes = 0;
-    for (let from = 0; from < order.length; ) {
-      const to = await this.#loadSpan(order, from);
-      for (let i = from; i < to; i++) unpaidBytes += this.length(this.#slotAt(order, i));
+    for (let from = 0; from < this.#copies; ) {
+      const to = await this.#loadSpan(from);
+      for (let i = from; i < to; i++) unpaidBytes += this.length(this.#slots[i] as number);
       from = to;
-      if (unpaidBytes < spanBytes && from < order.length) continue;
+      if (unpaidBytes < spanBytes && from < this.#copies) continue;
       await spend(unpaidBytes);
       unpaidBytes = 0;
     }
@@ -143,28 +150,37 @@ export class MergeWindow {
     return slot;
   }
 
+  #sortPlaces(): void {
+    const order = this.#places.subarray(0, this.#copies).sort();
+    for (let i = 0; i < order.length; i++) {
+      const place = Math.floor((order[i] as number) / this.#limit);
+      this.#slots[i] = (order[i] as number) - place * this.#limit;
+      this.#origins[i] = Math.floor(place / offsetPlaces);
+    }
+  }
+
   /** Fetches neighbours with one read, from the `from`-th place on; returns the first that did not belong to them. */
-  async #loadSpan(order: Float64Array, from: number): Promise<number> {
-    const first = this.#slotAt(order, from);
-    const input = this.#inputAt(order, from);
-    const offset = this.#offsetIn(first);
+  async #loadSpan(from: number): Promise<number> {
+    const first = this.#slots[from] as number;
+    const input = this.#origins[from] as number;
+    const offset = this.#offsets[first] as number;
     let end = offset + this.length(first);
     let to = from + 1;
-    for (; to < order.length && this.#inputAt(order, to) === input; to++) {
-      const next = this.#slotAt(order, to);
-      const nextOffset = this.#offsetIn(next);
+    for (; to < this.#copies && this.#origins[to] === input; to++) {
+      const next = this.#slots[to] as number;
+      const nextOffset = this.#offsets[next] as number;
       const nextEnd = nextOffset + this.length(next);
       if (nextOffset > end + gapBytes || nextEnd - offset > spanBytes) break;
       end = nextEnd;
     }
     const read = await this.#read(input, offset, end - offset);
-    for (let i = from; i < to; i++) this.#take(input, this.#slotAt(order, i), offset, read);
+    for (let i = from; i < to; i++) this.#take(input, this.#slots[i] as number, offset, read);
     return to;
   }
 
   /** Checks a record of the span and copies it into its slot. */
   #take(input: number, slot: number, spanOffset: number, read: number): void {
-    const offset = this.#offsetIn(slot);
+    const offset = this.#offsets[slot] as number;
     const at = offset - spanOffset;
     const length = this.length(slot);
     const segment = this.#inputs[input] as Segment;
@@ -181,18 +197,6 @@ export class MergeWindow {
       this.#spanView = new DataView(this.#span.buffer);
     }
     return readFully(this.#files[input] as DiskFile, this.#span.subarray(0, bytes), offset);
-  }
-
-  #offsetIn(slot: number): number {
-    return this.#view.getUint32(this.start(slot), true);
-  }
-
-  #slotAt(order: Float64Array, at: number): number {
-    return (order[at] as number) % this.#limit;
-  }
-
-  #inputAt(order: Float64Array, at: number): number {
-    return Math.floor((order[at] as number) / this.#limit / offsetPlaces);
   }
 
   #corrupt(segment: Segment, offset: number, bytes: number, what: string): BitcaskError {
@@ -215,4 +219,8 @@ export async function openInputs(disk: Disk, directory: string, inputs: readonly
     throw error;
   }
   return files;
+}
+
+function powerOfTwoWithin(limit: number): number {
+  return 2 ** Math.floor(Math.log2(Math.max(1, limit)));
 }

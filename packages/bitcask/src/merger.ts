@@ -1,6 +1,7 @@
 import { isErrno, type Timer } from '@shanghai/env';
 import type { BitcaskStats, MergeResult } from './bitcask.js';
 import { BitcaskError } from './bitcask-error.js';
+import { buildHint } from './build-hint.js';
 import { inWindow, type MergePlan, planForcedMerge, planMerge } from './core/merge-plan.js';
 import type { Segment } from './core/segment.js';
 import { hintName } from './core/segment-names.js';
@@ -173,16 +174,25 @@ export class Merger {
 
   /** Copies; where an input's hint turns out to be damaged, once more with a new one. */
   async #copy(inputs: readonly Segment[], host: StoreMergeHost): Promise<MergeCopied> {
-    for (const segment of inputs) if (!segment.hinted) await this.#hints.request(segment);
+    for (const segment of inputs) await this.#ensureHint(segment);
     try {
       return await this.#executor.copy(inputs, host);
     } catch (error) {
       const segment = this.#segmentIn(error);
       if (segment === undefined || !isWhole(error, segment) || !segment.hinted) throw error;
       segment.hinted = false;
-      await this.#hints.request(segment);
+      await this.#ensureHint(segment);
       return this.#executor.copy(inputs, host);
     }
+  }
+
+  /** Rejects with what keeps the hint from being written: damage of the segment, or the disk. */
+  async #ensureHint(segment: Segment): Promise<void> {
+    if (!segment.hinted) await this.#hints.request(segment);
+    if (segment.hinted) return;
+    const { disk, directory } = this.#store.options;
+    await buildHint(disk, directory, segment);
+    segment.hinted = true;
   }
 
   /** A damaged segment is left alone from now on, or it would fail every merge to come. */
