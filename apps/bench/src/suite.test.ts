@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { BenchScope } from './bench-scope.js';
 import { reportText } from './report-text.js';
-import { runSuite, type Suite } from './suite.js';
+import { CaseSkipped, runSuite, type Suite } from './suite.js';
 
 const settings = { seconds: 0.02, rounds: 3, only: '' };
 
@@ -54,6 +54,24 @@ test('rounds are interleaved, rates and percentiles are medians, errors add up',
     await scope.close();
   }
   expect(existsSync(scope.directory)).toBe(false);
+});
+
+test('a case that finds out only by trying that it cannot run is skipped with its reason; a failure ends the run', async () => {
+  const scope = await BenchScope.open();
+  const failing = (error: Error): Suite => {
+    const whole = suite();
+    const cases = whole.cases.map((each) =>
+      each.name === 'b' ? { ...each, measure: () => Promise.reject(error) } : each,
+    );
+    return { ...whole, cases };
+  };
+  try {
+    const report = await runSuite(failing(new CaseSkipped('no b on this machine')), settings, scope, () => {});
+    expect(report.cases[1]).toMatchObject({ name: 'b', skipped: 'no b on this machine', operations: 0 });
+    await expect(runSuite(failing(new Error('broken')), settings, scope, () => {})).rejects.toThrow('broken');
+  } finally {
+    await scope.close();
+  }
 });
 
 test('only cases whose name holds one of the texts run; a text that no name holds is an error that lists them', async () => {

@@ -32,6 +32,11 @@ export interface BenchCase {
   measure(round: number): Promise<Measurement>;
 }
 
+/** What `measure` throws where only trying shows that a case cannot run here; the report then says why. */
+export class CaseSkipped extends Error {
+  override readonly name = 'CaseSkipped';
+}
+
 /** Cases, what is asked of them, and how to take them down. */
 export interface Suite {
   readonly name: string;
@@ -68,18 +73,10 @@ export async function runSuite(
   const before = probeSync(scope.directory, probeSeconds);
   const processorBefore = probeProcessor(probeSeconds / 2);
   progress(`disk: ${Math.round(before.perSecond)} syncs/s`);
-  const rounds = new Map<BenchCase, Measurement[]>(chosen.map((each) => [each, []]));
-  for (let round = 1; round <= settings.rounds; round++) {
-    for (const [each, measured] of rounds) {
-      if (each.skipped !== undefined || (each.isMeasuredOnce && round > 1)) continue;
-      const measurement = await each.measure(round);
-      measured.push(measurement);
-      progress(`round ${round}/${settings.rounds}  ${each.name}: ${Math.round(rateOf(measurement))} ${each.unit}/s`);
-    }
-  }
+  const measured = await measureInRounds(chosen, settings.rounds, progress);
   const after = probeSync(scope.directory, probeSeconds);
   const processorAfter = probeProcessor(probeSeconds / 2);
-  const cases = [...rounds].map(([each, measured]) => summarise(each, measured));
+  const cases = measured.map(summarise);
   const ran = new Map(cases.filter(({ skipped }) => skipped === undefined).map((each) => [each.name, each]));
   return {
     suite: suite.name,
@@ -95,12 +92,43 @@ export async function runSuite(
   };
 }
 
+/** A case with what was measured of it, or why nothing was. */
+interface MeasuredCase {
+  readonly each: BenchCase;
+  readonly measurements: Measurement[];
+  skipped: string | undefined;
+}
+
+async function measureInRounds(
+  cases: readonly BenchCase[],
+  rounds: number,
+  progress: (line: string) => void,
+): Promise<readonly MeasuredCase[]> {
+  const all = cases.map((each): MeasuredCase => ({ each, measurements: [], skipped: each.skipped }));
+  for (let round = 1; round <= rounds; round++) {
+    for (const one of all) {
+      const { each, measurements } = one;
+      if (one.skipped !== undefined || (each.isMeasuredOnce && round > 1)) continue;
+      try {
+        const measurement = await each.measure(round);
+        measurements.push(measurement);
+        progress(`round ${round}/${rounds}  ${each.name}: ${Math.round(rateOf(measurement))} ${each.unit}/s`);
+      } catch (error) {
+        if (!(error instanceof CaseSkipped)) throw error;
+        one.skipped = error.message;
+        progress(`round ${round}/${rounds}  ${each.name}: skipped, ${error.message}`);
+      }
+    }
+  }
+  return all;
+}
+
 function rateOf({ operations, elapsedMs }: Measurement): number {
   return elapsedMs > 0 ? (operations * 1_000) / elapsedMs : 0;
 }
 
-function summarise(each: BenchCase, measured: readonly Measurement[]): CaseReport {
-  const { name, what, unit, skipped } = each;
+function summarise({ each, measurements: measured, skipped }: MeasuredCase): CaseReport {
+  const { name, what, unit } = each;
   const rates = measured.map(rateOf);
   const sum = (pick: (measurement: Measurement) => number) => measured.reduce((total, one) => total + pick(one), 0);
   const latency = medianLatency(measured.flatMap((one) => (one.latency === undefined ? [] : [one.latency])));

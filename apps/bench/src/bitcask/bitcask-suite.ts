@@ -10,7 +10,7 @@ import { judgeBitcask } from './bitcask-targets.js';
 import type { EngineName, PeerName } from './engines/engine-name.js';
 import { keyBytes } from './numbered-keys.js';
 import { valueBytes } from './numbered-values.js';
-import { reopen } from './reopen.js';
+import { type ReopenFrom, reopen } from './reopen.js';
 import type { RocksdbStore } from './rocksdb/rocksdb-store.js';
 import { hasDbBench } from './rocksdb/rocksdb-store.js';
 import { Rounds } from './rounds.js';
@@ -22,15 +22,6 @@ export interface BitcaskSuiteOptions {
   readonly keys: number;
   readonly peers: readonly PeerName[];
 }
-
-/** Its place in the report; it can be measured when the store keeps its key directory in a file. */
-const reopenFromSnapshot: BenchCase = {
-  name: 'reopen from snapshot',
-  what: 'open from a snapshot of the key directory in a fresh process',
-  unit: 'keys',
-  skipped: 'the store writes no snapshot of its key directory; it opens from hint files',
-  measure: () => Promise.reject(new Error('there is no snapshot to open from')),
-};
 
 /** What a row of the report asks of whom. */
 interface Row {
@@ -150,13 +141,18 @@ export async function bitcaskSuite(scope: BenchScope, options: BitcaskSuiteOptio
     ? undefined
     : "db_bench is not installed (Debian: 'apt-get install rocksdb-tools')";
   const cases = rows.flatMap((row) => casesOf(row, options, rounds, missing));
-  const reopenCase = (engine: EngineName): BenchCase => ({
-    name: peerCase('reopen', engine),
-    what: `close, then open ${keys} keys in a fresh process`,
+  const reopenCase = (name: string, engine: EngineName, from: ReopenFrom): BenchCase => ({
+    name: peerCase(name, engine),
+    what: `close, then open ${keys} keys in a fresh process${from === 'snapshot' ? ', from a snapshot of the key directory' : ''}`,
     unit: 'keys',
-    measure: async (round) => reopen(scope, await rounds.process(round, engine)),
+    measure: async (round) => reopen(scope, await rounds.process(round, engine), from),
   });
-  const engines: EngineName[] = ['shanghai', ...both.filter((peer) => peers.includes(peer))];
+  // The snapshot first: an opening that does without may take it away.
+  const reopenCases = [
+    reopenCase('reopen from snapshot', 'shanghai', 'snapshot'),
+    reopenCase('reopen', 'shanghai', 'hints'),
+    ...both.filter((peer) => peers.includes(peer)).map((peer) => reopenCase('reopen', peer, 'hints')),
+  ];
   return {
     name: 'bitcask',
     syncMode: 'never, where the case does not say otherwise',
@@ -166,7 +162,7 @@ export async function bitcaskSuite(scope: BenchScope, options: BitcaskSuiteOptio
       'classic-level and lmdb are JavaScript calls into C and C++; RocksDB is its own db_bench, C++ only, here a build of the distribution (Debian: assertions on).',
       'writeAmplification: write_bytes of /proc/self/io from the first put until the process rests (RocksDB: its own counters), over bytes of keys and values; a page that is written twice before it goes out counts once, which flatters lmdb, whose writes are those of a memory map. spaceAmplification: files then, over bytes of live keys and values.',
     ],
-    cases: [...cases, ...engines.map(reopenCase), reopenFromSnapshot],
+    cases: [...cases, ...reopenCases],
     judge: (reports, probe) => judgeBitcask(reports, probe, keys),
     close: () => rounds.close(),
   };

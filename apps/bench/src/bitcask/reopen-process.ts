@@ -1,25 +1,47 @@
-/** `node reopen-process.js <engine> <directory>`: opens a store, prints how long that took as one line of JSON, closes it. */
-import { openBitcask } from '@shanghai/bitcask';
+/**
+ * `node reopen-process.js <engine> <directory> <snapshot|hints>`: opens a store, prints how long that took as one line of
+ * JSON, closes it.
+ */
+import { type BitcaskStats, openBitcask } from '@shanghai/bitcask';
 import type { EmbeddedStore } from './engines/embedded-store.js';
 import type { EngineName } from './engines/engine-name.js';
 import { openEngine } from './engines/open-engine.js';
 import { shanghaiEngine } from './engines/shanghai-engine.js';
 
-const [engine, directory] = process.argv.slice(2);
-if (engine === undefined || directory === undefined)
-  throw new TypeError('usage: reopen-process.js <engine> <directory of a store>');
+const [engine, directory, from] = process.argv.slice(2);
+if (engine === undefined || directory === undefined || from === undefined)
+  throw new TypeError('usage: reopen-process.js <engine> <directory of a store> <snapshot|hints>');
 
-async function open(path: string): Promise<{ readonly store: EmbeddedStore; readonly keys?: number }> {
-  if (engine !== 'shanghai')
-    return { store: await openEngine(engine as EngineName, { directory: path, durable: false }) };
-  const store = await openBitcask({ directory: path, durability: 'never' });
-  return { store: shanghaiEngine(store), keys: store.size };
+interface Opened {
+  readonly store: EmbeddedStore;
+  readonly usedSnapshot: boolean;
+  readonly keys?: number;
+}
+
+async function open(path: string): Promise<Opened> {
+  if (engine !== 'shanghai') {
+    const store = await openEngine(engine as EngineName, { directory: path, durable: false });
+    return { store, usedSnapshot: false };
+  }
+  const store = await openBitcask({ directory: path, durability: 'never', ...snapshotOptions(from === 'snapshot') });
+  const { opened }: BitcaskStats & SnapshotStats = store.stats();
+  return { store: shanghaiEngine(store), usedSnapshot: (opened?.snapshotSegments ?? 0) > 0, keys: store.size };
+}
+
+/** What tells that a key directory was loaded from its snapshot; a store that knows of none says nothing. */
+interface SnapshotStats {
+  readonly opened?: { readonly snapshotSegments: number };
+}
+
+function snapshotOptions(enabled: boolean) {
+  return { keydirSnapshot: { enabled } };
 }
 
 const rssBefore = process.memoryUsage.rss();
 const startMs = performance.now();
-const { store, keys } = await open(directory);
+const { store, keys, usedSnapshot } = await open(directory);
 const openMs = performance.now() - startMs;
 const rssBytes = process.memoryUsage.rss();
-process.stdout.write(`${JSON.stringify({ openMs, keys, addedRssBytes: rssBytes - rssBefore, rssBytes })}\n`);
+const addedRssBytes = rssBytes - rssBefore;
+process.stdout.write(`${JSON.stringify({ openMs, keys, usedSnapshot, addedRssBytes, rssBytes })}\n`);
 await store.close();
