@@ -4,6 +4,7 @@ export { type RepairOptions, type RepairResult, repairWal } from './offline/repa
 export { type SalvageOptions, type SalvageResult, salvageWal } from './offline/salvage-wal.js';
 export { verifyWal, type WalReport } from './offline/verify-wal.js';
 export type { WalFrameItem, WalItem } from './offline/walk-log.js';
+export type { WalkOptions, WalkProgress } from './offline/walk-options.js';
 export { openWal } from './open-wal.js';
 export type * from './wal.js';
 export { WalError, type WalErrorCode } from './wal-error.js';

@@ -1,7 +1,7 @@
 import { createSeededRandom } from '@shanghai/env';
 import { createFaultDisk, createManualClock, enumerateCrashes, type FaultDisk } from '@shanghai/env/testing';
 import { describe, expect, test } from 'vitest';
-import { dumpWal, repairWal, salvageWal, verifyWal } from '../src/index.js';
+import { dumpWal, repairWal, salvageWal, verifyWal, type WalkProgress } from '../src/index.js';
 import { openOn } from './support/open-on.js';
 import { recordPayload } from './support/record-payload.js';
 
@@ -191,5 +191,31 @@ describe('salvage', () => {
   test('refuses a directory that holds something', async () => {
     const disk = await healthyLog();
     await expect(salvageWal(disk, '/log', '/log')).rejects.toThrow(RangeError);
+  });
+});
+
+describe('a tool that reads a whole log', () => {
+  test('says how far it is, to the end', async () => {
+    const disk = await healthyLog();
+    const seen: [string, number, number][] = [];
+    const onProgress = ({ segment, bytes, totalBytes }: WalkProgress) => void seen.push([segment, bytes, totalBytes]);
+    await verifyWal(disk, '/log', { onProgress });
+    expect(seen.map(([segment]) => `/log/${segment}`)).toEqual(segmentsOf(disk));
+    expect(seen.map(([, bytes]) => bytes)).toEqual(seen.map(([, bytes]) => bytes).sort((a, b) => a - b));
+    const [, bytes, totalBytes] = seen.at(-1) as [string, number, number];
+    expect(bytes).toBe(totalBytes);
+  });
+
+  test('ends at an abort with its reason, and leaves the lock', async () => {
+    const disk = await healthyLog();
+    const reason = new Error('enough');
+    for (const tool of [
+      (signal: AbortSignal) => verifyWal(disk, '/log', { signal }),
+      (signal: AbortSignal) => repairWal(disk, '/log', { mode: 'truncate-tail', signal }),
+      (signal: AbortSignal) => salvageWal(disk, '/log', '/saved', { signal }),
+    ]) {
+      await expect(tool(AbortSignal.abort(reason))).rejects.toBe(reason);
+    }
+    expect(await verifyWal(disk, '/log')).toMatchObject({ ok: true, records });
   });
 });

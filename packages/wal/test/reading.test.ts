@@ -238,6 +238,42 @@ test('mode interval syncs at the interval, and an idle log states its durable en
   await wal.close();
 });
 
+test('in mode interval a sync that stalls holds up no append, and covers what was written before it began', async () => {
+  const clock = createManualClock();
+  const disk = createFaultDisk({ seed: 1, clock });
+  const wal = await openOn(disk, { durability: 'interval', syncIntervalMs: 50, segmentsAhead: 0 }, clock);
+  // The first frame of its kind takes a segment of its own, which would wait for the sync.
+  await wal.rewriteStream(9, [{ payload: recordPayload(1, 10) }]);
+  let letGo: () => void = () => undefined;
+  const release = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  disk.inject({ operation: 'sync', effect: { kind: 'stall', release } });
+  await clock.advance(60);
+  for (let lsn = 2; lsn <= 5; lsn++) await wal.append(recordPayload(lsn, 10), { stream: 3 });
+  await wal.rewriteStream(3, [{ payload: recordPayload(6, 10) }]);
+  expect(wal.info()).toMatchObject({ lastLsn: 6, durableLsn: 0, syncs: 0 });
+  const flushed = wal.flush();
+  letGo();
+  await flushed;
+  expect(wal.info()).toMatchObject({ lastLsn: 6, durableLsn: 6, syncs: 2 });
+  await wal.close();
+});
+
+test('in mode interval a sync that fails beside appends poisons the log', async () => {
+  const clock = createManualClock();
+  const disk = createFaultDisk({ seed: 1, clock });
+  const wal = await openOn(disk, { durability: 'interval', syncIntervalMs: 50, segmentsAhead: 0 }, clock);
+  await wal.append(recordPayload(1, 10));
+  disk.inject({ operation: 'sync', effect: { kind: 'error', code: 'EIO' } });
+  await clock.advance(60);
+  expect(wal.info().state).toBe('poisoned');
+  const { steps } = disk;
+  await expect(wal.append(recordPayload(2, 10))).rejects.toMatchObject({ code: 'WAL_POISONED' });
+  await expect(wal.close()).resolves.toBeUndefined();
+  expect(disk.steps).toBe(steps);
+});
+
 test('a record longer than a segment gets one of its own', async () => {
   const wal = await openMemoryWal();
   await wal.append(recordPayload(1, 100));
@@ -264,4 +300,39 @@ test('reads all over many segments keep a bounded number of files open', async (
   expect(most).toBeLessThanOrEqual(20);
   await wal.close();
   expect(disk.openFiles).toBe(0);
+});
+
+test('reading record after record, or one of them again, goes to the disk once a window', async () => {
+  const disk = createFaultDisk({ seed: 1 });
+  const wal = await openOn(disk, { segmentBytes: 1_048_576, firstSegmentBytes: 1_048_576 });
+  const bytes = (lsn: number) => 100 + (lsn % 50);
+  for (let lsn = 1; lsn <= 500; lsn++) await wal.append(recordPayload(lsn, bytes(lsn)));
+  const reads = countReads(disk);
+  const check = async (lsn: number) =>
+    expect(Buffer.compare((await wal.read(lsn))?.payload ?? Buffer.of(), recordPayload(lsn, bytes(lsn)))).toBe(0);
+  for (let lsn = 1; lsn <= 300; lsn++) await check(lsn);
+  for (const lsn of [300, 300, 12, 299, 1]) await check(lsn);
+  expect(reads()).toBeLessThanOrEqual(8);
+  await Promise.all([7, 450, 3, 450, 9].map(check));
+  await wal.append(recordPayload(501, bytes(501)));
+  for (const lsn of [500, 501, 499]) await check(lsn);
+  await wal.close();
+  await expect(wal.read(499)).rejects.toMatchObject({ code: 'WAL_CLOSED' });
+});
+
+test('lsnAtTime reads a few frames of a long segment, and passes over damage', async () => {
+  const clock = createManualClock(0);
+  const disk = createFaultDisk({ seed: 1, clock });
+  const wal = await openOn(disk, { segmentBytes: 8_388_608, firstSegmentBytes: 8_388_608, segmentsAhead: 0 }, clock);
+  for (let lsn = 1; lsn <= 1000; lsn++) {
+    clock.setWall(lsn * 10);
+    await wal.append(recordPayload(lsn, 5000));
+  }
+  const reads = countReads(disk);
+  for (const lsn of [1, 2, 400, 731, 1000]) {
+    expect(await wal.lsnAtTime(lsn * 10)).toBe(lsn);
+    expect(await wal.lsnAtTime(lsn * 10 - 5)).toBe(lsn);
+  }
+  expect(reads()).toBeLessThan(10 * 10);
+  await wal.close();
 });

@@ -12,10 +12,11 @@ import { WalError } from '../wal-error.js';
 import type { Damage } from '../wal-failures.js';
 import { leaveRepairMarker } from './repair-marker.js';
 import { walkLog } from './walk-log.js';
+import type { WalkOptions } from './walk-options.js';
 import { withLock } from './with-lock.js';
 
 /** How to repair. */
-export interface RepairOptions {
+export interface RepairOptions extends WalkOptions {
   readonly mode: 'truncate-tail';
   /** For the marker's time. Default: the Node form. */
   readonly clock?: Clock;
@@ -39,11 +40,12 @@ export interface RepairResult {
  */
 export function repairWal(disk: Disk, directory: string, options: RepairOptions): Promise<RepairResult> {
   if (options.mode !== 'truncate-tail') throw new TypeError(`mode must be 'truncate-tail', got '${options.mode}'`);
-  return withLock(disk, directory, 'wal repair', () => truncateTail(disk, directory, options.clock ?? nodeClock()));
+  return withLock(disk, directory, 'wal repair', () => truncateTail(disk, directory, options));
 }
 
-async function truncateTail(disk: Disk, directory: string, clock: Clock): Promise<RepairResult> {
-  const { damage, lastLsn } = await firstDamage(disk, directory);
+async function truncateTail(disk: Disk, directory: string, options: RepairOptions): Promise<RepairResult> {
+  const { clock = nodeClock() } = options;
+  const { damage, lastLsn } = await firstDamage(disk, directory, options);
   if (damage === undefined) return { changed: false, damage, copies: [], lastLsn };
   const segments = (await listLogFiles(disk, directory)).segments.map(({ name }) => name);
   const keepsSegment = damage.offset > 0;
@@ -64,9 +66,13 @@ async function truncateTail(disk: Disk, directory: string, clock: Clock): Promis
   return { changed: true, damage, copies, lastLsn };
 }
 
-async function firstDamage(disk: Disk, directory: string): Promise<{ damage: Damage | undefined; lastLsn: Lsn }> {
+async function firstDamage(
+  disk: Disk,
+  directory: string,
+  options: WalkOptions,
+): Promise<{ damage: Damage | undefined; lastLsn: Lsn }> {
   let lastLsn = 0;
-  for await (const item of walkLog(disk, directory)) {
+  for await (const item of walkLog(disk, directory, options)) {
     if (item.kind === 'damage') {
       const { segment, offset, firstLsn, reason } = item;
       return { damage: { segment, offset, firstLsn, lastLsn: item.lastLsn, reason }, lastLsn };

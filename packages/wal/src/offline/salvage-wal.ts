@@ -10,10 +10,11 @@ import type { Lsn } from '../wal.js';
 import { leaveRepairMarker } from './repair-marker.js';
 import { SalvageWriter } from './salvage-writer.js';
 import { type WalFrameItem, walkLog } from './walk-log.js';
+import type { WalkOptions } from './walk-options.js';
 import { withLock } from './with-lock.js';
 
 /** What a salvage takes beside the directories. */
-export interface SalvageOptions {
+export interface SalvageOptions extends WalkOptions {
   /** Default: the Node forms. */
   readonly clock?: Clock;
   readonly random?: Random;
@@ -45,8 +46,9 @@ async function salvage(
   disk: Disk,
   directory: string,
   outDirectory: string,
-  { clock = nodeClock(), random = nodeRandom() }: SalvageOptions,
+  options: SalvageOptions,
 ): Promise<SalvageResult> {
+  const { clock = nodeClock(), random = nodeRandom() } = options;
   await ensureDirectory(disk, outDirectory);
   if ((await disk.list(outDirectory)).length > 0) {
     throw new RangeError(`'${outDirectory}' is not empty: a salvage needs a directory of its own`);
@@ -58,7 +60,7 @@ async function salvage(
   let records = 0;
   let firstLsn: Lsn | undefined;
   try {
-    for await (const item of walkLog(disk, directory)) {
+    for await (const item of walkLog(disk, directory, options)) {
       if (item.kind === 'frame' && item.records.length > 0) {
         firstLsn ??= item.firstLsn;
         records += item.records.length;

@@ -2,6 +2,7 @@ import type { Disk } from '@shanghai/env';
 import type { Lsn } from '../wal.js';
 import type { Damage } from '../wal-failures.js';
 import { walkLog } from './walk-log.js';
+import type { WalkOptions } from './walk-options.js';
 import { withLock } from './with-lock.js';
 
 /** What a log's directory holds, and what is wrong with it. JSON-representable. */
@@ -22,17 +23,17 @@ export interface WalReport {
 }
 
 /** Reads every byte of a log that nobody has open, and changes nothing. Rejects with `LOCKED`, `UNSUPPORTED_FORMAT`. */
-export function verifyWal(disk: Disk, directory: string): Promise<WalReport> {
-  return withLock(disk, directory, 'wal verify', () => readReport(disk, directory));
+export function verifyWal(disk: Disk, directory: string, options: WalkOptions = {}): Promise<WalReport> {
+  return withLock(disk, directory, 'wal verify', () => readReport(disk, directory, options));
 }
 
 /** `verifyWal` for a caller that holds the lock. */
-export async function readReport(disk: Disk, directory: string): Promise<WalReport> {
+export async function readReport(disk: Disk, directory: string, options: WalkOptions = {}): Promise<WalReport> {
   const damage: Damage[] = [];
   const lost: { firstLsn: Lsn; lastLsn: Lsn }[] = [];
   const counts = { segments: 0, frames: 0, records: 0, bytes: 0, firstLsn: 0, lastLsn: 0 };
   let tornTail: WalReport['tornTail'];
-  for await (const item of walkLog(disk, directory)) {
+  for await (const item of walkLog(disk, directory, options)) {
     if (item.kind === 'segment') {
       counts.segments++;
       counts.bytes += item.bytes;

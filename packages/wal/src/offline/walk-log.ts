@@ -13,6 +13,7 @@ import type { Segment } from '../segment.js';
 import type { Lsn, WalEntry } from '../wal.js';
 import { WalError } from '../wal-error.js';
 import type { Damage } from '../wal-failures.js';
+import { WalkMeter, type WalkOptions } from './walk-options.js';
 
 /**
  * One thing found in a log's directory, in order. `lost`: records that an earlier salvage could not read. `damage`:
@@ -55,8 +56,16 @@ export interface WalFrameItem {
 }
 
 /** Walks a log's directory. Rejects with `UNSUPPORTED_FORMAT`, and with errors of the disk. Nobody may write to it meanwhile. */
-export async function* walkLog(disk: Disk, directory: string): AsyncGenerator<WalItem, void, void> {
+export async function* walkLog(
+  disk: Disk,
+  directory: string,
+  options: WalkOptions = {},
+): AsyncGenerator<WalItem, void, void> {
   const { segments } = await listLogFiles(disk, directory);
+  const sizes = new Map<string, number>();
+  for (const { name } of segments) sizes.set(name, (await disk.stat(`${directory}/${name}`))?.bytes ?? 0);
+  const totalBytes = [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
+  const meter = new WalkMeter(options, totalBytes);
   let expectedLsn = segments[0]?.baseLsn ?? 1;
   for (const [index, { name, baseLsn }] of segments.entries()) {
     if (baseLsn > expectedLsn) {
@@ -65,7 +74,9 @@ export async function* walkLog(disk: Disk, directory: string): AsyncGenerator<Wa
     }
     const file = await disk.open(`${directory}/${name}`, 'read');
     try {
-      expectedLsn = yield* walkSegment(file, directory, name, baseLsn, segments[index + 1]?.baseLsn);
+      const place = { directory, name, baseLsn, nextBaseLsn: segments[index + 1]?.baseLsn };
+      expectedLsn = yield* walkSegment(file, place, meter);
+      meter.finish(name, sizes.get(name) ?? 0);
     } finally {
       await file.close();
     }
@@ -75,11 +86,15 @@ export async function* walkLog(disk: Disk, directory: string): AsyncGenerator<Wa
 /** Walks one segment. Returns the LSN that the next one should begin with. */
 async function* walkSegment(
   file: DiskFile,
-  directory: string,
-  name: string,
-  baseLsn: Lsn,
-  nextBaseLsn: Lsn | undefined,
+  place: {
+    readonly directory: string;
+    readonly name: string;
+    readonly baseLsn: Lsn;
+    readonly nextBaseLsn: Lsn | undefined;
+  },
+  meter: WalkMeter,
 ): AsyncGenerator<WalItem, Lsn, void> {
+  const { directory, name, baseLsn, nextBaseLsn } = place;
   const opened = await headerOrDamage(file, directory, name, baseLsn);
   if (opened.damage !== undefined) {
     const lastLsn = (nextBaseLsn ?? baseLsn) - 1;
@@ -92,6 +107,7 @@ async function* walkSegment(
   const cursor = cursorOver(file, segment);
   let lsn = baseLsn;
   for (let offset = segment.endOffset; ; ) {
+    meter.reach(name, offset);
     const state = await cursor.load(offset);
     if (state === 'frame' && cursor.firstLsn === lsn) {
       const item = frameItem(cursor, name, offset);

@@ -3,6 +3,9 @@
  * reader does holds up an append. A reader does not pin segments either: between two reads it is only a position, and
  * one that falls behind what is kept gets `LSN_TRIMMED`, never a silent gap.
  *
+ * A read of one record leaves its place and window behind for the next: who reads record after record, or the same one
+ * again, mostly finds it there.
+ *
  * Damage costs exactly the records it took: the reader looks for the next valid frame behind it, and only a read that
  * wants one of the records in between fails.
  */
@@ -18,6 +21,8 @@ import { selectRecords } from './select-records.js';
 
 const streamingWindowBytes = 262_144;
 const pointWindowBytes = 98_304;
+/** Enough for most frames: a search by time touches few of them. */
+const timeWindowBytes = 36_864;
 
 /** A place in the log: the frame at `offset` of `segment` begins with `lsn`. */
 interface Position {
@@ -27,10 +32,17 @@ interface Position {
   lsn: Lsn;
 }
 
+/** A place where a read of one record ended: the frame that begins with `lsn` is loaded, up to `endLsn` (exclusive). */
+interface PointPosition extends Position {
+  readonly endLsn: Lsn;
+}
+
 /** Reads of an open log. */
 export class LogReader {
   readonly #state: LogState;
   readonly #files: SegmentFiles;
+  /** Taken by the read that uses it, so no two reads move one window. */
+  #lastPoint: PointPosition | undefined;
 
   constructor(state: LogState, files: SegmentFiles) {
     this.#state = state;
@@ -40,8 +52,9 @@ export class LogReader {
   /** The record with this LSN; `undefined` beyond the readable end. */
   async read(lsn: Lsn): Promise<WalEntry | undefined> {
     if (lsn > this.#state.readableLsn) return undefined;
-    const position = this.#seek(lsn, pointWindowBytes);
-    await this.#loadFrame(position, lsn);
+    const { position, isLoaded } = this.#seekPoint(lsn);
+    if (!isLoaded) await this.#loadFrame(position, lsn);
+    this.#lastPoint = { ...position, endLsn: position.lsn + position.cursor.count };
     const { replaced } = this.#state;
     const choice = { from: lsn, to: lsn + 1, stream: undefined, replaced };
     const entry = selectRecords(position.cursor, choice)[0];
@@ -86,11 +99,26 @@ export class LogReader {
       (candidate) => candidate.records > 0 && (!candidate.sealed || candidate.maxTimeMs >= wallTimeMs),
     );
     if (segment === undefined) return end;
-    const from = segment.header.baseLsn;
-    for await (const { lsn, time } of this.#frames(from, end)) {
+    for await (const { lsn, time } of this.#frames(await this.#lastBefore(segment, wallTimeMs), end)) {
       if (time >= wallTimeMs) return lsn;
     }
     return end;
+  }
+
+  /** First LSN of an indexed frame of the segment that was made before `wallTimeMs`, the last such where nothing is damaged. */
+  async #lastBefore(segment: Segment, wallTimeMs: number): Promise<Lsn> {
+    const { index } = segment;
+    const cursor = new FrameCursor(this.#files.reader(segment), segment.seed, segment.readableEnd, timeWindowBytes);
+    let low = 0;
+    let high = index.size;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const isFrame = (await cursor.load(index.offsetAt(middle))) === 'frame';
+      // A frame that cannot be read, or not yet, is no ground to pass over those before it.
+      if (isFrame && cursor.wallTimeMs < wallTimeMs) low = middle + 1;
+      else high = middle;
+    }
+    return low === 0 ? segment.header.baseLsn : index.lsnAt(low - 1);
   }
 
   async *#frames(from: Lsn, to: Lsn): AsyncGenerator<{ readonly lsn: Lsn; readonly time: number }, void, void> {
@@ -112,6 +140,25 @@ export class LogReader {
     if (position.segment.sealed && lsn > position.segment.lastLsn) return this.#seek(lsn, streamingWindowBytes);
     position.cursor.limit = position.segment.readableEnd;
     return position;
+  }
+
+  /** Where to look for `lsn`, in the window of the last such read where that is the same segment's. */
+  #seekPoint(lsn: Lsn): { readonly position: Position; readonly isLoaded: boolean } {
+    const last = this.#lastPoint;
+    this.#lastPoint = undefined;
+    if (last === undefined || this.#state.closed || this.#state.find(lsn) !== last.segment) {
+      return { position: this.#seek(lsn, pointWindowBytes), isLoaded: false };
+    }
+    const { segment, cursor } = last;
+    if (last.lsn <= lsn && lsn < last.endLsn) return { position: last, isLoaded: true };
+    cursor.limit = segment.readableEnd;
+    const entry = segment.index.find(lsn);
+    const indexedLsn = entry < 0 ? segment.header.baseLsn : segment.index.lsnAt(entry);
+    if (last.lsn <= lsn && last.lsn >= indexedLsn) {
+      return { position: { segment, cursor, offset: last.offset, lsn: last.lsn }, isLoaded: false };
+    }
+    const offset = entry < 0 ? segmentHeaderBytes : segment.index.offsetAt(entry);
+    return { position: { segment, cursor, offset, lsn: indexedLsn }, isLoaded: false };
   }
 
   #seek(lsn: Lsn, windowBytes: number): Position {

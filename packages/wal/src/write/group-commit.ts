@@ -38,6 +38,8 @@ export class GroupCommit {
   #spare = new AppendQueue();
   #queuedBytes = 0;
   #running: Promise<void> | undefined;
+  /** A sync that appends do not wait for. */
+  #beside: Promise<void> | undefined;
   #turns = 0;
   #syncs = 0;
   #lastSyncMs = 0;
@@ -96,6 +98,7 @@ export class GroupCommit {
   async close(): Promise<void> {
     this.#stopping = true;
     await this.#running;
+    await this.#beside;
     for (const timer of [this.#syncTimer, this.#coverTimer, this.#ageTimer]) timer?.cancel();
     if (this.#state.failure !== undefined) return;
     try {
@@ -195,9 +198,13 @@ export class GroupCommit {
       if (!(error instanceof WalError)) throw error;
       soft = error;
     }
-    const syncs = this.#options.durability === 'always' || this.#syncDue || queue.hasFlushes;
+    const isAwaited = this.#options.durability === 'always' || queue.hasFlushes;
+    const isDue = this.#syncDue;
     this.#syncDue = false;
-    if (syncs && this.#writer.hasUnsynced) await this.#sync(startedMs, batch.records, batch.payloadBytes);
+    if (this.#writer.hasUnsynced) {
+      if (isAwaited) await this.#sync(startedMs, batch.records, batch.payloadBytes);
+      else if (isDue) this.#syncBeside();
+    }
     if (this.#coverDue) await this.#cover();
     this.#armAgeTimer();
     this.#armSyncTimer();
@@ -211,6 +218,18 @@ export class GroupCommit {
     this.#syncs++;
     this.#lastSyncMs = clock.monotonicMs() - writtenMs;
     listener.synced?.({ records, bytes, writeMs: writtenMs - startedMs, syncMs: this.#lastSyncMs });
+  }
+
+  /** Syncs while appends go on: nobody waits for it. One at a time; what it does not cover waits for the next interval. */
+  #syncBeside(): void {
+    this.#beside ??= this.#sync()
+      .catch((error: unknown) => this.poison(error))
+      .finally(() => {
+        this.#beside = undefined;
+        if (this.#stopping || this.#state.failure !== undefined) return;
+        this.#armSyncTimer();
+        if (this.#running === undefined) this.#armIdleTimer();
+      });
   }
 
   async #cover(): Promise<void> {

@@ -32,7 +32,10 @@ export class SegmentWriter {
   /** Bytes of the active segment before this were covered by a sync. */
   #syncedEnd: number;
   #wallTimeMs: number;
-  /** Segments with frames that replaced a stream and are not synced yet. */
+  /** The sync under way. One at a time, and none after one that failed. */
+  #syncing: Promise<void> | undefined;
+  #syncFailure: { readonly error: unknown } | undefined;
+  /** Whether the active segment has frames that replaced a stream and that no sync covers, not even one under way. */
   #unsyncedReplacements = false;
   readonly compression: FrameCompressionCounts = { rawBytes: 0, storedBytes: 0, compressedFrames: 0, skippedFrames: 0 };
 
@@ -86,17 +89,38 @@ export class SegmentWriter {
     }
   }
 
-  /** Makes everything written durable. */
+  /** Makes everything written durable. Writes may go on meanwhile; what they write is not covered. */
   async sync(): Promise<void> {
+    while (this.#syncing !== undefined) await this.#syncing.catch(() => undefined);
+    if (this.#syncFailure !== undefined) throw this.#syncFailure.error;
+    this.#syncing = this.#syncNow();
+    try {
+      await this.#syncing;
+    } catch (error) {
+      this.#syncFailure = { error };
+      throw error;
+    } finally {
+      this.#syncing = undefined;
+    }
+  }
+
+  async #syncNow(): Promise<void> {
     invariant(this.#file !== undefined, 'there is no active segment to sync');
     const { last, writtenLsn } = this.#state;
     const end = last.endOffset;
+    const replaced = this.#unsyncedReplacements ? last.replaced.entries() : [];
+    this.#unsyncedReplacements = false;
     if (this.#options.writer === 'async') await this.#file.sync();
     else this.#file.syncSync();
+    invariant(this.#state.last === last, 'a segment was left while it was synced');
     this.#syncedEnd = end;
-    last.readableEnd = end;
+    last.readableEnd = Math.max(last.readableEnd, end);
     this.#state.durableLsn = writtenLsn;
-    this.#publishReplacements(last);
+    for (const { stream, below } of replaced) {
+      this.#state.replaced.note(stream, below);
+      this.#state.durablyReplaced.note(stream, below);
+    }
+    if (replaced.length > 0) this.#onReleasable();
   }
 
   /** Writes an empty frame that states what is synced, and syncs it. */
@@ -214,15 +238,6 @@ export class SegmentWriter {
     segment.fileBytes = bytes;
     segment.sealed = true;
     this.#options.listener.segmentSealed?.({ segment: segment.name, bytes, lastLsn: segment.lastLsn });
-  }
-
-  /** What was synced replaces for readers, and lets segments go. */
-  #publishReplacements(segment: Segment): void {
-    if (!this.#unsyncedReplacements) return;
-    this.#unsyncedReplacements = false;
-    this.#state.replaced.noteAll(segment.replaced);
-    this.#state.durablyReplaced.noteAll(segment.replaced);
-    this.#onReleasable();
   }
 
   #fits(endOffset: number, frameBytes: number): boolean {
