@@ -22,6 +22,7 @@ export interface BitcaskOptions {
   readonly compression?: CompressionOptions;
   readonly cache?: CacheOptions;
   readonly merge?: MergeOptions;
+  readonly keydirSnapshot?: KeydirSnapshotOptions;
   /** Checkpoints made by themselves. Default: every 60 s, never by operations. */
   readonly checkpointIntervalMs?: number;
   readonly checkpointOperations?: number;
@@ -57,6 +58,19 @@ export interface CacheOptions {
   readonly maxBytes?: number;
   /** Default 300,000. */
   readonly ttlMs?: number;
+}
+
+/** When the key directory is written to a file, from which the next opening loads it. */
+export interface KeydirSnapshotOptions {
+  /** Default true: at close and in the background. False: none is written or read. */
+  readonly enabled?: boolean;
+  /** Stores with fewer keys do without: their hints are read as fast. Default 100,000. */
+  readonly minKeys?: number;
+  /**
+   * In the background it is written after so many writes and records moved by merges, at least as many as there are keys.
+   * More often costs processor time, less often a longer opening after a crash. 0 = only at close. Default 1,000,000.
+   */
+  readonly everyOperations?: number;
 }
 
 /** When and how fast dead records are merged away in the background. */

@@ -230,6 +230,16 @@ export interface BitcaskStats {
   };
   readonly compression: CompressionStats;
   readonly bytesWritten: number;
+  /** How this opening found the keys. */
+  readonly opened: OpenedFrom;
+}
+
+/** How many segments an opening took from the snapshot of the key directory, from their hints, and by reading them; how long it took. */
+export interface OpenedFrom {
+  readonly snapshotSegments: number;
+  readonly hintSegments: number;
+  readonly scannedSegments: number;
+  readonly durationMs: number;
 }
 
 /**

@@ -36,11 +36,14 @@ export class Merger {
   #removing: Promise<void> = Promise.resolve();
   #last: Promise<unknown> = Promise.resolve();
   #timer: Timer | undefined;
+  readonly #onMerged: ((recordsMoved: number) => void) | undefined;
 
-  constructor(store: StoreContext, writer: Writer, hints: HintJobs) {
+  /** `onMerged` is called when a merge has been installed. */
+  constructor(store: StoreContext, writer: Writer, hints: HintJobs, onMerged?: (recordsMoved: number) => void) {
     this.#store = store;
     this.#writer = writer;
     this.#hints = hints;
+    this.#onMerged = onMerged;
     this.#pace = new MergePace(store.options.clock, store.options.merge.bytesPerSecond);
     this.#executor = new MergeExecutor(store);
     this.#stats = new MergeStats(store, this.#pace);
@@ -121,6 +124,7 @@ export class Merger {
       if (plan.inputs.length === 0) return emptyMerge;
       const result = await this.#run(plan, signal, startedMs);
       listener.merged?.(result);
+      this.#onMerged?.(result.recordsCopied);
       return result;
     } catch (error) {
       if (!signal.aborted) this.#failed(error as Error);

@@ -9,21 +9,23 @@ import type {
 } from './bitcask.js';
 import { BitcaskError } from './bitcask-error.js';
 import { buildHint } from './build-hint.js';
+import type { Keydir } from './core/keydir.js';
 import type { Manifest, ManifestEntry } from './core/manifest-codec.js';
 import { segmentSeedOf } from './core/record.js';
 import { createSegment, type Segment } from './core/segment.js';
-import { dataName, hintName, manifestName } from './core/segment-names.js';
+import { dataName, hintName, keydirName, manifestName } from './core/segment-names.js';
+import { KeydirCheck } from './keydir-check.js';
 import { readManifest } from './manifest-file.js';
 import { openBitcask } from './open-bitcask.js';
 import { countCodecs, verifySegments } from './verify-segments.js';
 
 /**
  * What can be done with a directory that no process has open: for tools. `verifyBitcask` and `bitcaskStats` change
- * nothing and take no lock; `rebuildHints` locks the directory and writes hint files only; `snapshotBitcask` opens the
+ * nothing and take no lock; `rebuildHints` locks the directory and touches indexes only; `snapshotBitcask` opens the
  * store.
  */
 
-/** Reads every record and every hint of a store; what is wrong is in the report. Rejects only where there is no store, or with the disk's error. */
+/** Reads every record, every hint and the snapshot of the key directory of a store; what is wrong is in the report. Rejects only where there is no store, or with the disk's error. */
 export async function verifyBitcask(disk: Disk, directory: string, options: VerifyOptions = {}): Promise<VerifyReport> {
   const path = `${directory}/${manifestName}`;
   let manifest: Manifest;
@@ -37,7 +39,13 @@ export async function verifyBitcask(disk: Disk, directory: string, options: Veri
   const problems: VerifyProblem[] = [];
   const segments: Segment[] = [];
   for (const entry of manifest.entries) segments.push(await segmentOf(disk, directory, entry, problems));
-  const report = await verifySegments({ options: { disk, directory }, segments, isLive: () => true }, options);
+  const check = await KeydirCheck.open(disk, directory, manifest, problems);
+  const onSegment = (segment: Segment, newest: Keydir) => check?.segment(segment, newest);
+  const report = await verifySegments(
+    { options: { disk, directory }, segments, isLive: () => true, onSegment },
+    options,
+  );
+  check?.finish(report.problems.length === 0);
   return { ...report, problems: [...problems, ...report.problems] };
 }
 
@@ -53,7 +61,7 @@ export interface RebuildHintsReport {
   readonly problems: readonly VerifyProblem[];
 }
 
-/** Writes the hint of every sealed segment anew. Rejects with `LOCKED` where the store is open. */
+/** Writes the hint of every sealed segment anew, and removes the snapshot of the key directory: the next opening makes it of these. Rejects with `LOCKED` where the store is open. */
 export async function rebuildHints(
   disk: Disk,
   directory: string,
@@ -80,6 +88,7 @@ export async function rebuildHints(
       }
       options.onProgress?.(++done, sealed.length);
     }
+    if ((await disk.stat(`${directory}/${keydirName}`)) !== undefined) await disk.remove(`${directory}/${keydirName}`);
     return { rebuilt: sealed.length - problems.length, problems };
   } finally {
     await lock.release();

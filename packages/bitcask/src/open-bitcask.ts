@@ -10,13 +10,14 @@ import { Snapshots } from './core/snapshots.js';
 import { StoreIndex } from './core/store-index.js';
 import { FilePool } from './file-pool.js';
 import { HintJobs } from './hint-jobs.js';
+import { KeydirSnapshots } from './keydir-snapshots.js';
 import { ManifestFile, ManifestUnchanged, readManifest } from './manifest-file.js';
 import { Merger } from './merger.js';
 import { PointReader } from './point-reader.js';
 import { createHealth } from './poisoning.js';
 import { findLeftovers } from './reconcile-directory.js';
 import { RecordReader } from './record-reader.js';
-import { recoverStore } from './recover-store.js';
+import { type Recovery, recoverStore } from './recover-store.js';
 import { type ResolvedBitcaskOptions, resolveBitcaskOptions } from './resolve-bitcask-options.js';
 import { SegmentLog } from './segment-log.js';
 import { SnapshotJobs } from './snapshot-jobs.js';
@@ -61,7 +62,7 @@ async function openLocked(options: ResolvedBitcaskOptions, lock: DirectoryLock |
   const index = new StoreIndex(snapshots, cache.enabled ? (key) => cache.drop(key) : undefined);
   // Only once everything that is live has been read; and before the manifest is written: it may be what makes the room.
   const onRead = () => (options.readOnly ? Promise.resolve() : removeAll(options, leftovers.names));
-  await recoverStore(options, manifest, index, onRead);
+  const recovery = await recoverStore(options, manifest, index, leftovers.hints, onRead);
   if (!options.readOnly) {
     const emptied = standing.entries.filter((entry) => !index.segments.has(entry.fileId));
     await removeAll(
@@ -70,11 +71,8 @@ async function openLocked(options: ResolvedBitcaskOptions, lock: DirectoryLock |
     );
   }
   const pool = new FilePool(options.disk, options.directory, options.maxOpenFiles);
-  const parts = assemble(
-    { options, index, pool, manifest, health: createHealth(options.directory, options.listener) },
-    cache,
-    lock,
-  );
+  const health = createHealth(options.directory, options.listener);
+  const parts = assemble({ options, index, pool, manifest, health, opened: recovery.opened }, recovery, cache, lock);
   late.sweep = () => parts.merger.sweep();
   if (!options.readOnly) start(parts);
   return new Store(parts);
@@ -91,16 +89,26 @@ async function removeAll(options: ResolvedBitcaskOptions, names: readonly string
   }
 }
 
-function assemble(context: StoreContext, cache: ValueCache, lock: DirectoryLock | undefined): StoreParts {
+function assemble(
+  context: StoreContext,
+  recovery: Recovery,
+  cache: ValueCache,
+  lock: DirectoryLock | undefined,
+): StoreParts {
   const { options, index, pool } = context;
   const reader = new RecordReader(pool, index);
   const hints = new HintJobs(options);
   const log = new SegmentLog(context, hints);
   const queue = new WriteQueue(options.maxQueuedBytes);
   const compressor = new ValueCompressor(options.compression, options.clock);
-  const writer = new Writer(context, log, queue, reader, () => upkeep.afterWrites());
+  const writer = new Writer(context, log, queue, reader, () => {
+    upkeep.afterWrites();
+    keydirSnapshots.afterWrites();
+  });
   const checkpoints = new Checkpoints(context, writer);
   const upkeep = new Upkeep(context, log, writer, checkpoints);
+  const keydirSnapshots = new KeydirSnapshots(context, writer, log, recovery.covered);
+  const onMerged = (recordsMoved: number) => keydirSnapshots.afterMerge(recordsMoved);
   return {
     context,
     reader,
@@ -110,10 +118,11 @@ function assemble(context: StoreContext, cache: ValueCache, lock: DirectoryLock 
     compressor,
     log,
     hints,
+    keydirSnapshots,
     writer,
     checkpoints,
     upkeep,
-    merger: new Merger(context, writer, hints),
+    merger: new Merger(context, writer, hints, onMerged),
     snapshots: new SnapshotJobs(context, writer, log),
     lock,
   };

@@ -9,6 +9,8 @@ import type { ResolvedBitcaskOptions } from './resolve-bitcask-options.js';
 export interface Leftovers {
   /** Names of files that mean nothing any more. */
   readonly names: readonly string[];
+  /** File ids whose hint is there, whatever it holds. */
+  readonly hints: ReadonlySet<number>;
   /** Above every file id in the directory and in the manifest. */
   readonly nextFileId: number;
 }
@@ -21,18 +23,20 @@ export async function findLeftovers(options: ResolvedBitcaskOptions, manifest: M
   const { disk, directory } = options;
   const live = new Set(manifest.entries.map((entry) => entry.fileId));
   const names: string[] = [];
+  const hints = new Set<number>();
   let nextFileId = manifest.nextFileId;
   for (const name of await disk.list(directory)) {
     const named = parseName(name);
     if (named.kind === 'temporary') names.push(name);
     if (named.kind !== 'data' && named.kind !== 'hint') continue;
     nextFileId = Math.max(nextFileId, named.fileId + 1);
+    if (named.kind === 'hint') hints.add(named.fileId);
     if (live.has(named.fileId)) continue;
     if (named.kind === 'data' && named.fileId >= manifest.nextFileId)
       await checkUnlisted(options, `${directory}/${name}`);
     names.push(name);
   }
-  return { names, nextFileId };
+  return { names, hints, nextFileId };
 }
 
 /** A segment beyond what the manifest knows was never listed, so it can hold nothing but a header or a merge's output. */

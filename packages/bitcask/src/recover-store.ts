@@ -1,12 +1,15 @@
 import { type DiskFile, isErrno } from '@shanghai/env';
+import type { OpenedFrom } from './bitcask.js';
 import { BitcaskError } from './bitcask-error.js';
 import { IndexLoader } from './core/index-loader.js';
 import type { ManifestEntry } from './core/manifest-codec.js';
 import { segmentSeedOf } from './core/record.js';
 import { createSegment, type Segment } from './core/segment.js';
-import { dataName } from './core/segment-names.js';
+import { dataName, keydirName } from './core/segment-names.js';
 import type { StoreIndex } from './core/store-index.js';
 import { damagedSegment } from './damaged-segment.js';
+import { type LoadedKeydir, readKeydirSnapshot } from './keydir-snapshot-reader.js';
+import type { CoveredState } from './keydir-snapshots.js';
 import { loadFromData, loadFromHints } from './load-segment.js';
 import type { ManifestFile } from './manifest-file.js';
 import { readSegmentHeader } from './read-segment-header.js';
@@ -21,18 +24,27 @@ interface FoundSegment {
   readonly witnessedEnd: number;
 }
 
+/** What recovery did. */
+export interface Recovery {
+  readonly opened: OpenedFrom;
+  /** The state of the snapshot on the disk, where it was used. */
+  readonly covered: CoveredState | undefined;
+}
+
 /**
- * Fills the index from the segments that the manifest lists: from hints where there are, else by reading. Brings the
- * segment that was being written to an end: a torn tail is cut, the segment sealed. Nothing is removed here and nothing
- * is written to the manifest before everything was read; then `onRead` is called, and waited for.
+ * Fills the index from the segments that the manifest lists: from the snapshot of the key directory where it is usable, from
+ * hints where there are, else by reading. Brings the segment that was being written to an end: a torn tail is cut, the segment
+ * sealed. Nothing is removed here and nothing is written to the manifest before everything was read; then `onRead` is
+ * called, and waited for. `hints`: the file ids whose hint is there.
  */
 export async function recoverStore(
   options: ResolvedBitcaskOptions,
   manifest: ManifestFile,
   index: StoreIndex,
+  hints: ReadonlySet<number>,
   onRead: () => Promise<void>,
-): Promise<void> {
-  const { disk, directory, listener, clock } = options;
+): Promise<Recovery> {
+  const { disk, directory, clock } = options;
   const loader = new IndexLoader(index);
   const startedMs = clock.monotonicMs();
   const found: FoundSegment[] = [];
@@ -41,20 +53,73 @@ export async function recoverStore(
     index.segments.set(one.segment.fileId, one.segment);
     found.push(one);
   }
-  const sealed = found.filter((one) => one.isSealed).map((one) => one.segment);
-  await loadFromHints(disk, directory, sealed, index, loader);
+  const loaded = await loadSnapshot(options, manifest, index, hints);
+  const isCovered = (one: FoundSegment) => loaded?.segments.has(one.segment.fileId) === true;
+  const rest = found.filter((one) => one.isSealed && !isCovered(one)).map((one) => one.segment);
+  await loadFromHints(disk, directory, rest, index, loader);
+  const counts = { snapshot: 0, hint: 0, scan: 0 };
   for (const one of found) {
-    const { segment } = one;
-    if (!segment.hinted) await readSegment(options, one, loader);
-    listener.recovered?.({
-      file: `${directory}/${dataName(segment.fileId)}`,
-      from: segment.hinted ? 'hint' : 'scan',
-      records: segment.maxSequence === 0 ? 0 : segment.maxSequence - segment.minSequence + 1,
-      durationMs: clock.monotonicMs() - startedMs,
-    });
+    const from = isCovered(one) ? 'snapshot' : one.segment.hinted ? 'hint' : 'scan';
+    counts[from]++;
+    if (from === 'scan') await readSegment(options, one, loader);
+    tellRecovered(options, one.segment, from, startedMs);
   }
   await onRead();
   await sealLast(options, manifest, index, found);
+  const opened = {
+    snapshotSegments: counts.snapshot,
+    hintSegments: counts.hint,
+    scannedSegments: counts.scan,
+    durationMs: clock.monotonicMs() - startedMs,
+  };
+  if (loaded === undefined) return { opened, covered: undefined };
+  const { segments, visibleSequence } = loaded;
+  return { opened, covered: { fileIds: new Set(segments.keys()), visibleSequence } };
+}
+
+/** Puts the snapshot of the key directory into the index, if it is usable. */
+async function loadSnapshot(
+  options: ResolvedBitcaskOptions,
+  manifest: ManifestFile,
+  index: StoreIndex,
+  hints: ReadonlySet<number>,
+): Promise<LoadedKeydir | undefined> {
+  const { disk, directory, listener, keydirSnapshot } = options;
+  if (!keydirSnapshot.enabled) return undefined;
+  const reading = await readKeydirSnapshot(disk, directory, manifest.current);
+  if (reading.kind !== 'loaded') {
+    if (reading.kind !== 'absent') {
+      const file = `${directory}/${keydirName}`;
+      listener.keydirSnapshotUnused?.({ file, reason: reading.kind, why: reading.why });
+    }
+    return undefined;
+  }
+  const { value } = reading;
+  index.adopt(value.keydir);
+  index.keysByFirstByte.set(value.keysByFirstByte);
+  for (const covered of value.segments.values()) {
+    const segment = index.segment(covered.fileId);
+    segment.liveBytes = covered.liveBytes;
+    segment.tombstoneBytes = covered.tombstoneBytes;
+    segment.minSequence = covered.minSequence;
+    segment.maxSequence = covered.maxSequence;
+    segment.hinted = hints.has(covered.fileId);
+  }
+  return value;
+}
+
+function tellRecovered(
+  options: ResolvedBitcaskOptions,
+  segment: Segment,
+  from: 'snapshot' | 'hint' | 'scan',
+  startedMs: number,
+): void {
+  options.listener.recovered?.({
+    file: `${options.directory}/${dataName(segment.fileId)}`,
+    from,
+    records: segment.maxSequence === 0 ? 0 : segment.maxSequence - segment.minSequence + 1,
+    durationMs: options.clock.monotonicMs() - startedMs,
+  });
 }
 
 /** Settles what was being written: sealed with its length, or taken out where it holds nothing. */

@@ -1,7 +1,7 @@
 import { type Clock, type Disk, nodeClock, nodeDisk, nodeRandom, type Random } from '@shanghai/env';
 import type { BitcaskDurability } from './bitcask.js';
 import type { BitcaskListener } from './bitcask-events.js';
-import type { BitcaskOptions, CompressionOptions, MergeOptions } from './bitcask-options.js';
+import type { BitcaskOptions, CompressionOptions, KeydirSnapshotOptions, MergeOptions } from './bitcask-options.js';
 import { keyLimitBytes } from './core/record.js';
 
 const kib = 1024;
@@ -24,6 +24,7 @@ export interface ResolvedBitcaskOptions {
   readonly compression: Required<CompressionOptions>;
   readonly cache: { readonly maxBytes: number; readonly ttlMs: number };
   readonly merge: ResolvedMergeOptions;
+  readonly keydirSnapshot: Required<KeydirSnapshotOptions>;
   readonly checkpointIntervalMs: number;
   /** 0 = never by operations. */
   readonly checkpointOperations: number;
@@ -66,6 +67,7 @@ export function resolveBitcaskOptions(options: BitcaskOptions): ResolvedBitcaskO
       ttlMs: integer('cache.ttlMs', options.cache?.ttlMs ?? 300_000, 1, Number.MAX_SAFE_INTEGER),
     },
     merge: resolveMerge(options.merge ?? {}),
+    keydirSnapshot: resolveKeydirSnapshot(options.keydirSnapshot ?? {}),
     checkpointIntervalMs: integer('checkpointIntervalMs', options.checkpointIntervalMs ?? 60_000, 1, 86_400_000),
     checkpointOperations: integer(
       'checkpointOperations',
@@ -87,6 +89,15 @@ export function resolveBitcaskOptions(options: BitcaskOptions): ResolvedBitcaskO
     disk: options.disk ?? nodeDisk(),
     clock,
     random: options.random ?? nodeRandom(),
+  };
+}
+
+function resolveKeydirSnapshot(snapshot: KeydirSnapshotOptions): Required<KeydirSnapshotOptions> {
+  const most = Number.MAX_SAFE_INTEGER;
+  return {
+    enabled: snapshot.enabled ?? true,
+    minKeys: integer('keydirSnapshot.minKeys', snapshot.minKeys ?? 100_000, 0, most),
+    everyOperations: integer('keydirSnapshot.everyOperations', snapshot.everyOperations ?? 1_000_000, 0, most),
   };
 }
 

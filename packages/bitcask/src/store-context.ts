@@ -1,3 +1,4 @@
+import type { OpenedFrom } from './bitcask.js';
 import type { StoreIndex } from './core/store-index.js';
 import type { FilePool } from './file-pool.js';
 import type { ManifestFile } from './manifest-file.js';
@@ -10,6 +11,7 @@ export interface StoreContext {
   readonly pool: FilePool;
   readonly manifest: ManifestFile;
   readonly health: StoreHealth;
+  readonly opened: OpenedFrom;
 }
 
 /** Whether the store may still be written. The first failure stays. */

@@ -29,5 +29,6 @@ export function storeStats(parts: StoreParts): BitcaskStats {
     merge: merger.stats(),
     compression: compressor.stats(),
     bytesWritten: writer.bytesWritten,
+    opened: context.opened,
   };
 }

@@ -20,6 +20,7 @@ import { BitcaskError } from './bitcask-error.js';
 import type { Checkpoints } from './checkpoints.js';
 import type { ValueCompressor } from './compression.js';
 import type { HintJobs } from './hint-jobs.js';
+import type { KeydirSnapshots } from './keydir-snapshots.js';
 import { ManifestUnchanged } from './manifest-file.js';
 import type { MergeCall, Merger } from './merger.js';
 import type { PointReader } from './point-reader.js';
@@ -46,6 +47,7 @@ export interface StoreParts {
   readonly compressor: ValueCompressor;
   readonly log: SegmentLog;
   readonly hints: HintJobs;
+  readonly keydirSnapshots: KeydirSnapshots;
   readonly writer: Writer;
   readonly checkpoints: Checkpoints;
   readonly upkeep: Upkeep;
@@ -225,16 +227,19 @@ export class Store implements Bitcask {
   }
 
   async #close(): Promise<void> {
-    const { writer, checkpoints, upkeep, merger, snapshots, hints, context, cache, lock } = this.#parts;
+    const { writer, checkpoints, upkeep, merger, snapshots, hints, keydirSnapshots, context, cache, lock } =
+      this.#parts;
     upkeep.stop();
     checkpoints.stop();
     try {
       await snapshots.close();
       await merger.close();
+      await keydirSnapshots.stop();
       await writer.drain();
       await checkpoints.idle();
       await this.#sealLast();
       await hints.idle();
+      await keydirSnapshots.atClose();
     } finally {
       cache.clear();
       await context.pool.close();

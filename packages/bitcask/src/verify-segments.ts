@@ -17,6 +17,8 @@ export interface VerifySubject {
   readonly options: Pick<ResolvedBitcaskOptions, 'disk' | 'directory'>;
   readonly segments: readonly Segment[];
   readonly isLive: (segment: Segment) => boolean;
+  /** Is told of every sound sealed segment with the newest record of each of its keys: file id 1 = put, 2 = tombstone. */
+  readonly onSegment?: (segment: Segment, newest: Keydir) => void;
 }
 
 /** Values by codec, to be counted up. */
@@ -89,6 +91,7 @@ async function verifySegment(
         what: scan.problem,
       });
     } else if (segment.sealed) {
+      subject.onSegment?.(segment, newest);
       await verifyHint(subject, segment, newest, problems);
     }
     return scan.records;

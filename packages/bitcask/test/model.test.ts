@@ -100,7 +100,14 @@ class Session {
       horizon: () => this.nowMs,
       merge: { bytesPerSecond: 0, staleRatio: 0.2, minSegments: 2 },
       ...this.options,
+      ...this.#keydirSnapshot(),
     });
+  }
+
+  /** Every third opening neither reads nor writes a snapshot: the next one may find an old one. */
+  #keydirSnapshot(): Pick<BitcaskOptions, 'keydirSnapshot'> {
+    const { keydirSnapshot } = this.options;
+    return keydirSnapshot === undefined ? {} : { keydirSnapshot: { ...keydirSnapshot, enabled: this.#opened % 3 > 0 } };
   }
 
   async do(step: Step): Promise<void> {
@@ -258,7 +265,14 @@ function same(given: BitcaskEntry | undefined, expected: BitcaskEntry | undefine
 const forms: readonly { readonly name: string; readonly options: Partial<BitcaskOptions> }[] = [
   { name: 'plain', options: {} },
   { name: 'lz4 and a cache', options: { compression: { codec: 'lz4', minBytes: 32 }, cache: { maxBytes: 4_000 } } },
-  { name: 'gzip and four open files', options: { compression: { codec: 'gzip', minBytes: 32 }, maxOpenFiles: 4 } },
+  {
+    name: 'gzip, four open files, snapshots of the key directory',
+    options: {
+      compression: { codec: 'gzip', minBytes: 32 },
+      maxOpenFiles: 4,
+      keydirSnapshot: { minKeys: 0, everyOperations: 4 },
+    },
+  },
 ];
 
 for (const { name, options } of forms) {

@@ -50,6 +50,9 @@ export interface KeydirCursor {
   previous(): boolean;
   /** The key at the cursor, a copy. Throws `RangeError` where it stands on none. */
   key(): Uint8Array;
+  /** Where the key at the cursor lies, in the first `keyBytes` bytes; valid until the cursor moves. For walks that copy it anyway. */
+  readonly keyBuffer: Uint8Array;
+  readonly keyBytes: number;
   /** Fills `out` with the key's position as of now; false where the key has been deleted since the cursor came to it. */
   position(out: KeydirPosition): boolean;
 }

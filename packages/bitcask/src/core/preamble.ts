@@ -13,9 +13,14 @@
  */
 
 /** The files that have a preamble. */
-export type FileKind = 'manifest' | 'segment' | 'hint';
+export type FileKind = 'manifest' | 'segment' | 'hint' | 'keydir';
 
-const magics: Readonly<Record<FileKind, string>> = { manifest: 'SHBKMANI', segment: 'SHBKDATA', hint: 'SHBKHINT' };
+const magics: Readonly<Record<FileKind, string>> = {
+  manifest: 'SHBKMANI',
+  segment: 'SHBKDATA',
+  hint: 'SHBKHINT',
+  keydir: 'SHBKKEYD',
+};
 
 /** The format version that this program reads and writes. */
 export const formatMajor = 1;

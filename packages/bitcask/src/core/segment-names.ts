@@ -3,9 +3,12 @@
 /** The name of the manifest. */
 export const manifestName = 'MANIFEST';
 
+/** The name of the key directory's snapshot. */
+export const keydirName = 'KEYDIR';
+
 /** What a name in the directory stands for. */
 export type NamedFile =
-  | { readonly kind: 'manifest' | 'temporary' | 'foreign' }
+  | { readonly kind: 'manifest' | 'keydir' | 'temporary' | 'foreign' }
   | { readonly kind: 'data' | 'hint'; readonly fileId: number };
 
 const segmentName = /^(\d{10})\.(data|hint)$/;
@@ -28,9 +31,13 @@ export function tornName(fileId: number, offset: number): string {
 /** Names that are not the store's own (locks, torn copies, a user's files) are `foreign` and left alone. */
 export function parseName(name: string): NamedFile {
   if (name === manifestName) return { kind: 'manifest' };
+  if (name === keydirName) return { kind: 'keydir' };
   const stem = name.endsWith('.tmp') ? name.slice(0, -4) : name;
   const match = segmentName.exec(stem);
-  if (stem !== name) return { kind: match !== null || stem === manifestName || isTorn(stem) ? 'temporary' : 'foreign' };
+  if (stem !== name)
+    return {
+      kind: match !== null || stem === manifestName || stem === keydirName || isTorn(stem) ? 'temporary' : 'foreign',
+    };
   if (match === null) return { kind: 'foreign' };
   const fileId = Number(match[1]);
   if (fileId < 1 || fileId >= 2 ** 32) return { kind: 'foreign' };

@@ -2,7 +2,10 @@ import { InvariantError, invariant } from '@shanghai/env';
 import { createKeydir, type Keydir, type KeydirPosition } from './keydir.js';
 import type { Segment } from './segment.js';
 import { emptyPosition } from './snapshot-cursor.js';
-import type { Snapshots } from './snapshots.js';
+import { Snapshots } from './snapshots.js';
+
+/** Memory for positions that a walk over the whole directory still needs. */
+const dumpMemoryBytes = 32 * 1024 * 1024;
 
 /**
  * What the store knows in memory: the key directory, the live segments, the open snapshots. Every change of the
@@ -14,6 +17,8 @@ export class StoreIndex {
   /** Segments that a merge replaced and whose files are still there for open snapshots. */
   readonly retired = new Map<number, Segment>();
   readonly snapshots: Snapshots;
+  /** Of the walks that write the key directory to a file: apart from iterators, so that neither uses up the other's memory. */
+  readonly dumps = new Snapshots(dumpMemoryBytes, () => undefined);
   /** The last sequence visible to readers. */
   visibleSequence = 0;
   /** How many keys begin with each byte: a store that several kinds of keys share can tell them apart. */
@@ -86,6 +91,7 @@ export class StoreIndex {
     if (segment.liveBytes < 0)
       throw new InvariantError(`segment ${segment.fileId} has ${segment.liveBytes} live bytes`);
     if (this.snapshots.count > 0) this.snapshots.keep(key, previous);
+    if (this.dumps.count > 0) this.dumps.keep(key, previous);
     this.#onReplaced?.(key);
   }
 }

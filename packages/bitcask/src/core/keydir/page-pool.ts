@@ -68,6 +68,11 @@ export class PagePool {
     return ((page & this.#chunkMask) << this.#pageShift) + ALIGNMENT_BYTES;
   }
 
+  /** Whether the page behind `page` lies behind it in memory too. */
+  hasRoomBehind(page: number): boolean {
+    return (page & this.#chunkMask) !== this.#chunkMask;
+  }
+
   /**
    * Reads one byte of each of the first cache lines of a page. They do not depend on each other, so the processor
    * fetches them together, while a binary search would wait for one after the other (measured in ADR 0006).

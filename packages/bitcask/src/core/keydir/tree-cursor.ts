@@ -62,6 +62,14 @@ export class TreeCursor implements KeydirCursor {
     return this.#keyBuffer.slice(0, this.#keyBytes);
   }
 
+  get keyBuffer(): Uint8Array {
+    return this.#keyBuffer;
+  }
+
+  get keyBytes(): number {
+    return this.#keyBytes;
+  }
+
   position(out: KeydirPosition): boolean {
     this.#checkPlaced();
     const tree = this.#tree;
