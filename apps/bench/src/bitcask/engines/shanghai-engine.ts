@@ -1,4 +1,4 @@
-import { type BatchOperation, type Bitcask, openBitcask } from '@shanghai/bitcask';
+import { type BatchOperation, type Bitcask, type BitcaskEntry, openBitcask } from '@shanghai/bitcask';
 import type { EmbeddedStore, EmbeddedStoreOptions, KeyValue } from './embedded-store.js';
 
 /** `@shanghai/bitcask` with defaults, but for what the options ask. */
@@ -24,6 +24,11 @@ export function shanghaiEngine(store: Bitcask): EmbeddedStore {
       for await (const _ of store.range({ limit })) rows++;
       return rows;
     },
+    scanPages: async (limit) => {
+      let rows = 0;
+      for await (const page of pagesOf(store.range({ limit }))) rows += page.length;
+      return rows;
+    },
     scanKeys: async (limit) => {
       let rows = 0;
       for await (const _ of store.range({ limit, keysOnly: true })) rows++;
@@ -38,6 +43,14 @@ export function shanghaiEngine(store: Bitcask): EmbeddedStore {
     },
     close: () => store.close(),
   };
+}
+
+/** A range page by page, where the store offers it; else every row is a page. */
+async function* pagesOf(
+  range: AsyncIterable<BitcaskEntry> & { pages?(): AsyncIterable<readonly BitcaskEntry[]> },
+): AsyncIterable<readonly BitcaskEntry[]> {
+  if (range.pages !== undefined) yield* range.pages();
+  else for await (const entry of range) yield [entry];
 }
 
 function asOperation({ key, value }: KeyValue): BatchOperation {
