@@ -9,6 +9,7 @@ const allowedImports: Readonly<Record<string, readonly string[]>> = {
   'packages/env': [],
   'packages/wal': ['@shanghai/env'],
   'packages/bitcask': ['@shanghai/env'],
+  'packages/raft': ['@shanghai/env'],
   'packages/sharding': ['@shanghai/env'],
   'packages/telemetry': [],
   'packages/client': ['@shanghai/env', '@shanghai/proto'],
