@@ -82,7 +82,7 @@ export class Raft {
     this.id = resolved.id;
     this.options = resolved;
     this.inflightLimits = { maxMessages: resolved.maxInflightMessages, maxBytes: resolved.maxInflightBytes };
-    this.log = new RaftLog(resolved.storage, resolved.maxCommittedSizePerReady);
+    this.log = new RaftLog(resolved.storage, resolved.maxCommittedSizePerReady, resolved.trace);
     const { hardState, confState } = resolved.storage.initialState();
     switchTo(this, restoreMembership(confState, this.log.lastIndex(), this.inflightLimits));
     this.#load(hardState);

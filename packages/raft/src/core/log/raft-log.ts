@@ -7,6 +7,7 @@
  */
 import { invariant } from '@shanghai/env';
 import { type Entry, type EntryId, entriesBytes, limitEntries, type Snapshot } from '../entry.js';
+import type { TraceListener } from '../trace.js';
 import type { LogGap, LogStorage } from './log-storage.js';
 import { UnstableLog } from './unstable-log.js';
 
@@ -18,16 +19,18 @@ export class RaftLog {
   applied: number;
   readonly #storage: LogStorage;
   readonly #maxApplyingBytes: number;
+  readonly #trace: TraceListener | undefined;
   #applyingBytes = 0;
   /** The state machine has as much to do as it may have. */
   #isApplyingPaused = false;
 
   /** `maxApplyingBytes`: of entries handed to the state machine and not reported done. */
-  constructor(storage: LogStorage, maxApplyingBytes: number) {
+  constructor(storage: LogStorage, maxApplyingBytes: number, trace?: TraceListener) {
     this.#storage = storage;
+    this.#trace = trace;
     this.#maxApplyingBytes = maxApplyingBytes;
     const firstIndex = storage.firstIndex();
-    this.unstable = new UnstableLog(storage.lastIndex() + 1);
+    this.unstable = new UnstableLog(storage.lastIndex() + 1, trace);
     this.committed = firstIndex - 1;
     this.applying = firstIndex - 1;
     this.applied = firstIndex - 1;
@@ -76,7 +79,13 @@ export class RaftLog {
     const lastIndex = previous.index + entries.length;
     const conflict = entries.findIndex((entry) => !this.matches(entry));
     if (conflict !== -1) {
-      const { index } = entries[conflict] as Entry;
+      const { index, term } = entries[conflict] as Entry;
+      if (index <= this.lastIndex()) {
+        this.#trace?.(
+          'info',
+          () => `found conflict at index ${index} [existing term: ${this.term(index)}, conflicting term: ${term}]`,
+        );
+      }
       invariant(index > this.committed, `entry ${index} conflicts with a committed one (${this.committed})`);
       this.append(conflict === 0 ? entries : entries.slice(conflict));
     }

@@ -5,6 +5,7 @@
  */
 import { invariant } from '@shanghai/env';
 import type { Entry, EntryId, Snapshot } from '../entry.js';
+import type { TraceListener } from '../trace.js';
 
 /** Entries and a snapshot on their way to storage. `entries[i]` has index `offset + i`. */
 export class UnstableLog {
@@ -16,9 +17,12 @@ export class UnstableLog {
   /** Entries before this index are in progress. Within [offset, offset + entries.length]. */
   offsetInProgress: number;
 
-  constructor(offset: number) {
+  readonly #trace: TraceListener | undefined;
+
+  constructor(offset: number, trace?: TraceListener) {
     this.offset = offset;
     this.offsetInProgress = offset;
+    this.#trace = trace;
   }
 
   /** The first index there can be, where a snapshot says so. */
@@ -65,7 +69,11 @@ export class UnstableLog {
    * while storage was at work, and what overwrote it is not durable yet.
    */
   stableTo({ index, term }: EntryId): void {
-    if (index < this.offset || this.term(index) !== term) return;
+    const own = this.term(index);
+    if (own === undefined || index < this.offset || own !== term) {
+      this.#trace?.('info', () => describeUnstable(this, { index, term }));
+      return;
+    }
     this.entries.splice(0, index + 1 - this.offset);
     this.offset = index + 1;
     this.offsetInProgress = Math.max(this.offsetInProgress, this.offset);
@@ -95,14 +103,21 @@ export class UnstableLog {
       kept <= this.entries.length,
       `entry ${from} would leave a gap behind ${this.offset + this.entries.length - 1}`,
     );
-    if (kept <= 0) {
+    if (kept < this.entries.length) this.#overwrite(from);
+    this.entries.length = Math.max(kept, 0);
+    for (const entry of added) this.entries.push(entry);
+  }
+
+  /** What is to be written at or behind `from` is not in progress any more. */
+  #overwrite(from: number): void {
+    if (from <= this.offset) {
+      this.#trace?.('info', () => `replace the unstable entries from index ${from}`);
       this.offset = from;
       this.offsetInProgress = from;
     } else {
+      this.#trace?.('info', () => `truncate the unstable entries before index ${from}`);
       this.offsetInProgress = Math.min(this.offsetInProgress, from);
     }
-    this.entries.length = Math.max(kept, 0);
-    for (const entry of added) this.entries.push(entry);
   }
 
   /** Entries [from, to), which must be here. */
@@ -113,4 +128,12 @@ export class UnstableLog {
     );
     return this.entries.slice(from - this.offset, to - this.offset);
   }
+}
+
+/** Why an acknowledgement of storage says nothing about what is here. */
+function describeUnstable(unstable: UnstableLog, { index, term }: EntryId): string {
+  const own = unstable.term(index);
+  if (own === undefined) return `entry at index ${index} missing from unstable log; ignoring`;
+  if (index < unstable.offset) return `entry at index ${index} matched unstable snapshot; ignoring`;
+  return `entry at (index,term)=(${index},${term}) mismatched with entry at (${index},${own}) in unstable log; ignoring`;
 }
