@@ -25,7 +25,7 @@ import {
   storageApplyResponse,
 } from './ready.js';
 import { applyConfChange } from './reconfiguration.js';
-import { type RaftStatus, statusOf } from './status.js';
+import { type RaftMarks, type RaftStatus, statusOf } from './status.js';
 
 /** One member of a group. */
 export class RawNode {
@@ -149,6 +149,18 @@ export class RawNode {
     const steps = this.#onAdvance ?? [];
     this.#onAdvance = undefined;
     for (const message of steps) this.#raft.step(message);
+  }
+
+  /** Where the node stands, in the fewest words; costs next to nothing. */
+  marks(): RaftMarks {
+    const { term, lead, state, log } = this.#raft;
+    return { term, lead, state, commit: log.committed, applied: log.applied };
+  }
+
+  /** The term of an entry of this node's log, durable or not; `undefined` where it is not there, or not any more. */
+  termAt(index: number): number | undefined {
+    const term = this.#raft.log.term(index);
+    return typeof term === 'number' ? term : undefined;
   }
 
   /** Where the node stands; costs a copy of what it knows of its followers. */

@@ -19,6 +19,13 @@ export interface ProgressStatus {
   readonly text: string;
 }
 
+/** A node's term, part and progress. */
+export interface RaftMarks extends SoftState {
+  readonly term: number;
+  readonly commit: number;
+  readonly applied: number;
+}
+
 /** Where a node stands. */
 export interface RaftStatus extends HardState, SoftState {
   readonly id: number;

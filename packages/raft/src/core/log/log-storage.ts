@@ -21,6 +21,9 @@ export interface LogStorage {
   lastIndex(): number;
   /** The first entry that is there, or would be. */
   firstIndex(): number;
-  /** A snapshot to send, at or behind the compacted part; `unavailable` where it has to be made first. */
+  /**
+   * A snapshot to send; `unavailable` where it has to be made first. Of a state as new as this node has applied, or nearly
+   * so: it must reach the compacted part, and its configuration must name whoever it is sent to, or they ignore it.
+   */
   snapshot(): Snapshot | 'unavailable';
 }
