@@ -65,13 +65,13 @@ export type MessageFields = Pick<Message, 'type'> & Partial<Message>;
 const noEntries: readonly Entry[] = [];
 const noMessages: readonly Message[] = [];
 
-/** A message with every field. */
-export function createMessage(fields: MessageFields): Message {
+/** A message with every field. `from` and `term` may be given apart: spreading objects costs more than the rest of a message. */
+export function createMessage(fields: MessageFields, from = fields.from ?? 0, term = fields.term ?? 0): Message {
   return {
     type: fields.type,
     to: fields.to ?? 0,
-    from: fields.from ?? 0,
-    term: fields.term ?? 0,
+    from,
+    term,
     logTerm: fields.logTerm ?? 0,
     index: fields.index ?? 0,
     entries: fields.entries ?? noEntries,

@@ -155,7 +155,7 @@ export class Raft {
     invariant(namesTerm === ((fields.term ?? 0) !== 0), `a ${type} with term ${fields.term ?? 0}`);
     const term = namesTerm ? (fields.term as number) : isForwarded ? 0 : this.term;
     const from = (fields.from ?? 0) === 0 ? this.id : (fields.from as number);
-    const message = createMessage({ ...fields, from, term });
+    const message = createMessage(fields, from, term);
     // What acknowledges something durable waits until it is.
     if (type === 'MsgAppResp' || type === 'MsgVoteResp' || type === 'MsgPreVoteResp') {
       this.messagesAfterAppend.push(message);

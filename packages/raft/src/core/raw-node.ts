@@ -185,12 +185,16 @@ export class RawNode {
     const entries = log.unstable.nextEntries();
     const committedEntries = log.nextCommitted(!this.#isAsync);
     const snapshot = log.unstable.nextSnapshot();
-    const work = { entries, snapshot, hardState: changedHardState(hardState, this.#previousHardState) };
+    const unwritten = changedHardState(hardState, this.#previousHardState);
+    const work = { entries, snapshot, hardState: unwritten };
+    // Field by field: this is made for every message that comes.
     return {
-      ...work,
       softState: softState.lead === before.lead && softState.state === before.state ? undefined : softState,
+      hardState: unwritten,
       readStates: raft.readStates,
       droppedReads: raft.droppedReads,
+      entries,
+      snapshot,
       committedEntries,
       messages: this.#isAsync ? this.#withStorageWork(work, committedEntries) : this.#withAnswers(),
       mustSync: mustSync(hardState, this.#previousHardState, entries.length),
