@@ -184,7 +184,7 @@ export class SimulatedNode {
       try {
         raft.step(message);
       } catch (error) {
-        // An answer to somebody who has left: any transport may carry such.
+        // Transports may carry answers to somebody who has left.
         if (!(error instanceof RaftError)) throw error;
       }
     });
