@@ -1,4 +1,4 @@
-import { type DiskFile, isErrno, readFully, readFullySync } from '@shanghai/env';
+import { isErrno, readFully, readFullySync } from '@shanghai/env';
 import type { BitcaskEntry } from './bitcask.js';
 import { BitcaskError } from './bitcask-error.js';
 import { unpack, unpackSync } from './compression.js';
@@ -59,10 +59,20 @@ export class RecordReader {
   /** Fills `bytes` from where `position` lies; returns how many there were. */
   async readBytes(position: KeydirPosition, bytes: Uint8Array): Promise<number> {
     try {
-      const file = this.#pool.peek(position.fileId) ?? (await this.#pool.get(position.fileId));
-      return await this.#readFrom(file, position, bytes);
+      return await this.readPlace(position.fileId, position.offset, bytes);
     } catch (error) {
       throw this.failure(error, position);
+    }
+  }
+
+  /** `readBytes` of any place; rejects with the disk's own error. */
+  async readPlace(fileId: number, offset: number, bytes: Uint8Array): Promise<number> {
+    try {
+      return await readFully(this.#pool.peek(fileId) ?? (await this.#pool.get(fileId)), bytes, offset);
+    } catch (error) {
+      // The pool closed it for another file between look-up and read, or between two short reads.
+      if (!isErrno(error, 'EBADF')) throw error;
+      return readFully(await this.#pool.get(fileId), bytes, offset);
     }
   }
 
@@ -81,6 +91,11 @@ export class RecordReader {
     return { bytes: record, fields };
   }
 
+  /** The checksum seed of a segment's records. */
+  seedOf(fileId: number): number {
+    return this.#index.seedOf(fileId);
+  }
+
   corrupt(position: KeydirPosition, what: string, cause?: unknown): BitcaskError {
     const file = this.#pool.pathOf(position.fileId);
     const { offset, recordBytes: bytes } = position;
@@ -92,16 +107,6 @@ export class RecordReader {
         ...(cause === undefined ? {} : { cause }),
       },
     );
-  }
-
-  async #readFrom(file: DiskFile, position: KeydirPosition, bytes: Uint8Array): Promise<number> {
-    try {
-      return await readFully(file, bytes, position.offset);
-    } catch (error) {
-      // The pool closed it for another between two short reads.
-      if (!isErrno(error, 'EBADF')) throw error;
-      return readFully(await this.#pool.get(position.fileId), bytes, position.offset);
-    }
   }
 
   /** What a failed read of `position` is thrown as. */
