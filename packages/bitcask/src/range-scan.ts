@@ -71,6 +71,9 @@ export class RangeScan {
   async nextPage(): Promise<BitcaskEntry[] | undefined> {
     for (;;) {
       if (this.#ended || this.#given >= this.#request.limit) return undefined;
+      // Rows at hand would otherwise be given one after the other without the event loop ever turning.
+      if (this.#batches > 0) await loopTurn();
+      if (this.#ended) return undefined;
       this.#source.assertOpen();
       if (this.#at === this.#batch.count) {
         if (this.#failure !== undefined) throw this.#failure;
@@ -78,8 +81,6 @@ export class RangeScan {
           if (this.#failure !== undefined && !this.#ended) continue;
           return undefined;
         }
-      } else {
-        await loopTurn();
       }
       if (this.#ended) return undefined;
       const page = await this.#cut();

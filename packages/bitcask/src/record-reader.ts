@@ -14,6 +14,9 @@ export interface ReadRecord {
   readonly fields: RecordFields;
 }
 
+/** How often a read of several pieces is begun anew. */
+const placeAttempts = 5;
+
 /** The file was removed by a merge between look-up and read: look the key up again. Never leaves this package. */
 export class RecordMoved extends Error {}
 
@@ -48,7 +51,7 @@ export class RecordReader {
     let read: number;
     try {
       // One promise where all goes well: a point read is little more than its promises and the disk's own call.
-      read = await (this.#pool.peek(fileId) ?? (await this.#pool.get(fileId))).read(bytes, offset);
+      read = await this.#pool.withFile(fileId, (file) => file.read(bytes, offset));
     } catch (error) {
       throw this.failure(error, position);
     }
@@ -67,12 +70,13 @@ export class RecordReader {
 
   /** `readBytes` of any place; rejects with the disk's own error. */
   async readPlace(fileId: number, offset: number, bytes: Uint8Array): Promise<number> {
-    try {
-      return await readFully(this.#pool.peek(fileId) ?? (await this.#pool.get(fileId)), bytes, offset);
-    } catch (error) {
-      // The pool closed it for another file between look-up and read, or between two short reads.
-      if (!isErrno(error, 'EBADF')) throw error;
-      return readFully(await this.#pool.get(fileId), bytes, offset);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#pool.withFile(fileId, (file) => readFully(file, bytes, offset));
+      } catch (error) {
+        // The pool closed it for another file between two short reads.
+        if (!isErrno(error, 'EBADF') || attempt === placeAttempts) throw error;
+      }
     }
   }
 
@@ -111,6 +115,7 @@ export class RecordReader {
 
   /** What a failed read of `position` is thrown as. */
   failure(error: unknown, position: KeydirPosition): Error {
+    if (error instanceof BitcaskError) return error;
     if (isErrno(error, 'ENOENT') || isErrno(error, 'EBADF')) return new RecordMoved();
     const file = this.#pool.pathOf(position.fileId);
     const { offset, recordBytes: bytes } = position;
