@@ -83,11 +83,16 @@ export class ExpiryProbe {
     const view = new DataView(bytes.buffer);
     const fields = createRecordFields();
     let expiredBytes = 0;
-    for (const { offset, recordBytes } of sample) {
-      const file = await this.#store.pool.get(segment.fileId);
-      if ((await readFully(file, bytes, offset)) < headBytes || claimedBytes(view, 0) !== recordBytes) continue;
-      readRecord(view, 0, fields);
-      if (fields.expiresAtMs > 0 && fields.expiresAtMs <= horizonMs) expiredBytes += recordBytes;
+    if (sample.length === 0) return 0;
+    const file = await this.#store.options.disk.open(this.#store.pool.pathOf(segment.fileId), 'read');
+    try {
+      for (const { offset, recordBytes } of sample) {
+        if ((await readFully(file, bytes, offset)) < headBytes || claimedBytes(view, 0) !== recordBytes) continue;
+        readRecord(view, 0, fields);
+        if (fields.expiresAtMs > 0 && fields.expiresAtMs <= horizonMs) expiredBytes += recordBytes;
+      }
+    } finally {
+      await file.close();
     }
     return expiredBytes;
   }
