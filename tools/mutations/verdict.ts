@@ -23,7 +23,7 @@ export interface Verdict {
 
 /** Messages of a mutant that does not run, or that hangs: nobody has noticed what it breaks. */
 const notNoticed =
-  /^(?:Error: )?(?:SyntaxError|ReferenceError|Transform failed)|is not a function|is not defined|Cannot find (?:module|package)|Cannot read properties of undefined|timed out in \d+ms/;
+  /^(?:Error: )?(?:SyntaxError|ReferenceError|Transform failed)|is not a function|is not defined|Cannot find (?:module|package)|Cannot read properties of undefined|timed out in \d+ms|STACK_TRACE_ERROR/;
 
 /** Judges a run of the tests that should notice a bug. */
 export function verdictOf(report: TestReport): Verdict {
