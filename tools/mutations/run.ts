@@ -28,7 +28,7 @@ const copies = 2;
 const testTimeoutMs = 60_000;
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Seeds are the tests' own defaults, and their short variants run. */
-const env = { ...process.env, SHANGHAI_SEED: '', SHANGHAI_DEEP: '' };
+const { SHANGHAI_SEED: _seed, SHANGHAI_DEEP: _deep, ...env } = process.env;
 
 /** A copy of the sources under `directory`, with the installed modules of this tree. */
 async function copyTree(directory: string): Promise<string> {
@@ -52,9 +52,9 @@ async function runTests(directory: string, tests: readonly string[], named?: str
   const output = join(directory, 'report.json');
   await rm(output, { force: true });
   const vitest = join(directory, 'node_modules/vitest/vitest.mjs');
-  const bail = named === undefined ? [] : ['-t', named];
+  const filter = named === undefined ? [] : ['-t', named];
   const flags = ['--root', directory, '--reporter=json', `--outputFile=${output}`, `--testTimeout=${testTimeoutMs}`];
-  const args = [vitest, 'run', ...tests, ...flags, '--maxWorkers=1', '--bail=1', ...bail];
+  const args = [vitest, 'run', ...tests, ...flags, '--maxWorkers=1', '--bail=1', ...filter];
   const child = spawn(process.execPath, args, { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [child.stdout, child.stderr])
@@ -86,14 +86,18 @@ async function tryMutation(directory: string, mutation: Mutation): Promise<Verdi
 /** What fails without any bug. */
 async function sickTests(directory: string, mutations: readonly Mutation[]): Promise<readonly string[]> {
   const whole = new Set(mutations.filter(({ named }) => named === undefined).flatMap(({ tests }) => tests));
-  const runs: (readonly [readonly string[], string?])[] = whole.size > 0 ? [[[...whole]]] : [];
+  const parts = new Map<string, string[]>();
   for (const { tests, named } of mutations) {
-    if (named !== undefined && tests.some((file) => !whole.has(file))) runs.push([tests, named]);
+    for (const file of tests) {
+      if (named !== undefined && !whole.has(file)) parts.set(file, [...(parts.get(file) ?? []), named]);
+    }
   }
+  const runs: (readonly [readonly string[], string?])[] = whole.size > 0 ? [[[...whole]]] : [];
+  for (const [file, names] of parts) runs.push([[file], names.join('|')]);
   const sick: string[] = [];
   for (const [tests, named] of runs) {
     const verdict = verdictOf(await runTests(directory, tests, named));
-    if (verdict.kind !== 'survived') sick.push(`${tests.join(', ')}${named ?? ''}: ${verdict.why}`);
+    if (verdict.kind !== 'survived') sick.push(`${tests.join(', ')}: ${verdict.why}`);
   }
   return sick;
 }

@@ -15,13 +15,13 @@ import { type ScanResult, scanSegment } from './segment-scan.js';
 const entriesAtATime = 8_192;
 const entriesAtFirst = 64;
 
-/** So many hints are walked at a time: each takes a window of memory and an open file. */
-const hintsTogether = 128;
+/** At most so many hints are walked at a time: each takes a window of memory and an open file. */
+const mostHintsTogether = 128;
 
 /**
  * Loads sealed segments from their hints, all together in the order of keys, so that the key directory grows at its end
  * and its pages fill: several times faster than segment by segment. Those without a valid hint are not marked `hinted`;
- * some of them may be loaded then, all of it right.
+ * some of them may be loaded then, all of it right. No more than `maxOpenFiles` are open at a time.
  */
 export async function loadFromHints(
   disk: Disk,
@@ -29,7 +29,9 @@ export async function loadFromHints(
   segments: readonly Segment[],
   index: StoreIndex,
   loader: IndexLoader,
+  maxOpenFiles: number,
 ): Promise<void> {
+  const hintsTogether = Math.min(mostHintsTogether, maxOpenFiles);
   for (let from = 0; from < segments.length; from += hintsTogether) {
     const together = segments.slice(from, from + hintsTogether);
     if (index.keydir.size > 0) {

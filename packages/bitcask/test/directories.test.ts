@@ -254,3 +254,30 @@ test('segments are loaded in any order of their ages: hints or none, the newest 
     expect([choice, await outcomeOf(some, contents)]).toEqual([choice, 'whole']);
   }
 });
+
+test('writes during a merge win also where nothing but the segments is left', async () => {
+  const disk = createFaultDisk({ seed: 1 });
+  const store = await openOn(disk, { merge: { enabled: false, staleRatio: 0.01, minSegments: 1 } });
+  const value = (i: number) => bytesOf(`${i}`.padEnd(700, '.'));
+  for (let i = 0; i < 40; i++) await store.put(bytesOf(`key-${i % 20}`), value(i));
+  let isMerged = false;
+  const merging = store.merge().then(({ segmentsMerged }) => {
+    isMerged = true;
+    return segmentsMerged;
+  });
+  // The segment that is being written is older than the merge's outputs, and its records are newer.
+  let during = 0;
+  for (let i = 0; !isMerged; i++) {
+    if (i % 3 === 2) await store.delete(bytesOf(`key-${i % 20}`));
+    else await store.put(bytesOf(`key-${i % 20}`), bytesOf(`during ${i}`));
+    during++;
+  }
+  expect(await merging).toBeGreaterThan(2);
+  expect(during).toBeGreaterThan(3);
+  const contents = await contentsOf(store);
+  await store.close();
+  const files = new Map(disk.files().map((path) => [path, disk.contents(path)]));
+  expect(await outcomeOf(files, contents)).toBe('whole');
+  const bare = [...files].filter(([path]) => path.endsWith('.data') || path.endsWith('MANIFEST'));
+  expect(await outcomeOf(new Map(bare), contents)).toBe('whole');
+});

@@ -26,31 +26,6 @@ test('a new segment is durably named before the manifest lists it', async () => 
   expect(coverage.cases).toBeGreaterThan(randomDraws * 8);
 });
 
-test("a merge's outputs are durably named before the manifest lists them", async () => {
-  let prepared = startHistory();
-  const coverage = await enumerateCrashes<History>({
-    prepare: async (disk) => {
-      prepared = startHistory();
-      const recorder = new Recorder(await openOn(disk), prepared);
-      for (let i = 0; i < 2; i++) await recorder.put('k', large);
-      await recorder.close();
-    },
-    start: () => ({ groups: [...prepared.groups], durableGroups: prepared.groups.length }),
-    run: async (disk) => {
-      const store = await openOn(disk);
-      await store.merge({ force: true });
-    },
-    recover: async (disk) => (await openOn(disk)).close(),
-    verify: async (disk, history) => {
-      const store = await openOn(disk);
-      await assertPrefix(store, history);
-      await store.close();
-    },
-    randomDraws,
-  });
-  expect(coverage.cases).toBeGreaterThan(randomDraws * 8);
-});
-
 test('no segment gets a name that another one had, whatever merges, crashes and openings come between', async () => {
   const created: string[] = [];
   let disk = createFaultDisk({ seed: 3 });
