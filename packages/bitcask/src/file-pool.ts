@@ -23,10 +23,13 @@ export class FilePool {
   readonly #held = new Map<number, DiskFile>();
   readonly #closing = new Set<Promise<void>>();
   #closed = false;
+  /** Falls below `maxOpenFiles` where the process has fewer descriptors. */
+  #limit: number;
 
   constructor(disk: Disk, directory: string, maxOpenFiles: number) {
     this.#disk = disk;
     this.#directory = directory;
+    this.#limit = maxOpenFiles;
     this.#files = new LRUCache({ max: maxOpenFiles, dispose: (file) => this.#close(file) });
   }
 
@@ -70,10 +73,10 @@ export class FilePool {
       file = this.#disk.openSync(this.pathOf(fileId), 'read');
     } catch (error) {
       // Closing does not block, so it cannot help this call; it helps the next one.
-      if (isOutOfFiles(error)) this.#files.pop();
+      if (isOutOfFiles(error)) this.#giveBack();
       throw error;
     }
-    this.#files.set(fileId, file);
+    this.#keep(fileId, file);
     return file;
   }
 
@@ -107,7 +110,7 @@ export class FilePool {
         (file) => {
           this.#opening.delete(fileId);
           // A blocking read may have opened it meanwhile.
-          if (!this.#files.has(fileId)) this.#files.set(fileId, file);
+          if (!this.#files.has(fileId)) this.#keep(fileId, file);
           for (const waiter of waiters) waiter.begin(file);
           if (this.#files.peek(fileId) !== file) this.#close(file);
         },
@@ -127,11 +130,23 @@ export class FilePool {
         return await this.#disk.open(this.pathOf(fileId), 'read');
       } catch (error) {
         if (!isOutOfFiles(error) || (this.#files.size === 0 && this.#closing.size === 0)) throw error;
-        this.#files.pop();
+        this.#giveBack();
         // Reads in flight end first: a read under pressure waits rather than fails.
         await Promise.race(this.#closing);
       }
     }
+  }
+
+  #keep(fileId: number, file: DiskFile): void {
+    this.#files.set(fileId, file);
+    while (this.#files.size > this.#limit) this.#files.pop();
+  }
+
+  /** Holds a quarter fewer from now on: manifest, hints and merges need descriptors too. */
+  #giveBack(): void {
+    const kept = Math.floor(this.#files.size * 0.75);
+    while (this.#files.size > kept) this.#files.pop();
+    this.#limit = Math.max(1, kept);
   }
 
   #checkOpen(fileId: number): void {
