@@ -6,7 +6,7 @@ import { basename } from 'node:path';
 import { createSeededRandom, type Disk, type DiskFile, nodeDisk } from '@shanghai/env';
 import { createManualClock } from '@shanghai/env/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openLevelEngine } from '../src/engine/level-engine.js';
+import { openLevelEngine } from '../src/engine/open-level-engine.js';
 import type { StorageEngine } from '../src/engine/storage-engine.js';
 
 const deep = process.env['SHANGHAI_DEEP'] === '1';
@@ -201,6 +201,52 @@ test('tables that are gone, a mark that is damaged or newer, and a store that is
 function remove(directory: string, names: RegExp): void {
   for (const name of readdirSync(directory)) if (names.test(name)) rmSync(`${directory}/${name}`);
 }
+
+test('a table with a flipped byte is refused; one that a crash left half written is not missed', async () => {
+  const source = await made(`${root}/source`);
+  const engine = await open(source);
+  const value = (i: number) => bytes(`{"name":"city ${i}","country":"CN","population":${i * 7_919}}`);
+  for (let i = 0; i < 400; i++) await engine.batch([put(`city-${i}`, value(i))]);
+  await engine.merge({ force: true });
+  await engine.close();
+  const table = readdirSync(source).find((file) => file.endsWith('.ldb')) as string;
+  const content = readFileSync(`${source}/${table}`);
+  writeFileSync(`${source}/999999.ldb`, content.subarray(0, content.length >> 1));
+  const whole = await open(source);
+  expect(readdirSync(source)).not.toContain('999999.ldb');
+  await whole.close();
+  for (let at = 0; at < content.length; at += deep ? 1 : 331) {
+    cpSync(source, `${root}/copy`, { recursive: true });
+    const flipped = Uint8Array.from(content);
+    flipped[at] = (flipped[at] as number) ^ 1;
+    writeFileSync(`${root}/copy/${table}`, flipped);
+    // The last 48 bytes hold two short numbers, nothing, and what kind of file it is.
+    const isUnused = at >= content.length - 48 && at < content.length - 8;
+    const opened = await open(`${root}/copy`).catch((error: { code?: unknown }) => String(error.code));
+    if (typeof opened !== 'string') {
+      assert.ok(isUnused, `flipped at ${at} of ${content.length}`);
+      for (let i = 0; i < 400; i++) assert.ok(opened.has(bytes(`city-${i}`)), `flipped at ${at}: ${i}`);
+      await opened.close();
+    } else {
+      assert.equal(opened, 'CORRUPT', `flipped at ${at}`);
+    }
+    rmSync(`${root}/copy`, { recursive: true });
+  }
+});
+
+test('what has expired is removed behind a checkpoint once there is enough of it', async () => {
+  let horizonMs = 0;
+  const engine = await open(root, nodeDisk(), () => horizonMs);
+  const expiring = (i: number) => ({ ...put(`k${i}`, bytes('1')), expiresAtMs: 50 });
+  await engine.batch(Array.from({ length: 10_000 }, (_, i) => expiring(i)));
+  await engine.batch([put('stays', bytes('1'))]);
+  horizonMs = 50;
+  await engine.checkpoint();
+  await expect.poll(() => engine.stats().keysByFirstByte['k'.charCodeAt(0)], { timeout: 30_000 }).toBe(0);
+  expect(engine.stats()).toMatchObject({ lastSequence: 10_001 });
+  expect(engine.has(bytes('stays'))).toBe(true);
+  await engine.close();
+}, 60_000);
 
 test('a store that is open is locked', async () => {
   const engine = await open(root);

@@ -5,7 +5,8 @@
  * LevelDB's own promises are weaker than this contract, in three places that are mended here. It does not sync a log
  * before it begins the next one; so logs change only under this engine's hand (`#flush`), which syncs first: its write
  * buffer is never filled by more than half. It skips unreadable records of a log; so logs are settled before it opens
- * them (`level-log.ts`). It does not check its blocks on reads; so every value carries a checksum.
+ * them (`level-log.ts`). It does not check its blocks on reads; so tables are checked at the start (`level-tables.ts`),
+ * and every value carries a checksum.
  *
  * A write that fails poisons the engine: LevelDB may have left half a record behind which it would write on.
  */
@@ -16,16 +17,7 @@ import type { EngineOptions } from './engine-options.js';
 import { levelError } from './level-errors.js';
 import { LevelFiles } from './level-files.js';
 import { exportLevel, iterateLevel } from './level-iteration.js';
-import { settleLevelLogs } from './level-log.js';
-import { readLevelMark } from './level-mark-file.js';
-import {
-  decodeLevelMeta,
-  decodeLevelValue,
-  encodeLevelMeta,
-  encodeLevelValue,
-  type LevelMeta,
-  levelMetaKey,
-} from './level-record.js';
+import { decodeLevelValue, encodeLevelMeta, encodeLevelValue, type LevelMeta, levelMetaKey } from './level-record.js';
 import type {
   EngineEntry,
   EngineExport,
@@ -40,13 +32,14 @@ import type {
 /** LevelDB as this engine uses it. */
 export type LevelDatabase = ClassicLevel<Uint8Array, Uint8Array>;
 
-const writeBufferBytes = 32 * 1024 * 1024;
+/** LevelDB's write buffer. */
+export const writeBufferBytes = 32 * 1024 * 1024;
 /** Counted generously (`memoryOf`), so that LevelDB never finds its buffer full. */
 const flushAtBytes = writeBufferBytes / 2;
-/** Of the block cache, where the configuration gives the value cache none. */
-const leastCacheBytes = 8 * 1024 * 1024;
-/** Expired entries are looked for a piece at a time. */
+/** Expired entries are removed so many at a time. */
 const sweepEntries = 256;
+/** A checkpoint looks for expired entries when so many were put that can expire, and a quarter of all keys. */
+const sweepAfterPuts = 10_000;
 
 /** A batch on its way: encoded, so that the caller's buffers are free. */
 interface LevelBatch {
@@ -55,55 +48,8 @@ interface LevelBatch {
   readonly lastSequence: number;
 }
 
-/** Opens the engine. Rejects, and its calls fail, with `EngineError`; the disk must be the machine's own, for the library knows no other. */
-export async function openLevelEngine(options: EngineOptions): Promise<StorageEngine> {
-  const { directory, disk } = options;
-  const Level = await loadLibrary();
-  const mark = await readLevelMark(disk, directory);
-  await settleLevelLogs(disk, directory, mark);
-  const db: LevelDatabase = new Level<Uint8Array, Uint8Array>(directory, {
-    keyEncoding: 'view',
-    valueEncoding: 'view',
-    writeBufferSize: writeBufferBytes,
-    cacheSize: Math.max(leastCacheBytes, options.store.cache?.maxBytes ?? 0),
-    // A store that was there must still be there.
-    createIfMissing: mark === undefined,
-    ...(options.store.maxOpenFiles === undefined ? {} : { maxOpenFiles: Math.max(64, options.store.maxOpenFiles) }),
-  });
-  try {
-    await db.open();
-    const stored = await db.get(levelMetaKey);
-    const meta: LevelMeta =
-      stored === undefined ? { sequence: 0, keysByFirstByte: new Float64Array(256) } : decodeLevelMeta(stored);
-    if (meta.sequence < (mark?.sequence ?? 0)) {
-      throw new EngineError(
-        'CORRUPT',
-        `the level store in '${directory}' ends at operation ${meta.sequence}, ${mark?.sequence} had been made durable; restore it from a replica or a backup`,
-        { details: { directory } },
-      );
-    }
-    const engine = new LevelEngine(options, db, meta);
-    await engine.checkpoint();
-    return engine;
-  } catch (error) {
-    await db.close().catch(() => undefined);
-    throw levelError(directory, error);
-  }
-}
-
-async function loadLibrary(): Promise<typeof ClassicLevel> {
-  try {
-    return (await import('classic-level')).ClassicLevel;
-  } catch (error) {
-    throw new EngineError(
-      'UNAVAILABLE',
-      `engine 'level' needs the package classic-level, which cannot be loaded here: ${String(error)}; use --engine bitcask`,
-      { cause: error },
-    );
-  }
-}
-
-class LevelEngine implements StorageEngine {
+/** The engine over an open database. `meta` is what that holds. */
+export class LevelEngine implements StorageEngine {
   readonly name = 'level';
   readonly #options: EngineOptions;
   readonly #db: LevelDatabase;
@@ -118,6 +64,10 @@ class LevelEngine implements StorageEngine {
   #bufferBytes = 0;
   #last: Promise<unknown> = Promise.resolve();
   #merging = 0;
+  /** Puts that can expire, since expired ones were last looked for. */
+  #expiringPuts = 0;
+  #sweeping: Promise<void> = Promise.resolve();
+  readonly #stop = new AbortController();
   #failure: EngineError | undefined;
   #closing: Promise<void> | undefined;
 
@@ -176,6 +126,7 @@ class LevelEngine implements StorageEngine {
     } catch (error) {
       throw this.#poison(error);
     }
+    this.#sweepWhereDue();
     return { durableSequence: this.#files.durableSequence };
   }
 
@@ -245,6 +196,7 @@ class LevelEngine implements StorageEngine {
     const key = Uint8Array.from(operation.key);
     if (operation.type === 'delete') return { type: 'del', key };
     const { value, expiresAtMs = 0 } = operation;
+    if (expiresAtMs !== 0) this.#expiringPuts++;
     return { type: 'put', key, value: encodeLevelValue(key, { value, sequence, expiresAtMs }) };
   }
 
@@ -287,6 +239,14 @@ class LevelEngine implements StorageEngine {
     } catch (error) {
       throw this.#poison(error);
     }
+  }
+
+  /** In the background; a failure of it has poisoned the engine or is met by the next read. */
+  #sweepWhereDue(): void {
+    const keys = this.#keysByFirstByte.reduce((sum, count) => sum + count, 0);
+    if (this.#expiringPuts < Math.max(sweepAfterPuts, keys / 4)) return;
+    this.#expiringPuts = 0;
+    this.#sweeping = this.#sweeping.then(() => this.#sweep(this.#stop.signal)).catch(() => undefined);
   }
 
   async #sweep(signal: AbortSignal | undefined): Promise<void> {
@@ -378,6 +338,8 @@ class LevelEngine implements StorageEngine {
   }
 
   async #close(): Promise<void> {
+    this.#stop.abort(new EngineError('CLOSED', `the store in '${this.#options.directory}' is closed`));
+    await this.#sweeping;
     await this.#last;
     try {
       if (this.#failure === undefined) await this.#files.makeDurable(await this.#files.state(this.#visible));

@@ -7,6 +7,7 @@
  * (its `doc/log_format.md`): blocks of 32 KiB, records in fragments, each | crc32c u32 | length u16 | type u8 | bytes |.
  */
 import { type Disk, type DiskFile, readFully } from '@shanghai/env';
+import { maskedCrc32c } from './crc32c.js';
 import { EngineError } from './engine-error.js';
 
 const blockBytes = 32_768;
@@ -74,7 +75,7 @@ async function validEndOf(file: DiskFile): Promise<number> {
       const type = bytes[at + 6] as number;
       const continues: boolean = type === fragment.middle || type === fragment.last;
       if (type < fragment.full || type > fragment.last || continues !== isInside || end > bytes.length) return validEnd;
-      if (view.getUint32(at, true) !== masked(crc32c(bytes, at + 6, end))) return validEnd;
+      if (view.getUint32(at, true) !== maskedCrc32c(bytes, at + 6, end)) return validEnd;
       isInside = type === fragment.first || type === fragment.middle;
       if (!isInside) validEnd = start + end;
       at = end;
@@ -89,22 +90,4 @@ function damagedLog(path: string, offset: number, bytes: number): EngineError {
     `'${path}' is damaged at ${offset}, in bytes that had been synced; restore it from a replica or a backup`,
     { details: { file: path, offset, bytes: Math.max(0, bytes - offset) } },
   );
-}
-
-/** LevelDB stores checksums rotated and shifted, so that a checksum of checksums is still one. */
-function masked(crc: number): number {
-  return (((crc >>> 15) | (crc << 17)) + 0xa282_ead8) >>> 0;
-}
-
-const table = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 0 ? crc >>> 1 : (crc >>> 1) ^ 0x82f6_3b78;
-  return crc;
-});
-
-/** CRC-32C (Castagnoli) of `bytes[start, end)`. */
-function crc32c(bytes: Uint8Array, start: number, end: number): number {
-  let crc = 0xffff_ffff;
-  for (let at = start; at < end; at++) crc = (table[(crc ^ (bytes[at] as number)) & 0xff] as number) ^ (crc >>> 8);
-  return (crc ^ 0xffff_ffff) >>> 0;
 }

@@ -8,6 +8,6 @@ export async function openEngine(name: EngineName, options: EngineOptions): Prom
     case 'bitcask':
       return openBitcaskEngine(options);
     case 'level':
-      return (await import('./level-engine.js')).openLevelEngine(options);
+      return (await import('./open-level-engine.js')).openLevelEngine(options);
   }
 }
