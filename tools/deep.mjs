@@ -3,7 +3,12 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
+const root = fileURLToPath(new URL('..', import.meta.url));
+const env = { ...process.env, PATH: `${root}node_modules/.bin:${process.env.PATH}` };
+
+/** Test files by part; `mutations` is a run of its own. */
 const parts = {
+  mutations: [],
   wal: ['packages/wal'],
   bitcask: ['packages/bitcask'],
   env: ['packages/env'],
@@ -16,18 +21,17 @@ if (unknown.length > 0) {
   console.error(`unknown part ${unknown.join(', ')}; there are: ${Object.keys(parts).join(', ')}`);
   process.exit(2);
 }
-const folders = (wanted.length > 0 ? wanted : Object.keys(parts)).flatMap((part) => parts[part]);
+const chosen = wanted.length > 0 ? wanted : Object.keys(parts);
+if (chosen.includes('mutations')) {
+  const run = spawnSync('tsx', ['tools/mutations/run.ts'], { cwd: root, stdio: 'inherit', env });
+  if (run.status !== 0 || chosen.length === 1) process.exit(run.status ?? 1);
+}
+const folders = chosen.flatMap((part) => parts[part]);
 const seed = process.env.SHANGHAI_SEED ?? String(Date.now() % 1_000_000_007);
 console.log(`SHANGHAI_SEED=${seed} pnpm deep ${wanted.join(' ')}`);
-const root = fileURLToPath(new URL('..', import.meta.url));
 const run = spawnSync('vitest', ['run', ...folders], {
   cwd: root,
   stdio: 'inherit',
-  env: {
-    ...process.env,
-    PATH: `${root}node_modules/.bin:${process.env.PATH}`,
-    SHANGHAI_DEEP: '1',
-    SHANGHAI_SEED: seed,
-  },
+  env: { ...env, SHANGHAI_DEEP: '1', SHANGHAI_SEED: seed },
 });
 process.exit(run.status ?? 1);

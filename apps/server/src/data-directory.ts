@@ -20,15 +20,21 @@ import {
   replaceFile,
 } from '@shanghai/env';
 import { DataDirectoryError } from './data-directory-error.js';
+import { type EngineName, engineNames } from './engine/storage-engine.js';
 
-/** The version this program writes. */
-export const dataDirectoryFormat = 1;
+/**
+ * The newest version this program knows. Version 1 is written where the engine is bitcask; 2 names the engine, so that a
+ * version that knows no other refuses the directory.
+ */
+export const dataDirectoryFormat = 2;
 
 /** What `node.json` says. */
 export interface NodeIdentity {
   readonly format: number;
   readonly clusterId: string;
   readonly nodeId: number;
+  /** What holds the groups' state. */
+  readonly engine: EngineName;
   /** New whenever the directory may no longer hold what it once acknowledged. */
   readonly instanceId: string;
   readonly createdAtMs: number;
@@ -50,6 +56,7 @@ export interface DataDirectory {
 export interface DataDirectoryOptions {
   readonly path: string;
   readonly nodeId: number;
+  readonly engine: EngineName;
   readonly breakLock: boolean;
   readonly disk: Disk;
   readonly random: Random;
@@ -123,6 +130,12 @@ async function identify(
       `data directory '${path}' belongs to node ${identity.nodeId}, started as node ${options.nodeId}`,
     );
   }
+  if (identity.engine !== options.engine) {
+    throw new DataDirectoryError(
+      'OTHER_ENGINE',
+      `data directory '${path}' was made with engine '${identity.engine}', started with '${options.engine}'; start with --engine ${identity.engine}, or in another directory`,
+    );
+  }
   const stat = await disk.stat(`${path}/wal`);
   if (stat?.kind !== 'directory') {
     throw new DataDirectoryError('DAMAGED', `data directory '${path}' has lost its wal/; restore it from a backup`);
@@ -149,9 +162,10 @@ async function create(options: DataDirectoryOptions): Promise<NodeIdentity> {
   }
   const stat = await disk.stat(`${path}/wal`);
   const identity: NodeIdentity = {
-    format: dataDirectoryFormat,
+    format: options.engine === 'bitcask' ? 1 : 2,
     clusterId: newId(random),
     nodeId,
+    engine: options.engine,
     instanceId: newId(random),
     createdAtMs: nowMs,
     wal: { inode: stat?.inode ?? 0, birthTimeMs: stat?.birthTimeMs ?? 0 },
@@ -176,9 +190,11 @@ function parseIdentity(bytes: Uint8Array, path: string): NodeIdentity {
       `data directory '${path}' has format ${format}, this version knows up to ${dataDirectoryFormat}; use a newer version`,
     );
   }
-  const identity = parsed as Partial<NodeIdentity>;
+  const identity: Partial<NodeIdentity> =
+    format === 1 ? { ...(parsed as object), engine: 'bitcask' } : (parsed as object);
   const complete =
-    format === dataDirectoryFormat &&
+    (format === 1 || format === 2) &&
+    engineNames.some((name) => name === identity.engine) &&
     typeof identity.clusterId === 'string' &&
     typeof identity.instanceId === 'string' &&
     Number.isSafeInteger(identity.nodeId) &&
@@ -191,7 +207,9 @@ function parseIdentity(bytes: Uint8Array, path: string): NodeIdentity {
 }
 
 function writeIdentity(disk: Disk, path: string, identity: NodeIdentity): Promise<void> {
-  return replaceFile(disk, `${path}/node.json`, Buffer.from(`${JSON.stringify(identity, undefined, 2)}\n`));
+  const { engine, ...rest } = identity;
+  const written = identity.format === 1 ? rest : { ...rest, engine };
+  return replaceFile(disk, `${path}/node.json`, Buffer.from(`${JSON.stringify(written, undefined, 2)}\n`));
 }
 
 /** 128 random bits in hexadecimal. */

@@ -1,6 +1,7 @@
 import type { BitcaskListener, CacheOptions, CompressionOptions, MergeOptions } from '@shanghai/bitcask';
 import type { Clock, Disk, Random } from '@shanghai/env';
 import type { WalDurability, WalListener } from '@shanghai/wal';
+import type { EngineName } from './engine/storage-engine.js';
 import type { NodeLimits } from './limits.js';
 import type { NodeListener } from './node-events.js';
 
@@ -18,6 +19,11 @@ export interface NodeOptions {
   readonly slots?: number;
   readonly limits?: Partial<NodeLimits>;
   readonly wal?: NodeWalOptions;
+  /**
+   * What holds the groups' state. Default `'bitcask'`. Fixed for a data directory at its first start. `'level'` works on
+   * the machine's own disk only, whatever `disk` is.
+   */
+  readonly engine?: EngineName;
   readonly store?: NodeStoreOptions;
   /** Files of named logs. Defaults: segments of 64 MiB, the first of 1 MiB. */
   readonly logs?: { readonly segmentBytes?: number; readonly firstSegmentBytes?: number };

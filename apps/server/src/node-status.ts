@@ -1,6 +1,6 @@
-import type { BitcaskStats } from '@shanghai/bitcask';
 import type { Wal } from '@shanghai/wal';
 import { statePrefix } from './apply/state-keys.js';
+import type { EngineStats } from './engine/storage-engine.js';
 import type { GroupStatus, StorageStatus, WalStatus } from './node.js';
 import type { Replica } from './raft/replica.js';
 
@@ -28,7 +28,7 @@ export function groupStatus(replica: Replica, slots: number): GroupStatus {
 /** The stores of all groups, added up. */
 export function storageStatus(replicas: readonly Replica[]): StorageStatus {
   const stats = replicas.map(({ store }) => store.stats());
-  const sum = (pick: (one: BitcaskStats) => number) => stats.reduce((total, one) => total + pick(one), 0);
+  const sum = (pick: (one: EngineStats) => number) => stats.reduce((total, one) => total + pick(one), 0);
   const liveBytes = sum((one) => one.liveBytes);
   const deadBytes = sum((one) => one.deadBytes);
   const states = stats.map((one) => one.merge.state);

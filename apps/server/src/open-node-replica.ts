@@ -1,10 +1,12 @@
-import { type Bitcask, type BitcaskListener, openBitcask } from '@shanghai/bitcask';
+import type { BitcaskListener } from '@shanghai/bitcask';
 import { type Clock, type Disk, ensureDirectory } from '@shanghai/env';
 import type { Wal } from '@shanghai/wal';
 import type { ApplyResult } from './apply/apply-result.js';
 import { claimStore } from './apply/claim-store.js';
 import type { LogWriter } from './apply/log-writer.js';
 import { StateMachine } from './apply/state-machine.js';
+import { openEngine } from './engine/open-engine.js';
+import type { EngineName, StorageEngine } from './engine/storage-engine.js';
 import { maxEntryBytes, type NodeLimits } from './limits.js';
 import type { NodeListener } from './node-events.js';
 import type { NodeStoreOptions } from './node-options.js';
@@ -21,6 +23,7 @@ export interface ReplicaOptions {
   readonly wal: Wal;
   readonly logWriter: LogWriter;
   readonly limits: NodeLimits;
+  readonly engine: EngineName;
   readonly store: NodeStoreOptions;
   /** Whether the write-ahead log was repaired offline, and may have lost what the store holds. */
   readonly isLogRepaired: boolean;
@@ -75,22 +78,19 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   }
 }
 
-async function openStore(options: ReplicaOptions, horizon: () => number): Promise<Bitcask> {
-  const { directory, disk, clock, limits, bitcaskListener } = options;
+async function openStore(options: ReplicaOptions, horizon: () => number): Promise<StorageEngine> {
+  const { directory, disk, clock, limits, store, bitcaskListener } = options;
   await ensureDirectory(disk, directory);
-  return openBitcask({
-    ...options.store,
+  return openEngine(options.engine, {
     directory,
-    // The command log is what makes a write durable; the store is made so at checkpoints.
-    durability: 'never',
-    lock: false,
     horizon,
     maxKeyBytes: limits.maxKeyBytes + keyOverheadBytes,
     // Results of the largest batch are remembered as one value.
     maxValueBytes: Math.max(limits.maxValueBytes, 1024 * limits.maxOperations) + keyOverheadBytes,
     maxQueuedBytes: 4 * limits.maxProposalBytes,
+    store,
     disk,
     clock,
-    ...(bitcaskListener === undefined ? {} : { listener: bitcaskListener }),
+    ...(bitcaskListener === undefined ? {} : { bitcaskListener }),
   });
 }

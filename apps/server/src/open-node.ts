@@ -40,6 +40,7 @@ export async function openNode(options: NodeOptions): Promise<ShanghaiNode> {
   const directory = await openDataDirectory({
     path: options.dataDirectory,
     nodeId,
+    engine: settings.engine,
     breakLock: options.breakLock ?? false,
     disk,
     random,
@@ -179,6 +180,7 @@ function resolve(options: NodeOptions) {
     clock: options.clock ?? nodeClock(),
     random: options.random ?? nodeRandom(),
     listener: options.listener ?? {},
+    engine: options.engine ?? 'bitcask',
   };
 }
 
@@ -234,6 +236,7 @@ function openGroup(
     wal,
     logWriter: files,
     limits,
+    engine: settings.engine,
     store: options.store ?? {},
     disk,
     clock,

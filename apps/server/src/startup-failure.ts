@@ -4,6 +4,7 @@ import { CodedError } from '@shanghai/env';
 import { WalError } from '@shanghai/wal';
 import { ConfigError } from './config/config-error.js';
 import { DataDirectoryError } from './data-directory-error.js';
+import { EngineError } from './engine/engine-error.js';
 import { ListenError } from './listen-error.js';
 
 /** Exit codes of the server. */
@@ -44,7 +45,10 @@ function exitCodeOf(error: CodedError<string>): number {
   if (error.code === 'UNSUPPORTED_FORMAT') return exitCodes.newerFormat;
   if (error.code === 'LOCKED') return exitCodes.locked;
   const isOfDirectory =
-    error instanceof DataDirectoryError || error instanceof WalError || error instanceof BitcaskError;
+    error instanceof DataDirectoryError ||
+    error instanceof WalError ||
+    error instanceof BitcaskError ||
+    error instanceof EngineError;
   const isDamage = error.code === 'CORRUPT' || error.code === 'DATA_CORRUPTED';
   return isOfDirectory || isDamage ? exitCodes.dataDirectory : exitCodes.failed;
 }

@@ -82,7 +82,7 @@ test('a directory of a newer format, another node, or without its parts is refus
       bytes(JSON.stringify({ ...JSON.parse(Buffer.from(identity).toString()), ...fields })),
     );
   };
-  change({ format: 2 });
+  change({ format: 3 });
   await expect(openTestNode(disk, clock)).rejects.toMatchObject({ code: 'UNSUPPORTED_FORMAT' });
   change({ wal: undefined });
   await expect(openTestNode(disk, clock)).rejects.toMatchObject({ code: 'DAMAGED' });

@@ -3,7 +3,7 @@
 // is the longest time a block of 64 operations took, by the clock and in processor time: on a machine that others use
 // too, the clock also counts them. Build the packages first (`pnpm build`).
 import { performance } from 'node:perf_hooks';
-import { createKeydir } from '../dist/core/keydir.js';
+import { createKeydir, createKeydirBuilder } from '../dist/core/keydir.js';
 
 const keys = Number(process.argv[2] ?? 1_000_000);
 const options = {
@@ -127,6 +127,32 @@ console.log(`${keys} keys, node ${process.version}, ${JSON.stringify(options)}`)
   scan(sequential);
 }
 const keydir = load('insert random', randomKey);
+// What a snapshot of the key directory does on its way to the file, and a load of hints.
+function rebuild() {
+  const cursor = keydir.cursor();
+  const builder = createKeydirBuilder(options);
+  let more = cursor.seek();
+  measure('build in order', keys, () => {
+    cursor.position(out);
+    builder.add(cursor.keyBuffer, cursor.keyBytes, out);
+    more = cursor.next();
+  });
+  if (more) throw new Error('the walk is longer than the load');
+  const built = builder.finish();
+  console.log(`  ${(built.bytes / built.size).toFixed(1)} B/key accounted`);
+  // Keys that come afterwards split its pages: not all of them at once.
+  for (let i = 1; i <= 50; i += 1) {
+    const from = (keys + (keys * (i - 1)) / 100) | 0;
+    const to = (keys + (keys * i) / 100) | 0;
+    for (let n = from; n < to; n += 1) {
+      randomKey(n);
+      built.set(key, position);
+    }
+    if ([1, 5, 10, 20, 50].includes(i))
+      console.log(`  ${(built.bytes / built.size).toFixed(1)} B/key with ${i} % more keys`);
+  }
+}
+rebuild();
 measure('get random', Math.min(keys, 2_000_000), (i) => {
   randomKey(mix(i) % keys);
   if (!keydir.get(key, out)) throw new Error('a key is missing');

@@ -31,7 +31,7 @@ export interface Bitcask extends AsyncDisposable {
    * Live keys of a range in order, as they were when iteration began. Writes go on meanwhile; where too many
    * positions were overwritten to keep (`snapshotMemoryBytes`) the iterator fails with `SNAPSHOT_TOO_OLD`.
    */
-  range(options?: RangeOptions): AsyncIterable<BitcaskEntry>;
+  range(options?: RangeOptions): BitcaskRange;
   /** Number of live keys in the key directory; expired ones count until they are merged away. */
   readonly size: number;
 
@@ -91,7 +91,10 @@ export interface WriteResult {
   readonly sequence: number;
 }
 
-/** A live key. Its buffers are the caller's own. */
+/**
+ * A live key. Its buffers are the caller's own; small ones may be views of a larger block that the caller alone has
+ * (8 KiB for single reads, up to 256 KiB for ranges): copy what is to be kept for long when the rest is not.
+ */
 export interface BitcaskEntry {
   readonly key: Uint8Array;
   /** Empty with `keysOnly`. */
@@ -99,6 +102,16 @@ export interface BitcaskEntry {
   readonly sequence: number;
   /** 0 = never. */
   readonly expiresAtMs: number;
+}
+
+/**
+ * The entries of a range, one by one or in pages. Each iteration sees the store as it was when it began, and holds
+ * that until it ends, is left, fails or is aborted. An entry that is damaged fails the iteration at its place, after
+ * those before it. The event loop turns between pages.
+ */
+export interface BitcaskRange extends AsyncIterable<BitcaskEntry> {
+  /** Up to 1,024 entries at a time, never none: a promise for each page instead of one for each entry. */
+  pages(): AsyncIterable<readonly BitcaskEntry[]>;
 }
 
 /** Which keys a range gives, and how. */

@@ -1,15 +1,10 @@
 import type { ManifestEntry } from './core/manifest-codec.js';
 import type { Segment } from './core/segment.js';
 import { emptyPosition } from './core/snapshot-cursor.js';
-import { type HintReader, openHint } from './hint-reader.js';
 import type { MergeCopied } from './merge-job.js';
 import type { StoreContext } from './store-context.js';
+import { walkHint } from './walk-hint.js';
 import type { Writer } from './writer.js';
-
-/** The key directory follows in slices no longer than this: others wait for the thread. */
-const sliceMs = 2;
-/** Keys between looks at the clock. */
-const keysBetweenLooks = 256;
 
 /**
  * Puts a merge's outputs in the place of its inputs. What superseded the records that were left out is made durable
@@ -74,30 +69,6 @@ function forgetExpired(store: StoreContext, input: Segment): Promise<void> {
     const bytes = key();
     if (index.keydir.get(bytes, position) && position.fileId === input.fileId) index.delete(bytes);
   });
-}
-
-type Standing = Pick<HintReader, 'entry'> & { readonly key: () => Uint8Array };
-
-/** Goes through a segment's hint in short slices. */
-async function walkHint(store: StoreContext, segment: Segment, visit: (standing: Standing) => void): Promise<void> {
-  const { disk, directory, clock } = store.options;
-  const hint = await openHint(disk, directory, segment);
-  if (hint === undefined) throw new Error(`the hint of '${store.pool.pathOf(segment.fileId)}' cannot be read any more`);
-  const standing = { entry: hint.entry, key: () => hint.key() };
-  let sliceEndMs = clock.monotonicMs() + sliceMs;
-  let visited = 0;
-  try {
-    while (await hint.load()) {
-      while (hint.advance()) {
-        visit(standing);
-        if (++visited % keysBetweenLooks !== 0 || clock.monotonicMs() < sliceEndMs) continue;
-        await hint.breathe();
-        sliceEndMs = clock.monotonicMs() + sliceMs;
-      }
-    }
-  } finally {
-    await hint.close();
-  }
 }
 
 function entryOf(segment: Segment): ManifestEntry {

@@ -1,4 +1,4 @@
-import { invariant } from '@shanghai/env';
+import { invariant, type Timer } from '@shanghai/env';
 import { KeydirImage } from './core/keydir/keydir-image.js';
 import { PackedTree } from './core/keydir/packed-tree.js';
 import type { CoveredSegment } from './core/keydir-snapshot-codec.js';
@@ -26,8 +26,13 @@ import type { Writer } from './writer.js';
  * some eighty bytes, and every place that changes a page would have to tell.
  */
 
-/** Keys between two turns of the event loop: about a millisecond. */
+/** Keys between two turns of the event loop: half a millisecond while others work, two when the store closes. */
 const keysAtATime = 2_048;
+const keysAtCloseAtATime = 8_192;
+/** A writer that never runs out of work is asked so often whether enough has changed. */
+const checkIntervalMs = 10_000;
+/** At close a snapshot that serves still is left when at most this part of the keys was written since. */
+const toleratedPart = 1 / 32;
 /** In the background the file is synced whenever it has grown by this. */
 const syncBytes = 16 * 1024 * 1024;
 
@@ -56,6 +61,7 @@ export class KeydirSnapshots {
   readonly #stop = new AbortController();
   #covered: CoveredState | undefined;
   #running: Promise<void> | undefined;
+  #timer: Timer | undefined;
   /** Records that merges moved, and all work at the last attempt. */
   #relocated = 0;
   #workAtLast = 0;
@@ -66,6 +72,16 @@ export class KeydirSnapshots {
     this.#writer = writer;
     this.#log = log;
     this.#covered = covered;
+  }
+
+  /** Looks now and then whether enough has changed, from now on. */
+  start(): void {
+    const { clock, keydirSnapshot } = this.#store.options;
+    if (!keydirSnapshot.enabled || keydirSnapshot.everyOperations === 0) return;
+    this.#timer = clock.setTimer(checkIntervalMs, () => {
+      this.afterWrites();
+      this.start();
+    });
   }
 
   /** To be called when the writer has run out of work. */
@@ -90,6 +106,7 @@ export class KeydirSnapshots {
 
   /** Breaks off what runs. */
   async stop(): Promise<void> {
+    this.#timer?.cancel();
     this.#stop.abort();
     await this.#running;
   }
@@ -100,11 +117,8 @@ export class KeydirSnapshots {
     const { enabled, minKeys } = options.keydirSnapshot;
     const keys = index.keydir.size;
     if (!enabled || options.readOnly || health.failure !== undefined || keys < minKeys || keys === 0) return;
-    if (
-      this.#isUsable() &&
-      index.visibleSequence - (this.#covered?.visibleSequence ?? 0) <= Math.min(minKeys, keys / 16)
-    )
-      return;
+    const newer = index.visibleSequence - (this.#covered?.visibleSequence ?? 0);
+    if (this.#isUsable() && newer <= keys * toleratedPart) return;
     const frozen = this.#freeze();
     if (frozen !== undefined) await this.#write(frozen, undefined);
   }
@@ -208,7 +222,7 @@ export class KeydirSnapshots {
     const walk = new KeydirWalk(this.#store.index.keydir, snapshot);
     let syncedBytes = 0;
     for (let more = true; more; ) {
-      more = walk.step(keysAtATime, (key, keyBytes, position) => {
+      more = walk.step(pace === undefined ? keysAtCloseAtATime : keysAtATime, (key, keyBytes, position) => {
         const bytes = live.get(position.fileId);
         if (bytes === undefined) throw new GivenUp('a merge moved records meanwhile');
         live.set(position.fileId, bytes + position.recordBytes);

@@ -11,16 +11,17 @@ import { HintHeap } from './hint-heap.js';
 import { HintInvalid, type HintReader, openHint } from './hint-reader.js';
 import { type ScanResult, scanSegment } from './segment-scan.js';
 
-/** A millisecond of loading, more or less. */
-const entriesAtATime = 2_048;
+/** Three milliseconds of loading, more or less; the first slices are short, because the engine has not compiled anything yet. */
+const entriesAtATime = 8_192;
+const entriesAtFirst = 64;
 
-/** So many hints are walked at a time: each takes a window of memory and an open file. */
-const hintsTogether = 128;
+/** At most so many hints are walked at a time: each takes a window of memory and an open file. */
+const mostHintsTogether = 128;
 
 /**
  * Loads sealed segments from their hints, all together in the order of keys, so that the key directory grows at its end
  * and its pages fill: several times faster than segment by segment. Those without a valid hint are not marked `hinted`;
- * some of them may be loaded then, all of it right.
+ * some of them may be loaded then, all of it right. No more than `maxOpenFiles` are open at a time.
  */
 export async function loadFromHints(
   disk: Disk,
@@ -28,7 +29,9 @@ export async function loadFromHints(
   segments: readonly Segment[],
   index: StoreIndex,
   loader: IndexLoader,
+  maxOpenFiles: number,
 ): Promise<void> {
+  const hintsTogether = Math.min(mostHintsTogether, maxOpenFiles);
   for (let from = 0; from < segments.length; from += hintsTogether) {
     const together = segments.slice(from, from + hintsTogether);
     if (index.keydir.size > 0) {
@@ -87,10 +90,18 @@ async function loadTogether(
 
 async function drainHeap(heap: HintHeap, sink: SortedSink): Promise<void> {
   const position = emptyPosition();
+  let slice = entriesAtFirst;
+  let left = slice;
   for (let { top } = heap; top !== undefined; top = heap.top) {
     try {
-      if (loadRun(heap, sink, position)) await heap.load();
-      else await top.reader.breathe();
+      left = loadRun(heap, sink, position, left);
+      if (left > 0) {
+        await heap.load();
+        continue;
+      }
+      await top.reader.breathe();
+      slice = Math.min(slice * 2, entriesAtATime);
+      left = slice;
     } catch (error) {
       // Whichever hint failed has stayed at the top.
       if (heap.top !== undefined) forgetHint(heap.top.segment, error);
@@ -99,11 +110,11 @@ async function drainHeap(heap: HintHeap, sink: SortedSink): Promise<void> {
   }
 }
 
-/** Loads entries until a block has to be read (true) or the event loop should turn (false). */
-function loadRun(heap: HintHeap, sink: SortedSink, position: KeydirPosition): boolean {
-  for (let count = 0; count < entriesAtATime; count++) {
+/** Loads `count` entries, or fewer until a block has to be read; returns how many are left. */
+function loadRun(heap: HintHeap, sink: SortedSink, position: KeydirPosition, count: number): number {
+  for (let left = count; left > 0; left--) {
     const { top } = heap;
-    if (top === undefined) return false;
+    if (top === undefined) return 0;
     const { entry, segment } = top;
     position.fileId = segment.fileId;
     position.offset = entry.offset;
@@ -112,9 +123,9 @@ function loadRun(heap: HintHeap, sink: SortedSink, position: KeydirPosition): bo
     position.expires = entry.expires;
     if (entry.tombstone) segment.tombstoneBytes += entry.recordBytes;
     sink.add(top.bytes, entry.keyStart, entry.keyBytes, position, entry.tombstone);
-    if (!heap.advance()) return true;
+    if (!heap.advance()) return left;
   }
-  return false;
+  return 0;
 }
 
 function takeHeader(segment: Segment, reader: HintReader): void {

@@ -1,6 +1,7 @@
 import type { BitcaskStats, MergeFailureReport, MergeProgress, MergeResult } from './bitcask.js';
-import { inWindow, planMerge, staleRatioOf } from './core/merge-plan.js';
+import { inWindow, type MergeView, planMerge, staleRatioOf } from './core/merge-plan.js';
 import { deadBytes, type Segment } from './core/segment.js';
+import type { ExpiryProbe } from './expiry-probe.js';
 import type { MergePace } from './merge-pace.js';
 import type { StoreContext } from './store-context.js';
 
@@ -9,6 +10,7 @@ export class MergeStats {
   readonly #store: StoreContext;
   readonly #pace: MergePace;
   readonly damaged = new Set<number>();
+  readonly #probe: ExpiryProbe;
   /** Replaced segments that open iterators still read, with the monotonic time of the merge. */
   readonly retired = new Map<Segment, { readonly snapshotNumber: number; readonly sinceMs: number }>();
   progress: MergeProgress | undefined;
@@ -20,9 +22,16 @@ export class MergeStats {
   bytesRead = 0;
   bytesWritten = 0;
 
-  constructor(store: StoreContext, pace: MergePace) {
+  constructor(store: StoreContext, pace: MergePace, probe: ExpiryProbe) {
     this.#store = store;
     this.#pace = pace;
+    this.#probe = probe;
+  }
+
+  /** What plans are made by. */
+  get view(): MergeView {
+    const { visibleSequence } = this.#store.index;
+    return { visibleSequence, damaged: this.damaged, expired: this.#probe.expired };
   }
 
   report(): BitcaskStats['merge'] {
@@ -55,6 +64,9 @@ export class MergeStats {
     if (!options.merge.enabled) reasons.push('merging in the background is disabled');
     else if (this.#pace.paused) reasons.push('merging is paused');
     else if (!inWindow(options.clock.nowMs(), options.merge.window)) reasons.push('outside the merge window');
+    const expired = sumOf([...this.#probe.expired.values()], (bytes) => bytes);
+    if (expired > 0)
+      reasons.push(`about ${Math.round(expired)} bytes have expired and wait for their segments to be merged`);
     if (this.progress === undefined) reasons.push(...this.#belowThreshold());
     return reasons;
   }
@@ -78,9 +90,9 @@ export class MergeStats {
     const { options, index } = this.#store;
     const segments = [...index.segments.values()];
     const thresholds = { ...options.merge, segmentBytes: options.segmentBytes };
-    const view = { visibleSequence: index.visibleSequence, damaged: this.damaged };
+    const { view } = this;
     if (planMerge(segments, thresholds, view).reason !== 'none') return [];
-    const stale = segments.filter((segment) => segment.sealed && staleRatioOf(segment) >= thresholds.staleRatio);
+    const stale = segments.filter((segment) => segment.sealed && staleRatioOf(segment, view) >= thresholds.staleRatio);
     const dead = sumOf(segments, deadBytes);
     return [
       `below the threshold: fewer than ${thresholds.minSegments} sealed segments are ${thresholds.staleRatio} dead (${stale.length} are; ${dead} bytes are dead in all)`,

@@ -5,6 +5,7 @@ import { buildHint } from './build-hint.js';
 import { inWindow, type MergePlan, planForcedMerge, planMerge } from './core/merge-plan.js';
 import type { Segment } from './core/segment.js';
 import { hintName } from './core/segment-names.js';
+import { ExpiryProbe } from './expiry-probe.js';
 import type { HintJobs } from './hint-jobs.js';
 import { installMerge } from './install-merge.js';
 import { ManifestUnchanged } from './manifest-file.js';
@@ -31,12 +32,14 @@ export class Merger {
   readonly #hints: HintJobs;
   readonly #pace: MergePace;
   readonly #executor: MergeExecutor;
+  readonly #probe: ExpiryProbe;
   readonly #stats: MergeStats;
   readonly #stop = new AbortController();
   #removing: Promise<void> = Promise.resolve();
   #last: Promise<unknown> = Promise.resolve();
   #timer: Timer | undefined;
   readonly #onMerged: ((recordsMoved: number) => void) | undefined;
+  #checking: Promise<void> = Promise.resolve();
 
   /** `onMerged` is called when a merge has been installed. */
   constructor(store: StoreContext, writer: Writer, hints: HintJobs, onMerged?: (recordsMoved: number) => void) {
@@ -46,7 +49,8 @@ export class Merger {
     this.#onMerged = onMerged;
     this.#pace = new MergePace(store.options.clock, store.options.merge.bytesPerSecond);
     this.#executor = new MergeExecutor(store);
-    this.#stats = new MergeStats(store, this.#pace);
+    this.#probe = new ExpiryProbe(store);
+    this.#stats = new MergeStats(store, this.#pace, this.#probe);
   }
 
   /** Looks at the triggers now and then, from now on. */
@@ -54,7 +58,7 @@ export class Merger {
     const { clock, merge } = this.#store.options;
     if (!merge.enabled || this.#stop.signal.aborted) return;
     this.#timer = clock.setTimer(merge.checkIntervalMs, () => {
-      void this.#background().then(() => this.start());
+      this.#checking = this.#background().then(() => this.start());
     });
   }
 
@@ -83,6 +87,7 @@ export class Merger {
     this.#timer?.cancel();
     this.#stop.abort(new Error('the store was closed'));
     this.#pace.resume();
+    await this.#checking;
     await this.#last;
     await this.#removing;
   }
@@ -104,7 +109,8 @@ export class Merger {
   async #background(): Promise<void> {
     const { clock, merge, listener } = this.#store.options;
     if (this.#pace.paused || this.#store.health.failure !== undefined || !inWindow(clock.nowMs(), merge.window)) return;
-    if (this.#plan(false).inputs.length === 0) return;
+    await this.#probe.next();
+    if (this.#stop.signal.aborted || this.#plan(false).inputs.length === 0) return;
     try {
       await this.merge({});
     } catch (error) {
@@ -243,7 +249,7 @@ export class Merger {
 
   #plan(force: boolean): MergePlan {
     const { index, options } = this.#store;
-    const view = { visibleSequence: index.visibleSequence, damaged: this.#stats.damaged };
+    const { view } = this.#stats;
     if (force) return planForcedMerge(index.segments.values(), view);
     return planMerge(index.segments.values(), { ...options.merge, segmentBytes: options.segmentBytes }, view);
   }

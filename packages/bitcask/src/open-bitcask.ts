@@ -132,6 +132,7 @@ function start(parts: StoreParts): void {
   for (const segment of parts.context.index.segments.values()) if (!segment.hinted) void parts.hints.request(segment);
   parts.checkpoints.start();
   parts.merger.start();
+  parts.keydirSnapshots.start();
 }
 
 /** The manifest, a fresh one in a directory without a store. */

@@ -1,4 +1,4 @@
-import { type DiskFile, isErrno, readFully, readFullySync } from '@shanghai/env';
+import { isErrno, readFully, readFullySync } from '@shanghai/env';
 import type { BitcaskEntry } from './bitcask.js';
 import { BitcaskError } from './bitcask-error.js';
 import { unpack, unpackSync } from './compression.js';
@@ -13,6 +13,9 @@ export interface ReadRecord {
   readonly bytes: Uint8Array;
   readonly fields: RecordFields;
 }
+
+/** How often a read of several pieces is begun anew. */
+const placeAttempts = 5;
 
 /** The file was removed by a merge between look-up and read: look the key up again. Never leaves this package. */
 export class RecordMoved extends Error {}
@@ -48,7 +51,7 @@ export class RecordReader {
     let read: number;
     try {
       // One promise where all goes well: a point read is little more than its promises and the disk's own call.
-      read = await (this.#pool.peek(fileId) ?? (await this.#pool.get(fileId))).read(bytes, offset);
+      read = await this.#pool.withFile(fileId, (file) => file.read(bytes, offset));
     } catch (error) {
       throw this.failure(error, position);
     }
@@ -59,10 +62,21 @@ export class RecordReader {
   /** Fills `bytes` from where `position` lies; returns how many there were. */
   async readBytes(position: KeydirPosition, bytes: Uint8Array): Promise<number> {
     try {
-      const file = this.#pool.peek(position.fileId) ?? (await this.#pool.get(position.fileId));
-      return await this.#readFrom(file, position, bytes);
+      return await this.readPlace(position.fileId, position.offset, bytes);
     } catch (error) {
       throw this.failure(error, position);
+    }
+  }
+
+  /** `readBytes` of any place; rejects with the disk's own error. */
+  async readPlace(fileId: number, offset: number, bytes: Uint8Array): Promise<number> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#pool.withFile(fileId, (file) => readFully(file, bytes, offset));
+      } catch (error) {
+        // The pool closed it for another file between two short reads.
+        if (!isErrno(error, 'EBADF') || attempt === placeAttempts) throw error;
+      }
     }
   }
 
@@ -81,6 +95,11 @@ export class RecordReader {
     return { bytes: record, fields };
   }
 
+  /** The checksum seed of a segment's records. */
+  seedOf(fileId: number): number {
+    return this.#index.seedOf(fileId);
+  }
+
   corrupt(position: KeydirPosition, what: string, cause?: unknown): BitcaskError {
     const file = this.#pool.pathOf(position.fileId);
     const { offset, recordBytes: bytes } = position;
@@ -94,18 +113,9 @@ export class RecordReader {
     );
   }
 
-  async #readFrom(file: DiskFile, position: KeydirPosition, bytes: Uint8Array): Promise<number> {
-    try {
-      return await readFully(file, bytes, position.offset);
-    } catch (error) {
-      // The pool closed it for another between two short reads.
-      if (!isErrno(error, 'EBADF')) throw error;
-      return readFully(await this.#pool.get(position.fileId), bytes, position.offset);
-    }
-  }
-
   /** What a failed read of `position` is thrown as. */
   failure(error: unknown, position: KeydirPosition): Error {
+    if (error instanceof BitcaskError) return error;
     if (isErrno(error, 'ENOENT') || isErrno(error, 'EBADF')) return new RecordMoved();
     const file = this.#pool.pathOf(position.fileId);
     const { offset, recordBytes: bytes } = position;

@@ -56,7 +56,7 @@ export async function recoverStore(
   const loaded = await loadSnapshot(options, manifest, index, hints);
   const isCovered = (one: FoundSegment) => loaded?.segments.has(one.segment.fileId) === true;
   const rest = found.filter((one) => one.isSealed && !isCovered(one)).map((one) => one.segment);
-  await loadFromHints(disk, directory, rest, index, loader);
+  await loadFromHints(disk, directory, rest, index, loader, options.maxOpenFiles);
   const counts = { snapshot: 0, hint: 0, scan: 0 };
   for (const one of found) {
     const from = isCovered(one) ? 'snapshot' : one.segment.hinted ? 'hint' : 'scan';

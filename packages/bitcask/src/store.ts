@@ -4,6 +4,7 @@ import type {
   BatchOptions,
   Bitcask,
   BitcaskEntry,
+  BitcaskRange,
   BitcaskStats,
   DeleteOptions,
   MergeResult,
@@ -24,7 +25,7 @@ import type { KeydirSnapshots } from './keydir-snapshots.js';
 import { ManifestUnchanged } from './manifest-file.js';
 import type { MergeCall, Merger } from './merger.js';
 import type { PointReader } from './point-reader.js';
-import { checkRangeOptions, iterateRange } from './range.js';
+import { checkRangeOptions, rangeOf } from './range.js';
 import type { RecordReader } from './record-reader.js';
 import type { SegmentLog } from './segment-log.js';
 import type { SnapshotJobs } from './snapshot-jobs.js';
@@ -119,17 +120,13 @@ export class Store implements Bitcask {
     });
   }
 
-  range(options: RangeOptions = {}): AsyncIterable<BitcaskEntry> {
+  range(options: RangeOptions = {}): BitcaskRange {
     checkRangeOptions(options);
     this.#assertOpen();
     const { context, reader } = this.#parts;
-    return {
-      [Symbol.asyncIterator]: () =>
-        iterateRange(
-          { index: context.index, reader, horizonMs: this.#horizon(options), assertOpen: () => this.#assertOpen() },
-          options,
-        ),
-    };
+    const assertOpen = () => this.#assertOpen();
+    const source = () => ({ index: context.index, reader, horizonMs: this.#horizon(options), assertOpen });
+    return rangeOf(source, assertOpen, options);
   }
 
   get size(): number {

@@ -227,6 +227,10 @@ test('a store whose snapshot still serves writes none at close, and a small stor
   const before = disk.contents(path);
   await (await openOn(disk, atClose)).close();
   expect(disk.contents(path)).toEqual(before);
+  const again = await openOn(disk, atClose);
+  await again.put(bytesOf('k1'), bytesOf('one of six keys'));
+  await again.close();
+  expect(disk.contents(path)).not.toEqual(before);
   const small = createFaultDisk({ seed: 1 });
   await fill(small, {});
   expect(small.files()).not.toContain(path);

@@ -19,7 +19,8 @@ test('a segment sealed in the middle of a turn is no input before its records ar
   const disk = createFaultDisk({ seed: 41 });
   const options = { merge: { enabled: false, staleRatio: 0.1, minSegments: 1 } };
   let store = await openOn(disk, options);
-  await store.put(bytesOf('first'), bytesOf('1'));
+  // Half a segment: the writes that follow go partly into it, partly into the next, in one turn.
+  await store.put(bytesOf('first'), bytesOf('1'.repeat(2_000)));
   let release = () => {};
   const released = new Promise<void>((resolve) => {
     release = resolve;

@@ -237,3 +237,29 @@ test('a damaged record fails its read and the merge, and no other read', async (
   expect((await store.verify()).problems).toHaveLength(1);
   await store.close();
 });
+
+test('a store whose keys expire and are never overwritten shrinks by itself', async () => {
+  const disk = createFaultDisk({ seed: 13 });
+  const clock = createManualClock();
+  let nowMs = 1_000;
+  const merge = { enabled: true, checkIntervalMs: 1_000 };
+  const store = await openOn(disk, { clock, horizon: () => nowMs, merge });
+  for (let i = 0; i < 60; i++) {
+    const options = i % 5 === 0 ? {} : { expiresAtMs: 10_000 };
+    await store.put(bytesOf(`k${i}`), bytesOf('v'.repeat(300)), options);
+  }
+  await clock.advance(30_000);
+  expect(store.stats().merge.runs).toBe(0);
+  nowMs = 10_000;
+  await clock.advance(30_000);
+  expect(store.stats().merge.runs).toBeGreaterThan(0);
+  expect(store.size).toBeLessThan(30);
+  expect([...(await contentsOfLive(store))]).toEqual(Array.from({ length: 12 }, (_, i) => `k${i * 5}`).sort());
+  await store.close();
+});
+
+async function contentsOfLive(store: Bitcask): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of store.range()) keys.push(textOf(key));
+  return keys;
+}

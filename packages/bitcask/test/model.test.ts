@@ -20,7 +20,7 @@ type Step =
       readonly change: Change;
       readonly revision: 'none' | 'right' | 'wrong' | 'absent';
     }
-  | { readonly kind: 'batch' | 'together'; readonly changes: readonly Change[] }
+  | { readonly kind: 'batch' | 'together' | 'beside'; readonly changes: readonly Change[] }
   | {
       readonly kind: 'range';
       readonly from: number;
@@ -47,7 +47,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({
-      kind: fc.constantFrom('batch', 'together'),
+      kind: fc.constantFrom('batch', 'together', 'beside'),
       changes: fc.array(change, { minLength: 1, maxLength: 6 }),
     }) as fc.Arbitrary<Step>,
   },
@@ -124,6 +124,8 @@ class Session {
       }
       case 'together':
         return this.#together(step.changes);
+      case 'beside':
+        return this.#besideMerge(step.changes);
       case 'range':
         return this.#range(step);
       case 'merge':
@@ -216,6 +218,18 @@ class Session {
     const calls = operations.map((operation) => this.#put(operation as BatchOperation & { type: 'put' }, {}));
     await Promise.all(calls);
     this.model.apply(operations);
+  }
+
+  /** Writes, one after the other, while every segment is merged, with reads between. */
+  async #besideMerge(changes: readonly Change[]): Promise<void> {
+    const merging = this.store.merge({ force: changes.length % 2 === 0 });
+    for (const one of changes) {
+      const operation = this.#operation(one);
+      await this.store.batch([operation]);
+      this.model.apply([operation]);
+      same(await this.store.getEntry(operation.key), this.model.get(operation.key, this.nowMs));
+    }
+    await merging;
   }
 
   async #range(asked: {

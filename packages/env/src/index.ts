@@ -8,6 +8,7 @@ export { type DirectoryLock, type DirectoryLockOptions, LockError, type LockErro
 export type { Disk, DiskFile, DiskOpenMode, DiskStat } from './disk.js';
 export { ensureDirectory } from './ensure-directory.js';
 export { InvariantError, invariant } from './invariant.js';
+export { loopTurn } from './node/loop-turn.js';
 export { nodeClock } from './node/node-clock.js';
 export { isNodeDisk, nodeDisk } from './node/node-disk.js';
 export { nodeRandom } from './node/node-random.js';

@@ -4,7 +4,7 @@
  * nothing is copied to decompress.
  *
  * Large frames go to another thread, at the price of a way there and back; a frame of independent appends is smaller than
- * that, and is done at once.
+ * that, and is done at once, but not many in a row: now and then one takes the way round, and the event loop has its turn.
  */
 import { invariant } from '@shanghai/env';
 import { compress, compressSync, uncompress, uncompressSync } from 'lz4-napi';
@@ -28,6 +28,8 @@ const compressedFromBytes = 8192;
 const worthShare = 0.9;
 /** Frames from this length on are compressed and decompressed off the caller's thread. */
 const asyncFromBytes = 131_072;
+/** After so many bytes compressed on it in a row. A gigabyte a second makes it a quarter of a millisecond. */
+const atOnceBytes = 262_144;
 const sizeBytes = 4;
 /** An LZ4 block cannot say more with a byte. */
 const highestRatio = 255;
@@ -51,10 +53,17 @@ export function isWorthPacking(batch: FrameBatch): boolean {
 /** A batch with its long frames compressed where that saves enough. The batch itself stays as it is. */
 export async function packFrames(batch: FrameBatch, counts: FrameCompressionCounts): Promise<PackedFrames> {
   const packed = new PackedFrames(batch);
+  let atOnce = 0;
   for (let frame = 0; frame < batch.frames; frame++) {
     const bytes = batch.frameBytes(frame);
     const start = batch.frameStart(frame);
-    const block = bytes < compressedFromBytes ? undefined : await compressed(batch.bytes, start, bytes);
+    let block: Uint8Array | undefined;
+    if (bytes >= compressedFromBytes) {
+      const goesElsewhere = bytes >= asyncFromBytes || atOnce + bytes > atOnceBytes;
+      atOnce = goesElsewhere ? 0 : atOnce + bytes;
+      const records = recordsOf(batch.bytes, start, bytes);
+      block = (goesElsewhere ? await compress(records) : compressSync(records)).subarray(sizeBytes);
+    }
     if (block !== undefined && isSmaller(block.length, bytes)) {
       packed.addBlock(block);
       counts.compressedFrames++;
@@ -70,11 +79,8 @@ export async function packFrames(batch: FrameBatch, counts: FrameCompressionCoun
   return packed;
 }
 
-/** The block of a frame's records, without the size in front. */
-async function compressed(bytes: Uint8Array, start: number, length: number): Promise<Uint8Array> {
-  const records = Buffer.from(bytes.buffer, bytes.byteOffset + start + frameHeaderBytes, length - frameHeaderBytes);
-  const block = length < asyncFromBytes ? compressSync(records) : await compress(records);
-  return block.subarray(sizeBytes);
+function recordsOf(bytes: Uint8Array, start: number, length: number): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start + frameHeaderBytes, length - frameHeaderBytes);
 }
 
 function isSmaller(blockBytes: number, frameBytes: number): boolean {

@@ -2,7 +2,7 @@
  * `node reopen-process.js <engine> <directory> <snapshot|hints>`: opens a store, prints how long that took as one line of
  * JSON, closes it.
  */
-import { type BitcaskStats, openBitcask } from '@shanghai/bitcask';
+import { openBitcask } from '@shanghai/bitcask';
 import type { EmbeddedStore } from './engines/embedded-store.js';
 import type { EngineName } from './engines/engine-name.js';
 import { openEngine } from './engines/open-engine.js';
@@ -23,18 +23,9 @@ async function open(path: string): Promise<Opened> {
     const store = await openEngine(engine as EngineName, { directory: path, durable: false });
     return { store, usedSnapshot: false };
   }
-  const store = await openBitcask({ directory: path, durability: 'never', ...snapshotOptions(from === 'snapshot') });
-  const { opened }: BitcaskStats & SnapshotStats = store.stats();
-  return { store: shanghaiEngine(store), usedSnapshot: (opened?.snapshotSegments ?? 0) > 0, keys: store.size };
-}
-
-/** What tells that a key directory was loaded from its snapshot; a store that knows of none says nothing. */
-interface SnapshotStats {
-  readonly opened?: { readonly snapshotSegments: number };
-}
-
-function snapshotOptions(enabled: boolean) {
-  return { keydirSnapshot: { enabled } };
+  const keydirSnapshot = { enabled: from === 'snapshot' };
+  const store = await openBitcask({ directory: path, durability: 'never', keydirSnapshot });
+  return { store: shanghaiEngine(store), usedSnapshot: store.stats().opened.snapshotSegments > 0, keys: store.size };
 }
 
 const rssBefore = process.memoryUsage.rss();

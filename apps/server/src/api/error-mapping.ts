@@ -9,6 +9,7 @@ import { BitcaskError, type BitcaskErrorCode } from '@shanghai/bitcask';
 import { CodedError } from '@shanghai/env';
 import type { ErrorCode } from '@shanghai/proto';
 import { WalError, type WalErrorCode } from '@shanghai/wal';
+import { EngineError, type EngineErrorCode } from '../engine/engine-error.js';
 import { ServerError } from '../requests/server-error.js';
 
 /** A failure as it goes on the wire. */
@@ -52,11 +53,24 @@ const bitcaskCodes: Readonly<Record<BitcaskErrorCode, ErrorCode>> = {
   VALUE_TOO_LARGE: 'INVALID_REQUEST',
 };
 
+const engineCodes: Readonly<Record<EngineErrorCode, ErrorCode>> = {
+  CLOSED: 'SERVICE_UNAVAILABLE',
+  CORRUPT: 'DATA_CORRUPTED',
+  DISK_FULL: 'STORAGE_FULL',
+  IO_ERROR: 'OUTCOME_UNKNOWN',
+  LOCKED: 'SERVICE_UNAVAILABLE',
+  POISONED: 'OUTCOME_UNKNOWN',
+  QUEUE_FULL: 'RESOURCE_EXHAUSTED',
+  UNAVAILABLE: 'UNSUPPORTED',
+  UNSUPPORTED_FORMAT: 'UNSUPPORTED',
+};
+
 /** The code of a failure. `RangeError` is a limit that a caller broke; any other foreign error is a defect. */
 export function errorCodeOf(error: unknown): ErrorCode {
   if (error instanceof ServerError) return error.code;
   if (error instanceof WalError) return walCodes[error.code];
   if (error instanceof BitcaskError) return bitcaskCodes[error.code];
+  if (error instanceof EngineError) return engineCodes[error.code];
   if (error instanceof RangeError) return 'INVALID_REQUEST';
   if (error instanceof Error && error.name === 'AbortError') return 'CANCELLED';
   return 'INTERNAL_ERROR';

@@ -1,7 +1,4 @@
-import type { Bitcask } from '@shanghai/bitcask';
+import type { StorageEngine } from '../engine/storage-engine.js';
 
-/** What a state machine asks of its store: the part of `Bitcask` it uses. */
-export type StateStore = Pick<
-  Bitcask,
-  'getEntry' | 'getEntrySync' | 'has' | 'range' | 'batch' | 'checkpoint' | 'merge' | 'stats' | 'close'
->;
+/** What a state machine asks of its store. */
+export type StateStore = Pick<StorageEngine, 'getEntry' | 'getEntrySync' | 'has' | 'range' | 'batch'>;

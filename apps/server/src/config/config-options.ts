@@ -1,6 +1,7 @@
 /** Every option of the server. Flags, environment, file, help and the document are all made from this table. */
 import { logLevels } from '@shanghai/telemetry';
 import type { z } from 'zod';
+import { engineNames } from '../engine/storage-engine.js';
 import {
   booleanOption,
   bytesOption,
@@ -100,6 +101,12 @@ const durability = {
 };
 
 const storage = {
+  engine: choiceOption(engineNames, {
+    default: 'bitcask',
+    group: 'Storage',
+    description:
+      'What holds keys and values. bitcask: every key in memory, fastest. level: LevelDB, keys on disk. Fixed for a data directory at its first start.',
+  }),
   walSegmentBytes: bytesOption(64 * kib, gib, {
     default: 64 * mib,
     group: 'Storage',

@@ -28,6 +28,7 @@ export function nodeOptionsOf(config: Config): NodeOptions {
       segmentBytes: config.walSegmentBytes,
     },
     logs: { segmentBytes: config.logSegmentBytes, firstSegmentBytes: Math.min(1024 * 1024, config.logSegmentBytes) },
+    engine: config.engine,
     store: storeOptionsOf(config),
   };
 }

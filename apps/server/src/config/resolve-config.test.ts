@@ -87,6 +87,7 @@ function sampleOf(key: ConfigKey, fallback: unknown): unknown {
     logFormat: 'pretty',
     durability: 'interval',
     compression: 'gzip',
+    engine: 'level',
     host: '0.0.0.0',
     mergeToHour: 23,
     mergeStaleRatio: 0.5,

@@ -4,12 +4,12 @@
  * It stamps proposals with log time (never falling, never behind the state), holds the barriers of the read levels, and
  * makes the state durable at checkpoints, behind which alone the log is cut.
  */
-import type { Bitcask } from '@shanghai/bitcask';
 import type { Clock } from '@shanghai/env';
 import type { ApplyResult } from '../apply/apply-result.js';
 import { type CommandBody, type CommandHeader, manySlots } from '../apply/command.js';
 import { encodeCommand } from '../apply/command-codec.js';
 import type { StateMachine } from '../apply/state-machine.js';
+import type { StorageEngine } from '../engine/storage-engine.js';
 import { decodeReadToken, encodeReadToken } from '../requests/read-token.js';
 import type { ReadContext } from '../requests/request-context.js';
 import { ServerError } from '../requests/server-error.js';
@@ -24,7 +24,7 @@ export type ProposalHeader = Partial<Omit<CommandHeader, 'logTimeMs'>>;
 /** One group on this node. */
 export class Replica {
   readonly groupId: number;
-  readonly store: Bitcask;
+  readonly store: StorageEngine;
   readonly machine: StateMachine;
   readonly log: CommandLog<ApplyResult>;
   readonly #clock: Clock;
@@ -34,7 +34,7 @@ export class Replica {
   #timeEntryAtMs = Number.NEGATIVE_INFINITY;
   #token: { readonly index: number; readonly bytes: Uint8Array } | undefined;
 
-  constructor(store: Bitcask, machine: StateMachine, log: CommandLog<ApplyResult>, clock: Clock) {
+  constructor(store: StorageEngine, machine: StateMachine, log: CommandLog<ApplyResult>, clock: Clock) {
     this.groupId = log.groupId;
     this.store = store;
     this.machine = machine;

@@ -10,7 +10,7 @@ import {
 import { createSegment, type Segment } from './segment.js';
 
 const thresholds = { staleRatio: 0.3, minSegments: 3, segmentBytes: 100_000, deadBytes: 1e9, storeStaleRatio: 1 };
-const view = { visibleSequence: 1_000_000, damaged: new Set<number>() };
+const view = { visibleSequence: 1_000_000, damaged: new Set<number>(), expired: new Map<number, number>() };
 
 function segment(fileId: number, liveShare: number, more: Partial<Segment> = {}): Segment {
   const made = createSegment({ fileId, segmentId: fileId, seed: 0, kind: 'log' });
@@ -115,4 +115,14 @@ test('the stalest segments go first where not all fit into one merge', () => {
   const ids = idsOf(planMerge(segments, thresholds, view));
   expect(ids).toHaveLength(maxMergeInputs);
   expect(ids[0]).toBe(11);
+});
+
+test('bytes that have expired count as dead, as far as they are guessed', () => {
+  const segments = [segment(1, 0.9), segment(2, 0.9), segment(3, 0.9)];
+  expect(planMerge(segments, thresholds, view).reason).toBe('none');
+  const expired = new Map([1, 2, 3].map((fileId) => [fileId, 18_000]));
+  expect(idsOf(planMerge(segments, thresholds, { ...view, expired }))).toEqual([1, 2, 3]);
+  // A guess beyond what lives is no more than that.
+  const wild = new Map([[1, 1e9]]);
+  expect(planMerge(segments.slice(0, 1), thresholds, { ...view, expired: wild }).reason).toBe('empty');
 });

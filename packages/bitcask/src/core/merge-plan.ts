@@ -40,12 +40,18 @@ export interface MergeView {
   readonly visibleSequence: number;
   /** Segments that cannot be read; merges leave them alone. */
   readonly damaged: ReadonlySet<number>;
+  /** Live bytes that have expired, as far as is guessed, by file id. */
+  readonly expired: ReadonlyMap<number, number>;
 }
 
 /** Share of a segment's records, in bytes, that a merge would leave out. */
-export function staleRatioOf(segment: Segment): number {
+export function staleRatioOf(segment: Segment, view: MergeView): number {
   const recordBytes = segment.bytes - segmentHeaderBytes;
-  return recordBytes === 0 ? 1 : deadBytes(segment) / recordBytes;
+  return recordBytes === 0 ? 1 : freedBytes(segment, view) / recordBytes;
+}
+
+function freedBytes(segment: Segment, view: MergeView): number {
+  return deadBytes(segment) + Math.min(segment.liveBytes, view.expired.get(segment.fileId) ?? 0);
 }
 
 /**
@@ -55,9 +61,11 @@ export function staleRatioOf(segment: Segment): number {
 export function planMerge(segments: Iterable<Segment>, thresholds: MergeThresholds, view: MergeView): MergePlan {
   const all = [...segments];
   const sealed = all.filter((segment) => mayMerge(segment, view) && !view.damaged.has(segment.fileId));
-  const stale = sealed.filter((segment) => staleRatioOf(segment) >= thresholds.staleRatio).sort(byStaleness);
-  const reason = reasonFor(all, stale, thresholds);
-  if (reason === 'empty') return { reason, inputs: stale.filter((segment) => staleRatioOf(segment) === 1).sort(byAge) };
+  const stale = sealed.filter((segment) => staleRatioOf(segment, view) >= thresholds.staleRatio);
+  stale.sort((a, b) => staleRatioOf(b, view) - staleRatioOf(a, view) || byAge(a, b));
+  const reason = reasonFor(all, stale, thresholds, view);
+  if (reason === 'empty')
+    return { reason, inputs: stale.filter((segment) => staleRatioOf(segment, view) === 1).sort(byAge) };
   if (reason !== 'none') return { reason, inputs: limited(stale).sort(byAge) };
   const small = sealed.filter((segment) => segment.bytes < thresholds.segmentBytes * smallShare).sort(byAge);
   if (small.length < smallSegmentsWorthMerging) return { reason, inputs: [] };
@@ -70,21 +78,26 @@ export function planForcedMerge(segments: Iterable<Segment>, view: MergeView): M
   return { reason: inputs.length === 0 ? 'none' : 'stale', inputs };
 }
 
-function reasonFor(all: readonly Segment[], stale: readonly Segment[], thresholds: MergeThresholds): MergeReason {
+function reasonFor(
+  all: readonly Segment[],
+  stale: readonly Segment[],
+  thresholds: MergeThresholds,
+  view: MergeView,
+): MergeReason {
   if (stale.length === 0) return 'none';
   if (stale.length >= thresholds.minSegments) return 'stale';
-  const dead = stale.reduce((sum, segment) => sum + deadBytes(segment), 0);
+  const dead = stale.reduce((sum, segment) => sum + freedBytes(segment, view), 0);
   if (dead >= thresholds.deadBytes) return 'dead-bytes';
-  if (stale.length > 1 && storeStaleRatio(all) >= thresholds.storeStaleRatio) return 'stale-store';
-  return stale.some((segment) => staleRatioOf(segment) === 1) ? 'empty' : 'none';
+  if (stale.length > 1 && storeStaleRatio(all, view) >= thresholds.storeStaleRatio) return 'stale-store';
+  return stale.some((segment) => staleRatioOf(segment, view) === 1) ? 'empty' : 'none';
 }
 
 /** Dead share of all records, by bytes. */
-export function storeStaleRatio(segments: Iterable<Segment>): number {
+function storeStaleRatio(segments: Iterable<Segment>, view: MergeView): number {
   let dead = 0;
   let bytes = 0;
   for (const segment of segments) {
-    dead += deadBytes(segment);
+    dead += freedBytes(segment, view);
     bytes += segment.bytes - segmentHeaderBytes;
   }
   return bytes === 0 ? 0 : dead / bytes;
@@ -103,10 +116,6 @@ function limited(segments: readonly Segment[]): Segment[] {
     chosen.push(segment);
   }
   return chosen;
-}
-
-function byStaleness(a: Segment, b: Segment): number {
-  return staleRatioOf(b) - staleRatioOf(a) || byAge(a, b);
 }
 
 function byAge(a: Segment, b: Segment): number {

@@ -1,31 +1,26 @@
 import { compareKeys } from './compare-keys.js';
 import type { Keydir, KeydirCursor, KeydirPosition } from './keydir.js';
+import type { ScanRows } from './scan-rows.js';
 import type { Snapshot } from './snapshots.js';
 
-/** A key of a snapshot and where its record lies. */
-export interface SnapshotEntry {
-  readonly key: Uint8Array;
-  readonly position: KeydirPosition;
-}
-
 /**
- * Takes the next entries of a snapshot, at most `count`, in its order; fewer means that the range is exhausted. Works
- * without interruption, so the directory does not change under it; it finds its place again by the last key taken.
+ * Takes the next rows of a snapshot, in its order, until `rows` holds `upTo` rows or `upToBytes` bytes of records;
+ * returns whether there may be more. Works without interruption, so the directory does not change under it; it finds
+ * its place again by the last key taken.
  *
  * Two ordered sources are merged: the directory, where newer records are skipped, and the side table, which holds what they replaced.
  */
-export function takeEntries(snapshot: Snapshot, keydir: Keydir, count: number): SnapshotEntry[] {
+export function takeRows(snapshot: Snapshot, keydir: Keydir, rows: ScanRows, upTo: number, upToBytes: number): boolean {
   const directory = new Source(keydir, snapshot, snapshot.sequence);
   const side = snapshot.side === undefined ? undefined : new Source(snapshot.side, snapshot, Number.POSITIVE_INFINITY);
-  const entries: SnapshotEntry[] = [];
-  while (entries.length < count) {
+  while (rows.count < upTo && rows.recordBytes < upToBytes) {
     const source = nearer(directory, side, snapshot.range.reverse);
-    if (source.key === undefined) break;
-    entries.push({ key: source.key, position: source.position });
+    if (source.key === undefined) return false;
+    rows.push(source.key, source.position);
     snapshot.passed = source.key;
     source.advance();
   }
-  return entries;
+  return true;
 }
 
 function nearer(directory: Source, side: Source | undefined, reverse: boolean): Source {
@@ -38,7 +33,8 @@ function nearer(directory: Source, side: Source | undefined, reverse: boolean): 
 /** One ordered source: stands on an entry within the range whose sequence is at most `maxSequence`, or at its end. */
 class Source {
   key: Uint8Array | undefined;
-  position: KeydirPosition = emptyPosition();
+  /** Of the entry it stands on; the same object for all of them. */
+  readonly position: KeydirPosition = emptyPosition();
   readonly #cursor: KeydirCursor;
   readonly #snapshot: Snapshot;
   readonly #maxSequence: number;
@@ -66,14 +62,12 @@ class Source {
     const { low, high, reverse } = this.#snapshot.range;
     this.key = undefined;
     for (let there = found; there; there = reverse ? this.#cursor.previous() : this.#cursor.next()) {
-      const position = emptyPosition();
-      this.#cursor.position(position);
-      if (position.sequence > this.#maxSequence) continue;
+      this.#cursor.position(this.position);
+      if (this.position.sequence > this.#maxSequence) continue;
       const key = this.#cursor.key();
       if (reverse ? low !== undefined && compareKeys(key, low) < 0 : high !== undefined && compareKeys(key, high) >= 0)
         return;
       this.key = key;
-      this.position = position;
       return;
     }
   }

@@ -138,9 +138,12 @@ export class FrameBatch implements FrameImage {
     const count = this.recordsBefore(index + 1) - this.recordsBefore(index);
     const length = this.frameBytes(index);
     sealFrame(this.#bytes, this.#view, this.frameStart(index), length, place, {
-      ...fields,
+      firstLsn: fields.firstLsn,
+      wallTimeMs: fields.wallTimeMs,
+      durableEnd: fields.durableEnd,
       count,
       flags: this.flagsOf(index),
+      rawBytes: 0,
     });
   }
 

@@ -69,12 +69,15 @@ export function sealFrame(
   place: { readonly segmentSeed: number; readonly offset: number },
   fields: FrameFields,
 ): void {
-  invariant(length >= frameHeaderBytes && length % frameAlignment === 0, `a frame cannot be ${length} bytes long`);
-  invariant(fields.durableEnd <= place.offset, `durable end ${fields.durableEnd} beyond the frame at ${place.offset}`);
+  // Each message would be built for each frame, which a lone append would feel.
+  const hasLength = length >= frameHeaderBytes && length % frameAlignment === 0;
+  if (!hasLength) invariant(false, `a frame cannot be ${length} bytes long`);
+  const { durableEnd } = fields;
+  if (durableEnd > place.offset) invariant(false, `durable end ${durableEnd} beyond the frame at ${place.offset}`);
   view.setUint32(at + 4, length, true);
   setUint64(view, at + 8, fields.firstLsn);
   setUint64(view, at + 16, fields.wallTimeMs);
-  view.setUint32(at + 24, fields.durableEnd, true);
+  view.setUint32(at + 24, durableEnd, true);
   view.setUint32(at + 28, fields.count, true);
   view.setUint32(at + 32, fields.flags, true);
   view.setUint32(at + 36, fields.rawBytes ?? 0, true);

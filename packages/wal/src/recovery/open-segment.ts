@@ -9,6 +9,9 @@ import { corruptError } from '../wal-failures.js';
 /** Window of scans. */
 export const scanWindowBytes = 1_048_576;
 
+/** Footers are rarely longer: a segment of 64 MiB has an index of 16 KiB. */
+const footerGuessBytes = 20_480;
+
 /** Reads a segment's header. Rejects with `CORRUPT` or `UNSUPPORTED_FORMAT`. */
 export async function openSegment(file: DiskFile, directory: string, name: string, baseLsn: number): Promise<Segment> {
   const page = new Uint8Array(segmentHeaderBytes);
@@ -35,15 +38,23 @@ export function cursorOver(file: DiskFile, segment: Segment): FrameCursor {
 
 /** Takes a sealed segment's contents from its footer. Resolves to false where the file does not end with a valid one. */
 export async function readFooter(file: DiskFile, segment: Segment): Promise<boolean> {
-  const trailer = new Uint8Array(footerTrailerBytes);
-  const position = segment.fileBytes - footerTrailerBytes;
-  if (position < segmentHeaderBytes || (await readFully(file, trailer, position)) < footerTrailerBytes) return false;
-  const offset = footerOffset(trailer);
-  if (offset === undefined || offset < segmentHeaderBytes || offset >= segment.fileBytes) return false;
-  const cursor = cursorOver(file, segment);
-  if ((await cursor.load(offset)) !== 'frame' || offset + cursor.length !== segment.fileBytes) return false;
+  const { fileBytes } = segment;
+  const tail = new Uint8Array(Math.min(footerGuessBytes, fileBytes - segmentHeaderBytes));
+  const tailAt = fileBytes - tail.length;
+  if (tail.length < footerTrailerBytes || (await readFully(file, tail, tailAt)) < tail.length) return false;
+  const offset = footerOffset(tail.subarray(-footerTrailerBytes));
+  if (offset === undefined || offset < segmentHeaderBytes || offset >= fileBytes) return false;
+  // Mostly the footer lies in what was read already.
+  const read = async (buffer: Uint8Array, position: number) => {
+    if (position < tailAt) return await readFully(file, buffer, position);
+    const part = tail.subarray(position - tailAt, position - tailAt + buffer.length);
+    buffer.set(part);
+    return part.length;
+  };
+  const cursor = new FrameCursor(read, segment.seed, fileBytes, Math.min(fileBytes - offset, scanWindowBytes));
+  if ((await cursor.load(offset)) !== 'frame' || offset + cursor.length !== fileBytes) return false;
   const summary = decodeFooter(cursor.view, cursor.at, segment.header.features);
   if (summary === undefined || summary.lastLsn - summary.records !== segment.header.baseLsn - 1) return false;
-  segment.noteFooter(summary, offset, segment.fileBytes);
+  segment.noteFooter(summary, offset, fileBytes);
   return true;
 }

@@ -15,6 +15,9 @@ import { cursorOver, openSegment, readFooter } from './open-segment.js';
 import { rewriteUncovered } from './rewrite-uncovered.js';
 import { framesBehind, type ScanEnd, scanSegment } from './scan-segment.js';
 
+/** Segments read at once. Node works on four calls at a time. */
+const readAtOnce = 8;
+
 /** A log as it was found. */
 export interface RecoveredLog {
   /** Oldest first; empty for a new log. */
@@ -52,22 +55,39 @@ export async function recoverLog(options: ResolvedWalOptions): Promise<Recovered
   }
 }
 
+/** Segments that have a successor. Some are read at once: each takes a few calls, and calls wait for each other one by one. */
 async function openEarlier(disk: Disk, directory: string, files: LogFiles): Promise<Segment[]> {
   const segments: Segment[] = [];
-  for (let i = 0; i + 1 < files.segments.length; i++) {
-    const { name, baseLsn } = files.segments[i] as LogFiles['segments'][number];
-    const nextLsn = (files.segments[i + 1] as LogFiles['segments'][number]).baseLsn;
-    const file = await disk.open(`${directory}/${name}`, 'read');
-    try {
-      const segment = await openSegment(file, directory, name, baseLsn);
-      checkFollows(segments.at(-1), segment);
-      await readSealed(file, segment, nextLsn);
-      segments.push(segment);
-    } finally {
-      await file.close();
+  const earlier = files.segments.slice(0, -1);
+  for (let first = 0; first < earlier.length; first += readAtOnce) {
+    const some = earlier.slice(first, first + readAtOnce).map((file, i) => {
+      const nextLsn = (files.segments[first + i + 1] as LogFiles['segments'][number]).baseLsn;
+      return openOneEarlier(disk, directory, file, nextLsn);
+    });
+    // All of them come to an end before the first failure is reported: none may hold a file open then.
+    for (const outcome of await Promise.allSettled(some)) {
+      if (outcome.status === 'rejected') throw outcome.reason;
+      checkFollows(segments.at(-1), outcome.value);
+      segments.push(outcome.value);
     }
   }
   return segments;
+}
+
+async function openOneEarlier(
+  disk: Disk,
+  directory: string,
+  { name, baseLsn }: LogFiles['segments'][number],
+  nextLsn: number,
+): Promise<Segment> {
+  const file = await disk.open(`${directory}/${name}`, 'read');
+  try {
+    const segment = await openSegment(file, directory, name, baseLsn);
+    await readSealed(file, segment, nextLsn);
+    return segment;
+  } finally {
+    await file.close();
+  }
 }
 
 /** Reads a segment that has a successor: all of it was synced, so whatever is missing is damage. */

@@ -182,13 +182,13 @@ export class SegmentWriter {
   /** Writes frames from `first` on, as many as fit the active segment. Returns the first that was not written. */
   async #writeRun(batch: FrameBatch, image: FrameImage, first: number): Promise<number> {
     const { last } = this.#state;
-    const stamp = this.#stamp();
+    const { wallTimeMs, durableEnd } = this.#stamp();
     const start = image.frameStart(first);
     let end = first;
     while (end < image.frames && this.#fits(last.endOffset + image.frameStart(end) - start, image.frameBytes(end))) {
       const place = { segmentSeed: last.seed, offset: last.endOffset + image.frameStart(end) - start };
       const firstLsn = last.nextLsn + image.recordsBefore(end) - image.recordsBefore(first);
-      image.seal(end, place, { firstLsn, ...stamp });
+      image.seal(end, place, { firstLsn, wallTimeMs, durableEnd });
       end++;
     }
     const stop = image.frameStart(end);

@@ -1,4 +1,4 @@
-import { type BatchOperation, type Bitcask, type BitcaskEntry, openBitcask } from '@shanghai/bitcask';
+import { type BatchOperation, type Bitcask, openBitcask } from '@shanghai/bitcask';
 import type { EmbeddedStore, EmbeddedStoreOptions, KeyValue } from './embedded-store.js';
 
 /** `@shanghai/bitcask` with defaults, but for what the options ask. */
@@ -26,7 +26,7 @@ export function shanghaiEngine(store: Bitcask): EmbeddedStore {
     },
     scanPages: async (limit) => {
       let rows = 0;
-      for await (const page of pagesOf(store.range({ limit }))) rows += page.length;
+      for await (const page of store.range({ limit }).pages()) rows += page.length;
       return rows;
     },
     scanKeys: async (limit) => {
@@ -43,14 +43,6 @@ export function shanghaiEngine(store: Bitcask): EmbeddedStore {
     },
     close: () => store.close(),
   };
-}
-
-/** A range page by page, where the store offers it; else every row is a page. */
-async function* pagesOf(
-  range: AsyncIterable<BitcaskEntry> & { pages?(): AsyncIterable<readonly BitcaskEntry[]> },
-): AsyncIterable<readonly BitcaskEntry[]> {
-  if (range.pages !== undefined) yield* range.pages();
-  else for await (const entry of range) yield [entry];
 }
 
 function asOperation({ key, value }: KeyValue): BatchOperation {
