@@ -28,6 +28,7 @@ const allowedImports: Readonly<Record<string, readonly string[]>> = {
     '@shanghai/client',
     '@shanghai/env',
     '@shanghai/proto',
+    '@shanghai/raft',
     '@shanghai/sharding',
     '@shanghai/wal',
   ],
