@@ -69,6 +69,8 @@ export class Raft {
   /** Reads that came before this leader's first commit, whose index it cannot know yet. */
   earlyReads: Message[] = [];
   leadTransferee = 0;
+  /** In this term. Who was asked to take over does not wait for leases, and may do it long after it was given up here. */
+  hasOfferedLeadership = false;
   /** No other change may be proposed before the entry with this index is applied. */
   pendingConfIndex = 0;
   uncommittedBytes = 0;
@@ -326,6 +328,7 @@ export class Raft {
     this.electionElapsed = 0;
     this.heartbeatElapsed = 0;
     this.leadTransferee = 0;
+    this.hasOfferedLeadership = false;
     this.pendingConfIndex = 0;
     this.uncommittedBytes = 0;
     this.randomizedElectionTimeout = this.options.electionTick + this.options.random(this.options.electionTick);

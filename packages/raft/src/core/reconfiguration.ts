@@ -3,6 +3,7 @@ import { Changer, type Membership } from './configuration/changer.js';
 import { type ConfChange, entersJoint, leavesJoint } from './configuration/conf-change.js';
 import { type ConfState, confStateOf } from './configuration/configuration.js';
 import { describeConfiguration } from './describe.js';
+import { answerRead } from './leader.js';
 import { isVoter } from './quorum/joint.js';
 import type { Raft } from './raft.js';
 import { broadcastAppend, sendAppend } from './replication.js';
@@ -39,6 +40,10 @@ export function switchTo(raft: Raft, membership: Membership): void {
     raft.visit((id) => {
       if (id !== raft.id) sendAppend(raft, id, false);
     });
+  }
+  // Those whose confirmation was missing may have left, and will not be asked again.
+  for (const { request, index } of raft.reads.release(membership.configuration.voters, raft.id)) {
+    answerRead(raft, request, index);
   }
   if (!isVoter(membership.configuration.voters, raft.leadTransferee)) raft.leadTransferee = 0;
 }
