@@ -3,7 +3,7 @@ import type { Random } from '@shanghai/env';
 import type { ConfChangeSingle } from '@shanghai/raft';
 import type { Cluster } from './cluster.js';
 import { calmNetwork } from './simulated-network.js';
-import { calmDisk } from './simulated-node.js';
+import { calmDisk, type SimulatedNode } from './simulated-node.js';
 
 /** Kinds of faults, as `--faults` names them. */
 export const faultKinds = [
@@ -17,13 +17,14 @@ export const faultKinds = [
   'disk',
   'configuration',
   'transfer',
+  'election',
   'compaction',
 ] as const;
 
 /** One kind of fault. */
 export type FaultKind = (typeof faultKinds)[number];
 
-const meanBetweenMs = 3000;
+const meanBetweenMs = 2000;
 const meanLengthMs = 4000;
 
 /** Makes faults in a cluster until it is told to stop. */
@@ -50,7 +51,7 @@ export class Faults {
     network.heal();
     network.conditions = calmNetwork;
     for (const node of nodes) {
-      node.disk = calmDisk;
+      node.recover();
       if (node.isPaused) node.resume();
       if (!node.isRunning) node.start();
     }
@@ -69,7 +70,7 @@ export class Faults {
 
   #make(kind: FaultKind): void {
     const cluster = this.#cluster;
-    const node = this.#anyNode();
+    const node = this.#victim();
     switch (kind) {
       case 'partition':
         this.#partition();
@@ -88,9 +89,7 @@ export class Faults {
         this.#afterwards(() => node.isPaused && node.resume());
         return;
       case 'crash':
-        if (!node.isRunning) return;
-        node.crash();
-        this.#afterwards(() => !node.isRunning && node.start());
+        this.#crash(node);
         return;
       case 'clock':
         if (this.#random.float() < 0.5) node.tick(this.#random.below(25));
@@ -109,9 +108,25 @@ export class Faults {
       case 'transfer':
         for (const one of cluster.nodes) one.ask((raft) => raft.transferLeader(node.id));
         return;
+      case 'election':
+        if (this.#random.float() < 0.5) node.ask((raft) => raft.campaign());
+        else node.ask((raft) => raft.forgetLeader());
+        return;
       case 'compaction':
         node.compact();
         return;
+    }
+  }
+
+  /** One node, and now and then all of them at once. */
+  #crash(node: SimulatedNode): void {
+    const isPowerFailure = this.#random.float() < 0.1;
+    for (const one of isPowerFailure ? this.#cluster.nodes : [node]) {
+      if (!one.isRunning) continue;
+      // Between a write and its sync there is something to lose.
+      if (this.#random.float() < 0.5) one.crash();
+      else one.crashAtNextWrite();
+      this.#afterwards(() => !one.isRunning && one.start());
     }
   }
 
@@ -119,7 +134,11 @@ export class Faults {
   #partition(): void {
     const { network, nodes } = this.#cluster;
     const shape = this.#random.below(3);
-    const isOnOneSide = new Map(nodes.map(({ id }) => [id, this.#random.float() < 0.5]));
+    // Now and then one is alone, more often the leader: it goes on taking proposals that will be overwritten.
+    const alone = this.#random.float() < 0.4 ? this.#victim() : undefined;
+    const isOnOneSide = new Map(
+      nodes.map((node) => [node.id, alone === undefined ? this.#random.float() < 0.5 : node === alone]),
+    );
     for (const { id: from } of nodes) {
       for (const { id: to } of nodes) {
         if (from >= to) continue;
@@ -157,8 +176,15 @@ export class Faults {
     });
   }
 
-  #anyNode() {
+  /** Anybody, and more often who leads: what happens to a leader has more to it. */
+  #victim(): SimulatedNode {
     const { nodes } = this.#cluster;
-    return nodes[this.#random.below(nodes.length)] as (typeof nodes)[number];
+    const leaders = nodes.filter(({ raft }) => raft?.marks().state === 'StateLeader');
+    return this.#random.float() < 0.3 && leaders[0] !== undefined ? leaders[0] : this.#anyNode();
+  }
+
+  #anyNode(): SimulatedNode {
+    const { nodes } = this.#cluster;
+    return nodes[this.#random.below(nodes.length)] as SimulatedNode;
   }
 }

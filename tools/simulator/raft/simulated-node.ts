@@ -14,6 +14,7 @@ import {
   type Snapshot,
 } from '@shanghai/raft';
 import type { EventQueue } from '../event-queue.js';
+import type { ExerciseCounts } from './exercise.js';
 import { SimulatedStorage } from './simulated-storage.js';
 import { marksOf, type NodeMarks, type Truth } from './truth.js';
 
@@ -35,7 +36,10 @@ export interface NodeSurroundings {
   readonly queue: EventQueue;
   readonly random: Random;
   readonly truth: Truth;
-  readonly options: Pick<RaftOptions, 'preVote' | 'checkQuorum' | 'maxInflightMessages' | 'maxSizePerMessage'>;
+  readonly options: Partial<RaftOptions>;
+  readonly exercise: ExerciseCounts;
+  /** Disks lose what they said was synced. */
+  readonly areDisksLying: boolean;
   send(message: Message, onLost: () => void): void;
   /** Told of entries as this node applies them, and of configurations. */
   onApplied(id: number, entry: Entry): void;
@@ -65,6 +69,7 @@ export class SimulatedNode {
   #nextRead = 1;
   readonly #inbox: Message[] = [];
   #isDiskBusy = false;
+  #isToCrash = false;
   readonly #appendWork: Message[] = [];
   readonly #applyWork: Message[] = [];
 
@@ -119,7 +124,22 @@ export class SimulatedNode {
     this.#surroundings.trace(() => `${this.id} crashes`);
     this.isRunning = false;
     this.isPaused = false;
-    this.storage.crash(this.#surroundings.random);
+    this.#isToCrash = false;
+    const { random, exercise, areDisksLying } = this.#surroundings;
+    exercise.crashes++;
+    exercise.lostRecords += this.storage.crash(random);
+    if (areDisksLying) this.storage.loseSynced(random);
+  }
+
+  /** It will be gone as soon as it has written something, before that is synced. */
+  crashAtNextWrite(): void {
+    this.#isToCrash = true;
+  }
+
+  /** Nothing more is wrong with it. */
+  recover(): void {
+    this.disk = calmDisk;
+    this.#isToCrash = false;
   }
 
   /** Goes on with what came while it was paused. */
@@ -146,6 +166,7 @@ export class SimulatedNode {
     let isTaken = false;
     this.#do((raft) => {
       isTaken = raft.propose(data) === undefined;
+      if (!isTaken) this.#surroundings.exercise.refusedProposals++;
     });
     return isTaken;
   }
@@ -169,6 +190,7 @@ export class SimulatedNode {
     if (!this.isRunning || this.#state.index <= this.storage.firstIndex() + trailingEntries) return;
     this.storage.createSnapshot(this.#snapshot());
     this.storage.compact(Math.min(this.#state.index, this.storage.lastIndex()) - trailingEntries);
+    this.#surroundings.exercise.compactions++;
     this.#surroundings.trace(() => `${this.id} compacts its log up to ${this.storage.firstIndex() - 1}`);
   }
 
@@ -206,6 +228,7 @@ export class SimulatedNode {
       if (waiting !== undefined) waiting.index = index;
     }
     for (const context of droppedReads) this.#reads.delete(context);
+    this.#surroundings.exercise.droppedReads += droppedReads.length;
     this.#answerReads();
     for (const message of messages) {
       if (message.type === 'MsgStorageAppend') this.#append(message);
@@ -215,9 +238,15 @@ export class SimulatedNode {
   }
 
   #send(message: Message): void {
-    const { to, type } = message;
+    const { to, type, term, reject } = message;
+    const { truth, exercise } = this.#surroundings;
+    if (type === 'MsgVoteResp' && !reject) truth.voted(this.id, term, to);
+    else if (type === 'MsgSnap') exercise.snapshotsSent++;
+    else if (type === 'MsgAppResp' && reject) exercise.rejectedAppends++;
+    else if (type === 'MsgTimeoutNow') exercise.transfers++;
     const life = this.#life;
     const onLost = () => {
+      exercise.messagesLost++;
       if (life !== this.#life) return;
       this.#do((raft) => (type === 'MsgSnap' ? raft.reportSnapshot(to, false) : raft.reportUnreachable(to)));
     };
@@ -227,8 +256,12 @@ export class SimulatedNode {
   }
 
   #append(work: Message): void {
+    const { truth } = this.#surroundings;
+    for (const entry of work.entries) truth.written(this.id, entry, this.#raft?.termAt(entry.index - 1));
     this.storage.write(work);
     this.#appendWork.push(work);
+    // Not at once: the core is in the middle of something.
+    if (this.#isToCrash) this.#later(0, () => this.#isToCrash && this.crash());
     if (!this.#isDiskBusy) this.#sync();
   }
 
@@ -241,7 +274,7 @@ export class SimulatedNode {
     const isStalled = random.float() < this.disk.stallShare;
     this.#later(random.float() * (isStalled ? stallMs : this.disk.maxSyncMs), () => {
       // What was written meanwhile may be made durable by this sync as well; it is not promised.
-      this.storage.sync();
+      this.#surroundings.exercise.overwrites += this.storage.sync();
       this.#isDiskBusy = false;
       for (const { snapshot, responses } of this.#appendWork.splice(0, covered)) {
         if (snapshot !== undefined) this.#restore(snapshot);
@@ -272,6 +305,7 @@ export class SimulatedNode {
 
   #restore(snapshot: Snapshot): void {
     this.#state = stateOf(snapshot);
+    this.#surroundings.exercise.snapshotsRestored++;
     this.#surroundings.truth.stateAt(this.id, this.#state.index, this.#state.digest);
   }
 
@@ -302,6 +336,7 @@ export class SimulatedNode {
     for (const [context, { index, acknowledgedBefore }] of this.#reads) {
       if (index === undefined || this.#state.index < index) continue;
       this.#reads.delete(context);
+      this.#surroundings.exercise.reads++;
       this.#surroundings.truth.read(this.id, acknowledgedBefore, this.#state.index);
     }
   }
@@ -312,7 +347,9 @@ export class SimulatedNode {
     this.#surroundings.truth.moved(this.id, before, after);
     this.#marks = after;
     if (after.state !== 'StateLeader' || (before.state === 'StateLeader' && before.term === after.term)) return;
-    this.#surroundings.truth.elected(this.id, after.term, (index) => raft.termAt(index));
+    const { truth, exercise } = this.#surroundings;
+    exercise.elections++;
+    truth.elected(this.id, after.term, raft.status().lastIndex, (index) => raft.termAt(index));
   }
 
   /** In this life only, and not while paused: then when it goes on. */

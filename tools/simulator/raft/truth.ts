@@ -17,6 +17,10 @@ export class Truth {
   readonly #applied: ({ readonly term: number; readonly content: string } | undefined)[] = [];
   /** Digest of the state after each index. */
   readonly #digests: (number | undefined)[] = [];
+  /** Term and content of every entry that somebody has written, and the term before it, by `index/term`. */
+  readonly #written = new Map<string, string>();
+  /** Whom a node voted for, by `node/term`. */
+  readonly #votes = new Map<string, number>();
   /** The highest index of a proposal that a client was told of. */
   #acknowledgedIndex = 0;
 
@@ -29,13 +33,18 @@ export class Truth {
     return this.#applied.length - 1;
   }
 
-  /** Election safety, and leader completeness. */
-  elected(id: number, term: number, termAt: (index: number) => number | undefined): void {
+  /** Election safety, and leader completeness. `termAt`: of the leader's log, `undefined` where it is compacted or ends. */
+  elected(id: number, term: number, lastIndex: number, termAt: (index: number) => number | undefined): void {
     const other = this.#leaders.get(term);
     if (other !== undefined && other !== id) {
       throw new Violation(`election safety: ${id} and ${other} both lead term ${term}`);
     }
     this.#leaders.set(term, id);
+    if (lastIndex < this.appliedIndex) {
+      throw new Violation(
+        `leader completeness: ${id} leads term ${term} with a log up to ${lastIndex}, committed is ${this.appliedIndex}`,
+      );
+    }
     for (let index = this.#applied.length - 1; index > 0; index--) {
       const entry = this.#applied[index];
       const own = termAt(index);
@@ -48,9 +57,30 @@ export class Truth {
     }
   }
 
+  /** A node votes for one candidate of a term, whatever happens to it between two votes. */
+  voted(id: number, term: number, candidate: number): void {
+    const key = `${id}/${term}`;
+    const other = this.#votes.get(key);
+    if (other !== undefined && other !== candidate) {
+      throw new Violation(`one vote: ${id} voted for ${other} and for ${candidate} in term ${term}`);
+    }
+    this.#votes.set(key, candidate);
+  }
+
+  /** Log matching: entries with the same index and term are the same, and behind the same one. */
+  written(id: number, entry: Entry, termBefore: number | undefined): void {
+    const key = `${entry.index}/${entry.term}`;
+    const text = `${termBefore} ${contentOf(entry)}`;
+    const known = this.#written.get(key);
+    if (known === undefined) this.#written.set(key, text);
+    else if (known !== text) {
+      throw new Violation(`log matching: at ${key} ${id} writes '${text}', somebody else '${known}'`);
+    }
+  }
+
   /** State machine safety, and log matching of what is committed. */
   appliedEntry(id: number, entry: Entry, digest: number): void {
-    const content = `${entry.type} ${Buffer.from(entry.data).toString('base64')}`;
+    const content = contentOf(entry);
     const known = this.#applied[entry.index];
     if (known === undefined) this.#applied[entry.index] = { term: entry.term, content };
     else if (known.term !== entry.term || known.content !== content) {
@@ -89,6 +119,10 @@ export class Truth {
     if (after.applied > after.commit)
       throw new Violation(`${id} applied ${after.applied} of ${after.commit} committed`);
   }
+}
+
+function contentOf({ type, data }: Entry): string {
+  return `${type} ${Buffer.from(data).toString('base64')}`;
 }
 
 /** Where a node stands. */
