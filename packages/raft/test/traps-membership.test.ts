@@ -265,6 +265,33 @@ describe('those who leave', () => {
   });
 });
 
+test('a leader that a change it alone knows of took its vote from, and that has the longer log, does not stop elections', () => {
+  for (const preVote of [false, true]) {
+    const group = new MemoryGroup({ nodes: 2, raft: { preVote } });
+    const leader = group.elect(1);
+    const demote = { transition: 'auto', changes: [{ type: 'addLearner', nodeId: 1 }] } as const;
+    leader.raft.proposeConfChange(demote);
+    group.work(1);
+    for (const message of group.messages.splice(0)) group.deliver(message);
+    group.work(2);
+    const answers = group.messages.splice(0);
+    group.cut(2);
+    // Only node 1 hears that the change is committed, and it has an entry more.
+    group.node(1).raft.propose(new Uint8Array(1));
+    group.work(1);
+    for (const answer of answers) leader.raft.step(answer);
+    group.work(1);
+    group.messages.length = 0;
+    expect(configurationOf(group.node(1))).toBe('voters=(2) learners=(1)');
+    expect(configurationOf(group.node(2))).toBe('voters=(1 2)');
+    group.restart(1);
+    group.heal();
+    group.tick(60);
+    expect(group.node(2).raft.marks().state, `preVote ${preVote}`).toBe('StateLeader');
+    expect(configurationOf(group.node(2))).toBe('voters=(2) learners=(1)');
+  }
+});
+
 describe('learners', () => {
   test('vote when they are asked: the candidate may know of a promotion that they do not', () => {
     const node = new LoneNode({ conf: { voters: [2, 3], learners: [1] } });
