@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { encodeConfChange } from '../src/core/configuration/conf-change.js';
 import { emptyConfState } from '../src/core/configuration/configuration.js';
 import { noData, type Snapshot } from '../src/core/entry.js';
 import { MemoryGroup } from '../src/testing/memory-group.js';
-import { entriesAfter, LoneNode } from './lone-node.js';
+import { entriesAfter, entryAt, LoneNode } from './lone-node.js';
 
 const snapshotAt = (index: number, term: number, voters: readonly number[] = [1, 2, 3]): Snapshot => ({
   metadata: { index, term, confState: { ...emptyConfState, voters } },
@@ -97,6 +98,36 @@ describe('a snapshot that arrives', () => {
     node.completeApply();
     expect(node.raft.marks().applied).toBe(9);
   });
+});
+
+test('changes in work that the state machine had when a snapshot came leave the configuration of the snapshot as it is', () => {
+  const change = { transition: 'auto', changes: [{ type: 'addNode', nodeId: 4 }] } as const;
+  const node = new LoneNode({ asyncStorageWrites: true });
+  const entry = { ...entryAt(1, 5), type: 'EntryConfChangeV2' as const, data: encodeConfChange(change) };
+  node.step({ type: 'MsgApp', from: 2, term: 5, entries: [entry], commit: 1 });
+  node.completeAppend();
+  expect(node.applies).toHaveLength(1);
+  // Of later than that change: 4 was added, and is gone again.
+  node.step(offer(snapshotAt(9, 5)));
+  node.completeApply();
+  expect([...node.raft.status().configuration.voters.incoming]).toEqual([1, 2, 3]);
+  node.finish();
+  const next = { ...entryAt(10, 5), type: 'EntryConfChangeV2' as const, data: encodeConfChange(change) };
+  node.step({ type: 'MsgApp', from: 2, term: 5, index: 9, logTerm: 5, entries: [next], commit: 10 });
+  node.finish();
+  expect([...node.raft.status().configuration.voters.incoming]).toEqual([1, 2, 3, 4]);
+});
+
+test('such a change is told as of its own entry, for a state that is kept there', () => {
+  const change = { transition: 'auto', changes: [{ type: 'addNode', nodeId: 4 }] } as const;
+  const node = new LoneNode({ asyncStorageWrites: true });
+  const entry = { ...entryAt(1, 5), type: 'EntryConfChangeV2' as const, data: encodeConfChange(change) };
+  node.step({ type: 'MsgApp', from: 2, term: 5, entries: [entry], commit: 1 });
+  node.completeAppend();
+  node.step(offer(snapshotAt(9, 5, [1, 7])));
+  node.step(offer(snapshotAt(12, 5, [1, 8])));
+  expect(node.raft.applyConfChange(change).voters).toEqual([1, 2, 3, 4]);
+  expect([...node.raft.status().configuration.voters.incoming]).toEqual([1, 8]);
 });
 
 describe('a leader that has compacted its log', () => {

@@ -109,12 +109,24 @@ export class Faults {
         for (const one of cluster.nodes) one.ask((raft) => raft.transferLeader(node.id));
         return;
       case 'election':
-        if (this.#random.float() < 0.5) node.ask((raft) => raft.campaign());
-        else node.ask((raft) => raft.forgetLeader());
+        this.#election();
         return;
       case 'compaction':
         node.compact();
         return;
+    }
+  }
+
+  /** Somebody wants to lead; or several at once, and their votes cross; or somebody does not follow any more. */
+  #election(): void {
+    const kind = this.#random.float();
+    if (kind < 0.3) this.#victim().ask((raft) => raft.forgetLeader());
+    else if (kind < 0.5) this.#anyNode().ask((raft) => raft.campaign());
+    else {
+      for (const node of this.#cluster.nodes) {
+        node.ask((raft) => raft.forgetLeader());
+        if (this.#random.float() < 0.5) node.ask((raft) => raft.campaign());
+      }
     }
   }
 
@@ -124,10 +136,22 @@ export class Faults {
     for (const one of isPowerFailure ? this.#cluster.nodes : [node]) {
       if (!one.isRunning) continue;
       // Between a write and its sync there is something to lose.
-      if (this.#random.float() < 0.5) one.crash();
-      else one.crashAtNextWrite();
-      this.#afterwards(() => !one.isRunning && one.start());
+      const when = this.#random.float();
+      if (when < 0.4) one.crash();
+      else one.crashAtNextWrite(when < 0.7 ? 'anything' : 'vote');
+      this.#restartLater(one);
     }
+  }
+
+  /** Now and then so soon that others have not noticed: what was on its way to it arrives in its next life. */
+  #restartLater(node: SimulatedNode): void {
+    const isSoon = this.#random.float() < 0.5;
+    if (isSoon) node.onCrash = () => this.#cluster.queue.after(this.#random.float() * 50, () => this.#restart(node));
+    this.#afterwards(() => this.#restart(node));
+  }
+
+  #restart(node: SimulatedNode): void {
+    if (!node.isRunning) node.start();
   }
 
   /** Whole: two sides. Partial: some pairs. One-way: some directions. */

@@ -59,6 +59,8 @@ export class SimulatedNode {
   disk: DiskConditions = calmDisk;
   isRunning = false;
   isPaused = false;
+  /** Called once, at its next crash. */
+  onCrash: (() => void) | undefined;
   /** Everything that was begun in another life means nothing in this one. */
   #life = 0;
   #raft: RawNode | undefined;
@@ -69,7 +71,7 @@ export class SimulatedNode {
   #nextRead = 1;
   readonly #inbox: Message[] = [];
   #isDiskBusy = false;
-  #isToCrash = false;
+  #crashAt: 'anything' | 'vote' | undefined;
   readonly #appendWork: Message[] = [];
   readonly #applyWork: Message[] = [];
 
@@ -124,22 +126,26 @@ export class SimulatedNode {
     this.#surroundings.trace(() => `${this.id} crashes`);
     this.isRunning = false;
     this.isPaused = false;
-    this.#isToCrash = false;
+    this.#crashAt = undefined;
     const { random, exercise, areDisksLying } = this.#surroundings;
     exercise.crashes++;
     exercise.lostRecords += this.storage.crash(random);
     if (areDisksLying) this.storage.loseSynced(random);
+    const { onCrash } = this;
+    this.onCrash = undefined;
+    onCrash?.();
   }
 
-  /** It will be gone as soon as it has written something, before that is synced. */
-  crashAtNextWrite(): void {
-    this.#isToCrash = true;
+  /** It will be gone as soon as it has written something, or a vote for another, before that is synced. */
+  crashAtNextWrite(of: 'anything' | 'vote'): void {
+    this.#crashAt = of;
   }
 
   /** Nothing more is wrong with it. */
   recover(): void {
     this.disk = calmDisk;
-    this.#isToCrash = false;
+    this.onCrash = undefined;
+    this.#crashAt = undefined;
   }
 
   /** Goes on with what came while it was paused. */
@@ -261,7 +267,8 @@ export class SimulatedNode {
     this.storage.write(work);
     this.#appendWork.push(work);
     // Not at once: the core is in the middle of something.
-    if (this.#isToCrash) this.#later(0, () => this.#isToCrash && this.crash());
+    const isVote = work.vote !== 0 && work.vote !== this.id && work.entries.length === 0;
+    if (this.#crashAt === 'anything' || (this.#crashAt === 'vote' && isVote)) this.#later(0, () => this.crash());
     if (!this.#isDiskBusy) this.#sync();
   }
 
@@ -328,7 +335,7 @@ export class SimulatedNode {
     new DataView(head.buffer).setUint32(4, entry.term);
     const digest = crc32(entry.data, crc32(head, this.#state.digest));
     this.#state = { index: entry.index, term: entry.term, digest, confState };
-    truth.appliedEntry(this.id, entry, digest);
+    truth.appliedEntry(this.id, entry, digest, this.#marks.term);
     onApplied(this.id, entry);
   }
 

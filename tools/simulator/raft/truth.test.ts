@@ -25,11 +25,19 @@ test('two leaders of a term are a violation, and one that is elected twice is no
 
 test('a leader without what is committed is a violation: with another entry in its place, and with none', () => {
   const truth = new Truth();
-  truth.appliedEntry(1, entry(1, 1), 0);
-  truth.appliedEntry(1, entry(2, 1), 0);
+  truth.appliedEntry(1, entry(1, 1), 0, 1);
+  truth.appliedEntry(1, entry(2, 1), 0, 1);
   truth.elected(2, 2, 3, (index) => (index > 1 ? 1 : undefined));
   expect(() => truth.elected(2, 3, 2, () => 2)).toThrow('leader completeness');
-  expect(() => truth.elected(2, 4, 1, () => 1)).toThrow('leader completeness');
+  expect(() => truth.elected(2, 4, 1, (index) => (index > 1 ? undefined : 1))).toThrow('leader completeness');
+});
+
+test('a leader of an old term that is elected late need not have what a newer one has committed', () => {
+  const truth = new Truth();
+  truth.appliedEntry(1, entry(1, 1), 0, 1);
+  truth.appliedEntry(1, entry(2, 1), 0, 4);
+  truth.elected(2, 3, 1, (index) => (index > 1 ? undefined : 1));
+  expect(() => truth.elected(2, 5, 1, (index) => (index > 1 ? undefined : 1))).toThrow('leader completeness');
 });
 
 test('two votes of a node in a term are a violation', () => {
@@ -52,10 +60,10 @@ test('entries of one place and term that differ, or stand behind others, are a v
 
 test('state machines that differ are a violation: by an entry, by its term, and by the state behind it', () => {
   const truth = new Truth();
-  truth.appliedEntry(1, entry(1, 1, 'x'), 7);
-  truth.appliedEntry(2, entry(1, 1, 'x'), 7);
-  expect(() => truth.appliedEntry(3, entry(1, 1, 'y'), 7)).toThrow('state machine safety');
-  expect(() => truth.appliedEntry(3, entry(1, 2, 'x'), 7)).toThrow('state machine safety');
+  truth.appliedEntry(1, entry(1, 1, 'x'), 7, 1);
+  truth.appliedEntry(2, entry(1, 1, 'x'), 7, 1);
+  expect(() => truth.appliedEntry(3, entry(1, 1, 'y'), 7, 1)).toThrow('state machine safety');
+  expect(() => truth.appliedEntry(3, entry(1, 2, 'x'), 7, 1)).toThrow('state machine safety');
   expect(() => truth.stateAt(3, 1, 8)).toThrow('state machine safety');
 });
 

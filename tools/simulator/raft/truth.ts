@@ -13,8 +13,8 @@ export class Violation extends Error {
 export class Truth {
   /** Leader of each term. */
   readonly #leaders = new Map<number, number>();
-  /** Term and content of every entry that somebody has applied; the index is the place. */
-  readonly #applied: ({ readonly term: number; readonly content: string } | undefined)[] = [];
+  /** Every entry that somebody has applied; the index is the place. */
+  readonly #applied: (AppliedEntry | undefined)[] = [];
   /** Digest of the state after each index. */
   readonly #digests: (number | undefined)[] = [];
   /** Term and content of every entry that somebody has written, and the term before it, by `index/term`. */
@@ -40,18 +40,16 @@ export class Truth {
       throw new Violation(`election safety: ${id} and ${other} both lead term ${term}`);
     }
     this.#leaders.set(term, id);
-    if (lastIndex < this.appliedIndex) {
-      throw new Violation(
-        `leader completeness: ${id} leads term ${term} with a log up to ${lastIndex}, committed is ${this.appliedIndex}`,
-      );
-    }
+    // A leader of an old term may be elected late, when a newer one has committed more: what counts is what was
+    // committed before its term.
     for (let index = this.#applied.length - 1; index > 0; index--) {
       const entry = this.#applied[index];
+      if (entry !== undefined && entry.knownInTerm >= term) continue;
       const own = termAt(index);
-      if (entry === undefined || own === undefined) break;
+      if (entry === undefined || (own === undefined && index <= lastIndex)) break;
       if (own !== entry.term) {
         throw new Violation(
-          `leader completeness: ${id} leads term ${term} with ${own} at ${index}, committed was ${entry.term}`,
+          `leader completeness: ${id} leads term ${term} with ${own ?? 'nothing'} at ${index}, committed was ${entry.term}`,
         );
       }
     }
@@ -78,11 +76,11 @@ export class Truth {
     }
   }
 
-  /** State machine safety, and log matching of what is committed. */
-  appliedEntry(id: number, entry: Entry, digest: number): void {
+  /** State machine safety, and log matching of what is committed. `nodeTerm`: that of the node that applies it. */
+  appliedEntry(id: number, entry: Entry, digest: number, nodeTerm: number): void {
     const content = contentOf(entry);
     const known = this.#applied[entry.index];
-    if (known === undefined) this.#applied[entry.index] = { term: entry.term, content };
+    if (known === undefined) this.#applied[entry.index] = { term: entry.term, content, knownInTerm: nodeTerm };
     else if (known.term !== entry.term || known.content !== content) {
       throw new Violation(
         `state machine safety: ${id} applied ${entry.term} '${content}' at ${entry.index}, somebody else ${known.term} '${known.content}'`,
@@ -119,6 +117,13 @@ export class Truth {
     if (after.applied > after.commit)
       throw new Violation(`${id} applied ${after.applied} of ${after.commit} committed`);
   }
+}
+
+interface AppliedEntry {
+  readonly term: number;
+  readonly content: string;
+  /** It was committed in this term, or an earlier one. */
+  readonly knownInTerm: number;
 }
 
 function contentOf({ type, data }: Entry): string {

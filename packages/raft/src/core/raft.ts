@@ -68,6 +68,10 @@ export class Raft {
   reads = new ReadRounds();
   /** Reads that came before this leader's first commit, whose index it cannot know yet. */
   earlyReads: Message[] = [];
+  /** Pieces of work that the state machine has and has not reported done. */
+  applyWork = 0;
+  /** Where a snapshot came while the state machine was at work: what its work changes, and how much of it is left. */
+  outdated: { membership: Membership; applyWork: number } | undefined;
   leadTransferee = 0;
   /** In this term. Who was asked to take over does not wait for leases, and may do it long after it was given up here. */
   hasOfferedLeadership = false;
@@ -367,6 +371,8 @@ export class Raft {
   #applied(entries: readonly Entry[]): void {
     const last = entries.at(-1);
     if (last === undefined) return;
+    this.applyWork--;
+    if (this.outdated !== undefined && --this.outdated.applyWork === 0) this.outdated = undefined;
     this.#appliedTo(last.index, entriesBytes(entries));
     this.uncommittedBytes = Math.max(this.uncommittedBytes - payloadBytes(entries), 0);
   }

@@ -8,15 +8,24 @@ import { isVoter } from './quorum/joint.js';
 import type { Raft } from './raft.js';
 import { broadcastAppend, sendAppend } from './replication.js';
 
-/** Applies a change. Throws `RaftError` `INVALID_CONFIGURATION`; then nothing has changed. */
+/**
+ * Applies a change. Throws `RaftError` `INVALID_CONFIGURATION`; then nothing has changed. Changes in work that the state
+ * machine had before a snapshot came do not touch the configuration that came with it: they are in it already.
+ */
 export function applyConfChange(raft: Raft, change: ConfChange): ConfState {
+  const { outdated } = raft;
+  const membership = changed(raft, outdated?.membership ?? raft.membership, change);
+  if (outdated === undefined) switchTo(raft, membership);
+  else outdated.membership = membership;
+  return confStateOf(membership.configuration);
+}
+
+function changed(raft: Raft, membership: Membership, change: ConfChange): Membership {
   const lastIndex = raft.log.lastIndex();
-  const changer = new Changer({ ...raft.membership, lastIndex, inflightLimits: raft.inflightLimits });
+  const changer = new Changer({ ...membership, lastIndex, inflightLimits: raft.inflightLimits });
   const joint = entersJoint(change);
-  if (leavesJoint(change)) switchTo(raft, changer.leaveJoint());
-  else if (joint !== undefined) switchTo(raft, changer.enterJoint(joint.autoLeave, change.changes));
-  else switchTo(raft, changer.simple(change.changes));
-  return confStateOf(raft.membership.configuration);
+  if (leavesJoint(change)) return changer.leaveJoint();
+  return joint === undefined ? changer.simple(change.changes) : changer.enterJoint(joint.autoLeave, change.changes);
 }
 
 /** Takes a membership over, with what follows from it for a leader. */
