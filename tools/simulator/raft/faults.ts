@@ -145,8 +145,8 @@ export class Faults {
 
   /** Now and then so soon that others have not noticed: what was on its way to it arrives in its next life. */
   #restartLater(node: SimulatedNode): void {
-    const isSoon = this.#random.float() < 0.5;
-    if (isSoon) node.onCrash = () => this.#cluster.queue.after(this.#random.float() * 50, () => this.#restart(node));
+    const soonMs = this.#random.float() < 0.5 ? this.#random.float() * 2 : this.#random.float() * 50;
+    if (this.#random.float() < 0.6) node.onCrash = () => this.#cluster.queue.after(soonMs, () => this.#restart(node));
     this.#afterwards(() => this.#restart(node));
   }
 
