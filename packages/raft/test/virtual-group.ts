@@ -3,6 +3,7 @@
  * A node that is down hears and says nothing; when it comes back it has what its storage holds and nothing else.
  */
 import { createSeededRandom, type Random } from '@shanghai/env';
+import { expect } from 'vitest';
 import { confStateOf } from '../src/core/configuration/configuration.js';
 import { noData } from '../src/core/entry.js';
 import type { Message } from '../src/core/message.js';
@@ -168,6 +169,13 @@ export class VirtualGroup {
 /** The number of a command. */
 export function numberOf(data: Uint8Array): number {
   return new DataView(data.buffer, data.byteOffset).getUint32(0);
+}
+
+/** Everybody has applied the same number of entries, at least up to `index`: proposals on their way may have come after it. */
+export function expectAllBehind({ nodes }: VirtualGroup, index: number): void {
+  const applied = nodes.map(({ raft }) => raft.marks().applied);
+  expect(new Set(applied).size, applied.join(' ')).toBe(1);
+  expect(applied[0]).toBeGreaterThanOrEqual(index);
 }
 
 /** Throws unless all nodes applied the same entries at the same places; what came by a snapshot is not there to compare. */

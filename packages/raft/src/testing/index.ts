@@ -1,2 +1,3 @@
+export { type LogStorageSubject, logStorageContract } from './log-storage-contract.js';
 export * from './memory-group.js';
 export * from './memory-log-storage.js';
