@@ -44,7 +44,7 @@ export class Segment {
   index = new FrameIndex();
   /** Streams that frames of this segment replaced. */
   replaced = new ReplacedStreams();
-  /** Whether records here were lost: any stream may have had them, whatever `marks` say. */
+  /** Whether records here were lost. Whatever `marks` say, they may have been of every stream. */
   hasLost: boolean;
   /** Reads under way: while there are any the file is not recycled. */
   reads = 0;
