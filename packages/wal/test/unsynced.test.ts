@@ -7,7 +7,7 @@ import { recordPayload } from './support/record-payload.js';
 test('in mode always a record is read after its sync, not before', async () => {
   const clock = createManualClock();
   const disk = createFaultDisk({ seed: 1, clock });
-  const wal = await openOn(disk, {}, clock);
+  const wal = await openOn(disk, { segmentsAhead: 0 }, clock);
   await wal.append(recordPayload(1, 10));
   disk.inject({ operation: 'sync', effect: { kind: 'delay', delayMs: 50 } });
   const appended = wal.append(recordPayload(2, 10));
@@ -25,7 +25,8 @@ test('in mode always a record is read after its sync, not before', async () => {
 test('in mode interval a sync covers what was written before it began, not what came meanwhile', async () => {
   const clock = createManualClock();
   const disk = createFaultDisk({ seed: 1, clock });
-  const wal = await openOn(disk, { durability: 'interval', syncIntervalMs: 50, lock: false }, clock);
+  const options = { durability: 'interval', syncIntervalMs: 50, segmentsAhead: 0, lock: false } as const;
+  const wal = await openOn(disk, options, clock);
   await wal.append(recordPayload(1, 10));
   disk.inject({ operation: 'sync', effect: { kind: 'delay', delayMs: 30 } });
   await clock.advance(55);
