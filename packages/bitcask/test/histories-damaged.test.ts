@@ -86,7 +86,8 @@ function damaged(disk: FaultDisk, list: readonly Damage[]): FaultDisk {
   for (const { file, kind, at } of list) {
     const path = [...files.keys()][file % files.size];
     if (path === undefined) break;
-    const bytes = (files.get(path) as Uint8Array).slice();
+    // A plain array of its own: appending makes buffers, whose slices are views.
+    const bytes = Uint8Array.from(files.get(path) as Uint8Array);
     const offset = Math.floor(at * bytes.length);
     if (kind === 'remove') files.delete(path);
     else if (kind === 'cut') files.set(path, bytes.subarray(0, offset));
