@@ -87,7 +87,8 @@ function describe(ids: readonly number[], acked: (id: number) => number | undefi
   const width = ids.length;
   const rows = ids.map((id) => {
     const length = bars.get(id) as number;
-    const picture = acked(id) === undefined ? `?${' '.repeat(width)}` : `${'x'.repeat(length)}>${' '.repeat(width - length)}`;
+    const picture =
+      acked(id) === undefined ? `?${' '.repeat(width)}` : `${'x'.repeat(length)}>${' '.repeat(width - length)}`;
     return `${picture} ${String(acked(id) ?? 0).padStart(5)}    (id=${id})\n`;
   });
   return `${' '.repeat(width)}    idx\n${rows.join('')}`;

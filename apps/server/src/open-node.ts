@@ -67,7 +67,7 @@ async function openParts(
   if (directory.renewed !== undefined) listener.instanceRenewed?.({ instanceId, why: directory.renewed });
   const wal = await openSharedWal(options, settings);
   opened.push(() => wal.close());
-  const files = openLogFiles(options, settings);
+  const files = openLogFiles(options, settings, identity.clusterId);
   opened.push(() => files.close());
   const open = async (groupId: number): Promise<Replica> => {
     const replica = await openGroup(options, settings, wal, files, {
@@ -204,12 +204,13 @@ function walQueueBytes(limits: NodeLimits): number {
   return 3 * limits.maxProposalBytes;
 }
 
-function openLogFiles(options: NodeOptions, settings: Settings): LogFiles {
+function openLogFiles(options: NodeOptions, settings: Settings, clusterId: string): LogFiles {
   const { disk, clock, random, limits, listener } = settings;
   return new LogFiles({
     onDamaged: (event) => listener.logDamaged?.(event),
     onTornTail: (event) => listener.logTornTail?.(event),
     directory: `${options.dataDirectory}/logs`,
+    clusterId,
     disk,
     clock,
     random,

@@ -1,4 +1,4 @@
-import { ensureDirectory } from '@shanghai/env';
+import { createSeededRandom, ensureDirectory, writeFully } from '@shanghai/env';
 import type { MemoryDisk } from '@shanghai/env/testing';
 import { beforeEach, expect, test } from 'vitest';
 import type { ShanghaiNode } from '../src/node.js';
@@ -201,5 +201,29 @@ test('retention that meets damage is reported once, and checkpoints and the rete
   expect((await node.logs.describe('other', request())).origins[0]?.firstSequence).toBeGreaterThan(1);
   const { appliedIndex, durableAppliedIndex } = node.status().groups[1] ?? {};
   expect(durableAppliedIndex).toBe(appliedIndex);
+  await node.close(1000);
+});
+
+test('the files of a log of another cluster are refused, though everything about them is in order', async () => {
+  const values = await filledNode(0);
+  const other = await openTestNode(disk, clock, { dataDirectory: 'other', random: createSeededRandom(8) });
+  await other.logs.create('events', quorumLog, request());
+  for (const value of values) await appendTo(other, 'events', `other ${value}`);
+  await other.checkpoint();
+  await other.close(1000);
+  for (const path of disk.files().filter((one) => one.includes(`${directory}/`))) await disk.remove(path);
+  const foreign = disk.files().filter((path) => path.includes('other/logs/1/0/') && path.endsWith('.wal'));
+  expect(foreign.length).toBeGreaterThan(0);
+  for (const path of foreign) {
+    const file = await disk.open(path.replace('other/', 'data/'), 'create');
+    await writeFully(file, disk.contents(path), 0);
+    await file.close();
+  }
+  const node = await open();
+  await expect(readLog(node, 'events')).rejects.toMatchObject({
+    code: 'DATA_CORRUPTED',
+    message: expect.stringContaining('another log'),
+  });
+  expect(await readLog(node, 'other')).toEqual(values);
   await node.close(1000);
 });

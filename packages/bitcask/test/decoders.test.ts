@@ -89,7 +89,8 @@ test('manifests whose checksum was made right', () => {
     seal(bytes, bytes.length - 4, bytes.length - 4);
     const decoded = inRound(round, () => decodeManifest(bytes));
     kinds.add(decoded.kind);
-    if (decoded.kind === 'ok') expect(decoded.value.entries).toHaveLength(3);
+    // 48 bytes before the entries, 24 each, 4 behind them: nothing but whole entries is taken.
+    if (decoded.kind === 'ok') expect(decoded.value.entries).toHaveLength((bytes.length - 52) / 24);
   }
   expect(kinds).toEqual(new Set(['ok', 'damaged', 'unsupported']));
 });

@@ -70,7 +70,7 @@ async function sortOutLeftovers(disk: Disk, directory: string, ahead: readonly s
 async function beginLog(options: ResolvedWalOptions, maker: SegmentMaker, found: RecoveredLog): Promise<RecoveredLog> {
   const capacityBytes = nextCapacityBytes(options, undefined);
   const prepared = await maker.makeWhole(capacityBytes);
-  const logId = toHex(options.random.bytes(16));
+  const logId = options.logId ?? toHex(options.random.bytes(16));
   const features = options.compression === 'lz4' ? compressionFeature : 0;
   const plan = { logId, baseLsn: 1, capacityBytes, features };
   const { segment, file } = await activateSegment(options, maker, prepared, plan);

@@ -22,6 +22,7 @@ export interface ResolvedWalOptions {
   readonly retainMs: number | undefined;
   readonly lock: boolean;
   readonly breakLock: boolean;
+  readonly logId: string | undefined;
   readonly listener: WalListener;
   readonly disk: Disk;
   readonly clock: Clock;
@@ -67,6 +68,9 @@ export function resolveWalOptions(options: WalOptions): ResolvedWalOptions {
   if (retention === 'limits' && options.retainBytes === undefined && options.retainMs === undefined) {
     throw new TypeError("retention 'limits' needs retainBytes or retainMs: without one nothing would ever go");
   }
+  if (options.logId !== undefined && !/^[0-9a-f]{32}$/.test(options.logId)) {
+    throw new TypeError(`logId must be 32 hexadecimal digits in lower case, got '${options.logId}'`);
+  }
   const segmentBytes = within('segmentBytes', options.segmentBytes, walDefaults.segmentBytes, 64 * kib, 1024 * mib);
   const firstDefault = Math.min(walDefaults.firstSegmentBytes, segmentBytes);
   return {
@@ -87,6 +91,7 @@ export function resolveWalOptions(options: WalOptions): ResolvedWalOptions {
     retainMs: optional('retainMs', options.retainMs),
     lock: options.lock ?? true,
     breakLock: options.breakLock ?? false,
+    logId: options.logId,
     listener: options.listener ?? {},
     disk: options.disk ?? nodeDisk(),
     clock: options.clock ?? nodeClock(),

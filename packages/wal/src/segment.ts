@@ -14,7 +14,7 @@ import { FrameIndex } from './core/frame-index.js';
 import { recordHeaderBytes, recordPayloadBytes, recordStream } from './core/record.js';
 import { ReplacedStreams } from './core/replaced-streams.js';
 import type { SegmentSummary } from './core/segment-footer.js';
-import { type SegmentHeader, segmentHeaderBytes, segmentSeed } from './core/segment-header.js';
+import { lostFeature, type SegmentHeader, segmentHeaderBytes, segmentSeed } from './core/segment-header.js';
 import { segmentName } from './core/segment-names.js';
 import { StreamMarks } from './core/stream-marks.js';
 
@@ -44,6 +44,8 @@ export class Segment {
   index = new FrameIndex();
   /** Streams that frames of this segment replaced. */
   replaced = new ReplacedStreams();
+  /** Whether records here were lost. Whatever `marks` say, they may have been of every stream. */
+  hasLost: boolean;
   /** Reads under way: while there are any the file is not recycled. */
   reads = 0;
   /** No longer part of the log: its file may hold something else. */
@@ -56,6 +58,7 @@ export class Segment {
     this.seed = segmentSeed(header.segmentId);
     this.lastLsn = header.baseLsn - 1;
     this.fileBytes = fileBytes;
+    this.hasLost = (header.features & lostFeature) !== 0;
   }
 
   /** LSN of the next record. */
@@ -82,6 +85,7 @@ export class Segment {
     if (count > 0) {
       const firstLsn = frameFirstLsn(view, at);
       this.index.offer(firstLsn, this.endOffset);
+      if ((flags & lostFlag) !== 0) this.hasLost = true;
       if ((flags & replacesFlag) !== 0) this.#noteReplacement(recordStream(records, recordsAt), firstLsn, flags);
       if ((flags & (lostFlag | emptiesFlag)) === 0) this.#noteRecords(records, recordsAt, firstLsn, count);
       if (this.records === 0) this.minTimeMs = wallTimeMs;

@@ -46,6 +46,8 @@ export interface WalOptions {
   /** Defaults: the Node forms. */
   readonly disk?: Disk;
   readonly clock?: Clock;
+  /** Id that a new log gets: 32 hexadecimal digits. Default: drawn. An owner that gives it can tell its log from another's by `info().logId`. */
+  readonly logId?: string;
   /** Draws the ids of logs and segments. A seeded form must not give the same numbers at two openings of one directory. */
   readonly random?: Random;
 }

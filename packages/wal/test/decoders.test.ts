@@ -175,6 +175,21 @@ test('a frame of one place is none in another: neither of another segment nor of
   expect(await new FrameCursor(read, 7, 96, 4096).find(8, 1)).toBeUndefined();
 });
 
+test('a frame that is shorter than its own header is none, whatever its checksum says', async () => {
+  for (const length of [0, 8, 16, 24, 32]) {
+    const bytes = new Uint8Array(64).fill(1);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(4, length, true);
+    for (const at of [8, 16, 24, 28, 32]) view.setUint32(at, 0, true);
+    view.setUint32(0, crc32(bytes, frameSeed(7, 0), 4, Math.max(4, length)), true);
+    const read = (buffer: Uint8Array) => {
+      buffer.set(bytes.subarray(0, buffer.length));
+      return Promise.resolve(buffer.length);
+    };
+    expect(await new FrameCursor(read, 7, 64, 4096).load(0), `length ${length}`).toBe('bad');
+  }
+});
+
 test('names of files', () => {
   const random = createSeededRandom(seed);
   for (let round = 0; round < rounds; round++) {

@@ -188,6 +188,25 @@ describe('salvage', () => {
     await wal.close();
   });
 
+  test('fails for a reader of any stream that comes to lost records, also in a segment without others of it', async () => {
+    const disk = createFaultDisk({ seed: 1 });
+    const wal = await openOn(disk);
+    for (let lsn = 1; lsn <= 12; lsn++) await wal.append(recordPayload(lsn, 2000), { stream: lsn === 6 ? 5 : 1 });
+    await wal.rewriteStream(9, [{ payload: recordPayload(13, 10) }]);
+    await wal.append(recordPayload(14, 10), { stream: 5 });
+    await wal.close();
+    await damageRecord(disk, 6);
+    await salvageWal(disk, '/log', '/saved', { random: createSeededRandom(1) });
+    expect(await verifyWal(disk, '/saved')).toMatchObject({ ok: true, lost: [{ firstLsn: 6, lastLsn: 6 }] });
+    const saved = await openOn(disk, { directory: '/saved' });
+    expect(saved.info().segments).toBeGreaterThan(2);
+    const reading = (async () => {
+      for await (const { lsn } of saved.entries({ stream: 5 })) expect(lsn).toBe(14);
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'CORRUPT', details: { firstLsn: 6 } });
+    await saved.close();
+  });
+
   test('refuses a directory that holds something', async () => {
     const disk = await healthyLog();
     await expect(salvageWal(disk, '/log', '/log')).rejects.toThrow(RangeError);

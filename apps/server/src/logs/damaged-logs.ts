@@ -87,4 +87,10 @@ export function foreignEntry(logId: number, directory: string, sequence: number,
   );
 }
 
+/** The files are another log's, or another cluster's. */
+export function foreignFiles(logId: number, directory: string, found: string): ServerError {
+  const message = `the files in '${directory}' (log ${logId}) are those of another log (id ${found}); ${whatToDo}`;
+  return new ServerError('DATA_CORRUPTED', message, { details: { logId, directory, found } });
+}
+
 const whatToDo = 'the log is refused, others go on; restore the data directory from a backup, or delete the log';

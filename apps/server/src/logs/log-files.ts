@@ -13,7 +13,8 @@ import { openWal, type TornTail, type Wal, type WalError, type WalRecord } from 
 import type { AcceptedAppend } from '../apply/log-table.js';
 import type { LogWriter } from '../apply/log-writer.js';
 import { ServerError } from '../requests/server-error.js';
-import { DamagedLogs, foreignEntry, isDamage, shortFiles, unreadableFiles } from './damaged-logs.js';
+import { DamagedLogs, foreignEntry, foreignFiles, isDamage, shortFiles, unreadableFiles } from './damaged-logs.js';
+import { fileLogId, isOwnLog } from './file-log-id.js';
 import { encodeFileRecords, fileRecordIndex } from './log-file-record.js';
 import { removeTree } from './remove-tree.js';
 
@@ -21,6 +22,8 @@ import { removeTree } from './remove-tree.js';
 export interface LogFilesOptions {
   /** `logs/` of the data directory. */
   readonly directory: string;
+  /** Whose logs they are: files of another cluster are refused. */
+  readonly clusterId: string;
   readonly disk: Disk;
   readonly clock: Clock;
   readonly random: Random;
@@ -304,6 +307,7 @@ export class LogFiles implements LogWriter {
     await ensureDirectory(disk, directory);
     const wal = await openWal({
       directory,
+      logId: fileLogId(this.#options.clusterId, place),
       durability: 'never',
       segmentsAhead: 0,
       lock: false,
@@ -317,10 +321,16 @@ export class LogFiles implements LogWriter {
     });
     const { tornTail } = wal.info();
     if (tornTail !== undefined) onTornTail?.({ ...tornTail, logId: place.logId, directory });
-    const short = this.#judge(place, wal);
-    if (short === undefined) return wal;
+    const damage = this.#judgeOrigin(place, wal) ?? this.#judge(place, wal);
+    if (damage === undefined) return wal;
     await wal.close();
-    throw short;
+    throw damage;
+  }
+
+  #judgeOrigin(place: LogPlace, wal: Wal): ServerError | undefined {
+    const { logId } = wal.info();
+    if (isOwnLog(logId, this.#options.clusterId, place)) return undefined;
+    return foreignFiles(place.logId, this.#directory(place), logId);
   }
 
   #judge(place: LogPlace, wal: Wal): ServerError | undefined {

@@ -15,7 +15,9 @@ const minorVersion = 1;
 export const replacesFeature = 1;
 /** Feature: frames here may be compressed. */
 export const compressionFeature = 2;
-const knownFeatures = replacesFeature | compressionFeature;
+/** Feature: records here were lost, and nobody knows of which streams. */
+export const lostFeature = 4;
+const knownFeatures = replacesFeature | compressionFeature | lostFeature;
 const crcOffset = segmentHeaderBytes - 4;
 
 /** What a segment says of itself. */

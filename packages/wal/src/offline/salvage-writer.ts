@@ -2,7 +2,13 @@ import { type Disk, type DiskFile, invariant, type Random, writeFully } from '@s
 import { frameHeaderBytes, lostFlag, sealFrame } from '../core/frame.js';
 import type { FrameBatch } from '../core/frame-batch.js';
 import { encodeFooter } from '../core/segment-footer.js';
-import { encodeSegmentHeader, replacesFeature, segmentHeaderBytes, toHex } from '../core/segment-header.js';
+import {
+  encodeSegmentHeader,
+  lostFeature,
+  replacesFeature,
+  segmentHeaderBytes,
+  toHex,
+} from '../core/segment-header.js';
 import { Segment } from '../segment.js';
 
 const capacityBytes = 67_108_864;
@@ -72,7 +78,8 @@ export class SalvageWriter {
 
   /** A frame without records; one that states a durable end (no flags) states all before it. */
   async #writeEmpty(firstLsn: number, count: number, flags: number): Promise<void> {
-    const { segment, file } = await this.#segmentFor(firstLsn, frameHeaderBytes);
+    const needs = flags === lostFlag ? lostFeature : 0;
+    const { segment, file } = await this.#segmentFor(firstLsn, frameHeaderBytes, needs);
     const bytes = new Uint8Array(frameHeaderBytes);
     const view = new DataView(bytes.buffer);
     const durableEnd = flags === 0 ? segment.endOffset : 0;
@@ -96,7 +103,7 @@ export class SalvageWriter {
       await this.#file.sync();
       await this.close();
     }
-    return await this.#begin(firstLsn, needs | (segment?.header.features ?? 0));
+    return await this.#begin(firstLsn, needs | ((segment?.header.features ?? 0) & replacesFeature));
   }
 
   async #begin(baseLsn: number, features: number): Promise<{ segment: Segment; file: DiskFile }> {

@@ -75,8 +75,9 @@ export class LogReader {
         continue;
       }
       position = this.#follow(position, lsn);
-      if (stream !== undefined && position.segment.sealed && position.segment.marks.highest(stream) < lsn) {
-        lsn = position.segment.lastLsn + 1;
+      const { segment } = position;
+      if (stream !== undefined && segment.sealed && !segment.hasLost && segment.marks.highest(stream) < lsn) {
+        lsn = segment.lastLsn + 1;
         continue;
       }
       await this.#loadFrame(position, lsn);
