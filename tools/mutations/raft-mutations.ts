@@ -294,9 +294,17 @@ export const raftMutations: readonly Mutation[] = [
     name: 'raft/auto-leave-never-proposed',
     breaks: 'a joint configuration that leaves by itself is left',
     file: `${core}/raft.ts`,
-    find: "if (!configuration.autoLeave || applied < this.pendingConfIndex || this.state !== 'StateLeader') return;",
+    find: "if (!configuration.autoLeave || this.log.applied < this.pendingConfIndex || this.state !== 'StateLeader') return;",
     replace:
-      "if (!configuration.autoLeave || applied < this.pendingConfIndex + 1 || this.state !== 'StateLeader') return;",
+      "if (!configuration.autoLeave || this.log.applied < this.pendingConfIndex + 1 || this.state !== 'StateLeader') return;",
+    tests: [`${scenarios}/traps-membership.test.ts`],
+  },
+  {
+    name: 'raft/joint-kept-by-a-transfer',
+    breaks: 'a joint configuration is left when the transfer that kept it is given up',
+    file: `${core}/raft.ts`,
+    find: '        this.leadTransferee = 0;\n        this.#maybeLeaveJoint();\n',
+    replace: '        this.leadTransferee = 0;\n',
     tests: [`${scenarios}/traps-membership.test.ts`],
   },
   {

@@ -153,7 +153,7 @@ describe('joint configurations', () => {
     }
   });
 
-  test('one that a transfer kept from being left is left when the next entry is applied', () => {
+  test('one that a transfer kept from being left is left when the transfer is given up', () => {
     const node = new LoneNode().lead();
     node.raft.proposeConfChange(replace(3, 4, 'implicit'));
     node.work();
@@ -162,8 +162,21 @@ describe('joint configurations', () => {
     expect(configurationOf(node)).toBe('voters=(1 2 4)&&(1 2 3) autoleave');
     expect(node.raft.status().lastIndex).toBe(2);
     node.tick(10);
+    expect(typesAfter(node, 2)).toEqual(['EntryConfChangeV2']);
+    node.acknowledge(2, 3);
+    node.acknowledge(4, 3);
+    expect(configurationOf(node)).toBe('voters=(1 2 4)');
+  });
+
+  test('one whose leaving was refused, and applied entries behind it, is left when they are applied', () => {
+    const node = new LoneNode().lead();
+    node.raft.proposeConfChange(replace(3, 4, 'implicit'));
     node.raft.propose(new Uint8Array(1));
     node.work();
+    node.raft.transferLeader(2);
+    node.acknowledge(2, 2);
+    expect(configurationOf(node)).toContain('autoleave');
+    node.raft.transferLeader(1);
     node.acknowledge(2, 3);
     node.acknowledge(4, 3);
     expect(typesAfter(node, 3)).toEqual(['EntryConfChangeV2']);

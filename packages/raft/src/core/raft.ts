@@ -265,7 +265,10 @@ export class Raft {
       this.electionElapsed = 0;
       if (checkQuorum) this.step(createMessage({ type: 'MsgCheckQuorum', from: this.id }));
       // A transfer that did not come about in an election timeout is given up: proposals are taken again.
-      if (this.state === 'StateLeader') this.leadTransferee = 0;
+      if (this.state === 'StateLeader' && this.leadTransferee !== 0) {
+        this.leadTransferee = 0;
+        this.#maybeLeaveJoint();
+      }
     }
     if (this.state !== 'StateLeader' || this.heartbeatElapsed < heartbeatTick) return;
     this.heartbeatElapsed = 0;
@@ -380,10 +383,15 @@ export class Raft {
   #appliedTo(index: number, bytes: number): void {
     const applied = Math.max(index, this.log.applied);
     this.log.appliedTo(applied, bytes);
+    this.#maybeLeaveJoint();
+  }
+
+  /** Proposes to leave a joint configuration that leaves by itself, once the change that made it is applied. */
+  #maybeLeaveJoint(): void {
     const { configuration } = this.membership;
-    if (!configuration.autoLeave || applied < this.pendingConfIndex || this.state !== 'StateLeader') return;
-    // An empty change leaves the joint configuration. It can only be refused while leadership is handed over; the next
-    // entry that is applied tries again, here or at the next leader.
+    if (!configuration.autoLeave || this.log.applied < this.pendingConfIndex || this.state !== 'StateLeader') return;
+    // An empty change leaves the joint configuration. It can only be refused while leadership is handed over; it is tried
+    // again when that is given up, and at the next leader.
     const proposal = { type: 'EntryConfChangeV2', data: noData, term: 0, index: 0 } as const;
     const dropped = this.step(createMessage({ type: 'MsgProp', from: this.id, entries: [proposal] }));
     this.trace('info', () =>
