@@ -5,7 +5,7 @@ import type { TraceListener } from './trace.js';
 export type ReadOnlyOption =
   /** A majority confirms the leader in a round that began after the read came. */
   | 'safe'
-  /** The leader trusts that clocks run alike: nobody else was elected within its election timeout. Needs `checkQuorum`. */
+  /** The leader trusts that nobody else was elected, from one check of the quorum to the next but one. Needs `checkQuorum`; can be stale. */
   | 'leaseBased';
 
 /** What a node is made of. Times are in ticks; what a tick is, the caller decides. */
