@@ -2,7 +2,7 @@
 import type { Random } from '@shanghai/env';
 import type { ConfChangeSingle } from '@shanghai/raft';
 import type { Cluster } from './cluster.js';
-import { calmNetwork } from './simulated-network.js';
+import { calmNetwork, type NetworkConditions } from './simulated-network.js';
 import { calmDisk, type SimulatedNode } from './simulated-node.js';
 
 /** Kinds of faults, as `--faults` names them. */
@@ -79,10 +79,14 @@ export class Faults {
         this.#network({ lostShare: this.#random.float() * 0.5 });
         return;
       case 'delay':
-        this.#network({ maxDelayMs: 20 + this.#random.float() * 300, slowShare: this.#random.float() * 0.3 });
+        this.#network({
+          maxDelayMs: 20 + this.#random.float() * 300,
+          slowShare: this.#random.float() * 0.3,
+          isOrdered: this.#random.float() < 0.5,
+        });
         return;
       case 'duplicate':
-        this.#network({ doubledShare: this.#random.float() * 0.5, maxDelayMs: 50 });
+        this.#network({ doubledShare: this.#random.float() * 0.5, maxDelayMs: 50, isOrdered: false });
         return;
       case 'pause':
         node.isPaused = node.isRunning;
@@ -97,7 +101,7 @@ export class Faults {
         this.#afterwards(() => cluster.tickRates.delete(node.id));
         return;
       case 'disk':
-        node.disk = { maxSyncMs: 1 + this.#random.float() * 200, stallShare: this.#random.float() * 0.3 };
+        node.disk = { maxSyncMs: 1 + this.#random.float() * 400, stallShare: this.#random.float() * 0.3 };
         this.#afterwards(() => {
           node.disk = calmDisk;
         });
@@ -175,7 +179,7 @@ export class Faults {
     this.#afterwards(() => network.heal());
   }
 
-  #network(change: object): void {
+  #network(change: Partial<NetworkConditions>): void {
     const { network } = this.#cluster;
     network.conditions = { ...network.conditions, ...change };
     this.#afterwards(() => {

@@ -303,7 +303,8 @@ export class SimulatedNode {
   #applyNext(): void {
     const [work] = this.#applyWork;
     if (work === undefined) return;
-    this.#later(this.#surroundings.random.float() * 2, () => {
+    // On a slow disk applying is slow as well: snapshots come while it is at work.
+    this.#later(this.#surroundings.random.float() * this.disk.maxSyncMs, () => {
       this.#apply(work);
       this.#applyWork.shift();
       this.#applyNext();
