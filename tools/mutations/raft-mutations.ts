@@ -380,14 +380,6 @@ export const raftMutations: readonly Mutation[] = [
     tests: [`${scenarios}/traps-snapshots.test.ts`],
   },
   {
-    name: 'raft/old-changes-over-a-snapshot-simulated',
-    breaks: 'changes in work from before a snapshot leave its configuration as it is',
-    file: `${core}/follower.ts`,
-    find: '  if (raft.applyWork > 0) {',
-    replace: '  if (raft.applyWork > Number.MAX_SAFE_INTEGER) {',
-    tests: ['tools/simulator/simulator.test.ts'],
-  },
-  {
     name: 'raft/probe-behind-a-lost-snapshot',
     breaks: 'after a lost snapshot probing begins at what is known',
     file: `${core}/leader.ts`,

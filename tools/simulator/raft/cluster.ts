@@ -121,7 +121,9 @@ export class Cluster {
     return {
       preVote: random.float() < 0.8,
       checkQuorum: random.float() < 0.8,
-      stepDownOnRemoval: random.float() < 0.5,
+      // Without it a removed leader goes on until its owner stops it: heartbeats, and no proposals. Owners here never do.
+      stepDownOnRemoval: true,
+      disableProposalForwarding: random.float() < 0.5,
       maxInflightMessages: 1 + random.below(20),
       maxInflightBytes: random.float() < 0.3 ? maxSizePerMessage : 0,
       maxSizePerMessage,
