@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * `bench wal|bitcask|server`: measures, prints a report on standard output (a table, or one JSON object with `--json`)
+ * `bench wal|bitcask|raft|server`: measures, prints a report on standard output (a table, or one JSON object with `--json`)
  * and progress on standard error. Exit codes: 0 measured, 1 failed or a bad command line, 3 with `--check` when a
  * target was missed or an operation failed, 3 where a case is slower than in a report it was compared with, 130 interrupted. An interrupt takes everything away again.
  */
@@ -119,6 +119,12 @@ addSuite(program, 'bitcask', 'the key-value store: puts, gets, scans, opening, m
 )
   .option('--keys <n>', 'keys that are loaded (default 1,000,000)', whole)
   .option('--peers <names>', `measured beside it: all, none, or of ${peerNames.join(', ')} (default all)`);
+addSuite(
+  program,
+  'raft',
+  'the core of consensus: three nodes in one thread, without disk or network',
+  async (_, seconds) => (await import('./raft/raft-suite.js')).raftSuite(seconds),
+);
 addSuite(program, 'server', 'a node in a process of its own, under load over the network', async (scope, seconds) =>
   (await import('./server/server-suite.js')).serverSuite(scope, seconds),
 );

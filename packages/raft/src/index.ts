@@ -1,0 +1,18 @@
+export * from './core/configuration/changer.js';
+export * from './core/configuration/conf-change.js';
+export * from './core/configuration/configuration.js';
+export { describeConfiguration, describeProgress } from './core/describe.js';
+export * from './core/drop-reason.js';
+export * from './core/entry.js';
+export * from './core/log/log-storage.js';
+export * from './core/message.js';
+export * from './core/options.js';
+export type { ProgressState } from './core/progress/progress.js';
+export * from './core/quorum/joint.js';
+export * from './core/quorum/majority.js';
+export type { ReadState } from './core/raft.js';
+export * from './core/raft-error.js';
+export * from './core/raw-node.js';
+export type { Ready } from './core/ready.js';
+export * from './core/status.js';
+export * from './core/trace.js';

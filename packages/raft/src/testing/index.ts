@@ -1,0 +1,2 @@
+export * from './memory-group.js';
+export * from './memory-log-storage.js';

@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'vitest';
+import { keyValueModel } from './key-value-model.js';
+import { checkLinearizability } from './linearizability.js';
+import { parseKeyValueHistory, parseRegisterHistory } from './parse-history.js';
+import { registerModel } from './register-model.js';
+import { violationPage } from './violation-page.js';
+
+const never = () => false;
+
+/** Lines of a register's log without their heads. */
+function register(...lines: readonly string[]) {
+  return parseRegisterHistory(lines.map((line) => `INFO  jepsen.util - ${line.replaceAll(' ', '\t')}`).join('\n'));
+}
+
+const check = (...lines: readonly string[]) => checkLinearizability(register(...lines), registerModel, never).verdict;
+
+describe('a register', () => {
+  test('may be read between the call and the answer of a write, as before it or as after it', () => {
+    const around = (value: string) => [
+      '0 :invoke :write 1',
+      '1 :invoke :read nil',
+      `1 :ok :read ${value}`,
+      '0 :ok :write 1',
+    ];
+    expect(check(...around('nil'))).toBe('linearizable');
+    expect(check(...around('1'))).toBe('linearizable');
+    expect(check(...around('2'))).toBe('violation');
+  });
+
+  test('must show a write that was answered before the read was called', () => {
+    const lines = ['0 :invoke :write 1', '0 :ok :write 1', '1 :invoke :read nil'];
+    expect(check(...lines, '1 :ok :read 1')).toBe('linearizable');
+    expect(check(...lines, '1 :ok :read nil')).toBe('violation');
+  });
+
+  test('may show a write without an answer at any time after its call, or never, but not take it back', () => {
+    const open = ['0 :invoke :write 7', '0 :info :write :timed-out'];
+    const reads = (...values: readonly string[]) =>
+      values.flatMap((value) => ['1 :invoke :read nil', `1 :ok :read ${value}`]);
+    expect(check(...open, ...reads('nil', 'nil', '7'))).toBe('linearizable');
+    expect(check(...open, ...reads('nil'))).toBe('linearizable');
+    expect(check(...open, ...reads('7', 'nil'))).toBe('violation');
+  });
+
+  test('swaps where the value is the one named, and says so', () => {
+    const written = ['0 :invoke :write 3', '0 :ok :write 3'];
+    expect(check(...written, '0 :invoke :cas [3 4]', '0 :ok :cas [3 4]')).toBe('linearizable');
+    expect(check(...written, '0 :invoke :cas [3 4]', '0 :fail :cas [3 4]')).toBe('violation');
+    expect(check(...written, '0 :invoke :cas [2 4]', '0 :ok :cas [2 4]')).toBe('violation');
+    expect(check(...written, '0 :invoke :cas [2 4]', '0 :fail :cas [2 4]')).toBe('linearizable');
+  });
+});
+
+describe('keys', () => {
+  const line = (process: number, type: string, f: string, key: string, value: string | undefined) =>
+    `{:process ${process}, :type :${type}, :f :${f}, :key "${key}", :value ${value === undefined ? 'nil' : JSON.stringify(value)}}`;
+  const text = (seen: string) =>
+    [
+      line(0, 'invoke', 'append', 'k', 'a'),
+      line(1, 'invoke', 'append', 'k', 'b'),
+      line(1, 'ok', 'append', 'k', 'b'),
+      line(0, 'ok', 'append', 'k', 'a'),
+      line(0, 'invoke', 'get', 'k', undefined),
+      line(0, 'ok', 'get', 'k', seen),
+    ].join('\n');
+  const verdict = (seen: string) =>
+    checkLinearizability(parseKeyValueHistory(text(seen)).get('k') ?? [], keyValueModel, never).verdict;
+
+  test('show appends in one of their orders, and nothing else', () => {
+    expect(verdict('ab')).toBe('linearizable');
+    expect(verdict('ba')).toBe('linearizable');
+    expect(verdict('a')).toBe('violation');
+    expect(verdict('aba')).toBe('violation');
+  });
+});
+
+test('a search that is given no time says that it does not know', () => {
+  const lines = Array.from({ length: 14 }, (_, i) => `${i} :invoke :write ${i}`);
+  const ends = lines.map((_, i) => `${i} :ok :write ${i}`);
+  const operations = register(...lines, ...ends, '20 :invoke :read nil', '20 :ok :read 99');
+  expect(checkLinearizability(operations, registerModel, () => true).verdict).toBe('unknown');
+});
+
+test('a violation has a page that shows every operation and the longest order', () => {
+  const operations = register('0 :invoke :write 1', '0 :ok :write 1', '1 :invoke :read nil', '1 :ok :read 2');
+  const { longest } = checkLinearizability(operations, registerModel, never);
+  const page = violationPage('a <title>', operations, longest, registerModel);
+  expect(page).toContain('a &lt;title&gt;');
+  expect(page).toContain('1. write 1');
+  expect(page).toContain('read → 2');
+});
+
+test('a line that is no event is refused', () => {
+  expect(() => parseRegisterHistory('hello')).toThrow("'hello' is no event");
+  expect(() => register('0 :ok :write 1')).toThrow('had not called');
+});

@@ -1,0 +1,171 @@
+/**
+ * Is there an order of the operations, each taking effect between its call and its return, in which a system that works
+ * one at a time would have given the same outputs?
+ *
+ * The search of Wing and Gong ("Testing and verifying concurrent objects", 1993) with Lowe's memory of what was tried
+ * ("Testing for linearizability", 2017): calls and returns lie in one list; whatever is called before the first return may
+ * take effect next; a return whose call has not taken effect sends the search back. What was tried is a set of operations
+ * with the state they led to: the same pair need never be tried again, by whatever way it is reached.
+ */
+import type { Model, Operation } from './operation.js';
+
+/** What the search found. `unknown`: it was given too little time. */
+export type Verdict = 'linearizable' | 'violation' | 'unknown';
+
+/** A verdict, and for a violation how far the search came. */
+export interface CheckResult {
+  readonly verdict: Verdict;
+  /** Operations of the longest order that was found, by their places in the input. */
+  readonly longest: readonly number[];
+}
+
+interface Event {
+  readonly id: number;
+  readonly isReturn: boolean;
+  /** Of a call: its return, which may be missing. */
+  readonly match: Event | undefined;
+  previous: Event | undefined;
+  next: Event | undefined;
+}
+
+interface Step<State> {
+  readonly call: Event;
+  readonly stateBefore: State;
+}
+
+/** Checks one history. `isOverdue` is asked now and then, and ends the search where it says so. */
+export function checkLinearizability<State, Input, Output>(
+  operations: readonly Operation<Input, Output>[],
+  model: Model<State, Input, Output>,
+  isOverdue: () => boolean,
+): CheckResult {
+  const head = eventsOf(operations);
+  const taken = new OperationSet(operations.length);
+  const tried = new Set<string>();
+  const path: Step<State>[] = [];
+  let longest: readonly number[] = [];
+  let answersLeft = operations.filter(isAnswered).length;
+  let state = model.initial;
+  let event = head.next;
+  for (let steps = 1; event !== undefined; steps++) {
+    if (steps % 4096 === 0 && isOverdue()) return { verdict: 'unknown', longest };
+    if (!event.isReturn) {
+      const after = tryOperation(operations, model, event, state, taken, tried);
+      if (after === undefined) {
+        event = event.next;
+        continue;
+      }
+      path.push({ call: event, stateBefore: state });
+      state = after.state;
+      lift(event);
+      if (event.match !== undefined) answersLeft--;
+      // What has no answer need not have happened: only answers that are left hold the order up.
+      if (answersLeft === 0) return { verdict: 'linearizable', longest: idsOf(path) };
+      event = head.next;
+      continue;
+    }
+    if (path.length > longest.length) longest = idsOf(path);
+    const last = path.pop();
+    if (last === undefined) return { verdict: 'violation', longest };
+    state = last.stateBefore;
+    taken.remove(last.call.id);
+    unlift(last.call);
+    if (last.call.match !== undefined) answersLeft++;
+    event = last.call.next;
+  }
+  return { verdict: 'linearizable', longest: idsOf(path) };
+}
+
+function tryOperation<State, Input, Output>(
+  operations: readonly Operation<Input, Output>[],
+  model: Model<State, Input, Output>,
+  { id }: Event,
+  before: State,
+  taken: OperationSet,
+  tried: Set<string>,
+): { readonly state: State } | undefined {
+  const { input, output } = operations[id] as Operation<Input, Output>;
+  const state = model.step(before, input, output);
+  if (state === undefined) return undefined;
+  taken.add(id);
+  const key = `${taken.fingerprint()}${model.fingerprint(state)}`;
+  if (tried.has(key)) {
+    taken.remove(id);
+    return undefined;
+  }
+  tried.add(key);
+  return { state };
+}
+
+function isAnswered({ return: end }: { readonly return: number }): boolean {
+  return end !== Number.POSITIVE_INFINITY;
+}
+
+function idsOf<State>(path: readonly Step<State>[]): number[] {
+  return path.map(({ call }) => call.id);
+}
+
+/** Calls and returns in the order of their times, a call before a return at the same time. Returns the list's head. */
+function eventsOf<Input, Output>(operations: readonly Operation<Input, Output>[]): Event {
+  const events: { event: Event; time: number }[] = [];
+  for (const [id, operation] of operations.entries()) {
+    const link = { previous: undefined, next: undefined };
+    const match: Event | undefined = isAnswered(operation)
+      ? { id, isReturn: true, match: undefined, ...link }
+      : undefined;
+    events.push({ event: { id, isReturn: false, match, ...link }, time: operation.call });
+    if (match !== undefined) events.push({ event: match, time: operation.return });
+  }
+  events.sort((a, b) => a.time - b.time || Number(a.event.isReturn) - Number(b.event.isReturn));
+  const head: Event = { id: -1, isReturn: false, match: undefined, previous: undefined, next: undefined };
+  let last = head;
+  for (const { event } of events) {
+    event.previous = last;
+    last.next = event;
+    last = event;
+  }
+  return head;
+}
+
+/** Takes a call and its return out of the list; they remember their places. */
+function lift(call: Event): void {
+  unlink(call);
+  if (call.match !== undefined) unlink(call.match);
+}
+
+/** Puts back what `lift` took out last. */
+function unlift(call: Event): void {
+  if (call.match !== undefined) relink(call.match);
+  relink(call);
+}
+
+function unlink(event: Event): void {
+  if (event.previous !== undefined) event.previous.next = event.next;
+  if (event.next !== undefined) event.next.previous = event.previous;
+}
+
+function relink(event: Event): void {
+  if (event.previous !== undefined) event.previous.next = event;
+  if (event.next !== undefined) event.next.previous = event;
+}
+
+/** A set of small numbers with a text that is its own. */
+class OperationSet {
+  readonly #words: Uint16Array;
+
+  constructor(size: number) {
+    this.#words = new Uint16Array(Math.ceil(size / 16));
+  }
+
+  add(id: number): void {
+    this.#words[id >>> 4] = (this.#words[id >>> 4] as number) | (1 << (id & 15));
+  }
+
+  remove(id: number): void {
+    this.#words[id >>> 4] = (this.#words[id >>> 4] as number) & ~(1 << (id & 15));
+  }
+
+  fingerprint(): string {
+    return String.fromCharCode(...this.#words);
+  }
+}
