@@ -214,7 +214,7 @@ test('closing breaks a merge off', async () => {
   const merging = store.merge({ force: true });
   merging.catch(() => undefined);
   const again = await reopen(disk, store);
-  await expect(merging).rejects.toThrow('closed');
+  await expect(merging).rejects.toMatchObject({ code: 'CLOSED' });
   expect(await contentsOf(again)).toEqual(before);
   await again.close();
 });
