@@ -101,6 +101,27 @@ test.each([['verify'], ['dump'], ['repair', '--truncate-tail', '--yes'], ['repai
   },
 );
 
+test.each([['verify'], ['stats'], ['merge'], ['snapshot', 'out'], ['rebuild-hints']])(
+  'bitcask %s of a directory without a store is exit code 3, makes nothing there, and knows a LevelDB store',
+  async (name, ...more) => {
+    const result = await run('bitcask', name, wal, ...more);
+    expect(result).toMatchObject({ code: 3, stdout: '' });
+    expect(JSON.parse(result.stderr).error.message).toBe(`there is no store in '${wal}'`);
+    const level = mkdtempSync(`${root}/level-`);
+    for (const file of ['CURRENT', 'MANIFEST-000002']) writeFileSync(`${level}/${file}`, '');
+    const other = await run('bitcask', name, level, ...more);
+    expect(JSON.parse(other.stderr).error.message).toContain('it is one of engine level (LevelDB)');
+    expect(readdirSync(level)).toHaveLength(2);
+  },
+);
+
+test('stats count keys only for the first bytes that keys have', async () => {
+  const { keys, keysByFirstByte } = await json('bitcask', 'stats', store);
+  const counts: number[] = Object.values(keysByFirstByte);
+  expect(counts.every((count) => count > 0)).toBe(true);
+  expect(counts.reduce((sum, count) => sum + count, 0)).toBe(keys);
+});
+
 test('damage in a log is found, dumped around, cut with a copy, or salvaged', async () => {
   const damaged = copyOf(wal, 'damaged-wal');
   damageText(damaged, 'record 12');

@@ -32,6 +32,7 @@ export interface BitcaskOptions {
   readonly snapshotMemoryBytes?: number;
   /** Take the directory lock. Default true; false only where the caller's own lock covers the directory. */
   readonly lock?: boolean;
+  /** Take over a lock that another host left. Default false; only where that host is surely down. */
   readonly breakLock?: boolean;
   /** Refuse every write; take no lock on the directory. Default false. */
   readonly readOnly?: boolean;
@@ -89,6 +90,6 @@ export interface MergeOptions {
   readonly bytesPerSecond?: number;
   /** How often the triggers are looked at. Default 10,000. */
   readonly checkIntervalMs?: number;
-  /** Hours of the UTC day in which merges may run, [from, to). Default: all. */
+  /** Hours of the UTC day in which merges may run, [from, to), over midnight where `from` is above `to`. Not empty. Default: all. */
   readonly window?: { readonly fromHour: number; readonly toHour: number };
 }

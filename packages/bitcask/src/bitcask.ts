@@ -35,7 +35,10 @@ export interface Bitcask extends AsyncDisposable {
   /** Number of live keys in the key directory; expired ones count until they are merged away. */
   readonly size: number;
 
-  /** Syncs every segment and the directory; resolves to the last sequence number that is durable now. */
+  /**
+   * Makes durable what was acknowledged before the call, in every mode; writes that have not resolved may be missing.
+   * Resolves to the last sequence that is durable now.
+   */
   checkpoint(): Promise<{ readonly durableSequence: number }>;
   /** Merges what is worth it (`force`: every sealed segment, sealing the active one first). Resolves to what was done. */
   merge(options?: { readonly force?: boolean; readonly signal?: AbortSignal }): Promise<MergeResult>;

@@ -85,7 +85,7 @@ export class Merger {
   /** Breaks a running merge off and waits for it. */
   async close(): Promise<void> {
     this.#timer?.cancel();
-    this.#stop.abort(new Error('the store was closed'));
+    this.#stop.abort(new BitcaskError('CLOSED', 'the store was closed before this was done; open it again'));
     this.#pace.resume();
     await this.#checking;
     await this.#last;

@@ -83,7 +83,7 @@ export async function rebuildHints(
           file: `${directory}/${dataName(entry.fileId)}`,
           offset: 0,
           bytes: entry.sealedBytes,
-          what: String(error),
+          what: error instanceof Error ? error.message : String(error),
         });
       }
       options.onProgress?.(++done, sealed.length);

@@ -26,3 +26,25 @@ test('what is out of range is refused with its name, its value and its range', (
     'fromHour',
   );
 });
+
+test('what is no object is refused where options hold others, instead of counting as the defaults', () => {
+  const wrong: Record<string, unknown>[] = [
+    { merge: false },
+    { keydirSnapshot: false },
+    { compression: 'lz4' },
+    { cache: 1_000 },
+    { listener: () => undefined },
+  ];
+  for (const options of wrong) {
+    expect(() => resolveBitcaskOptions({ directory: 'd', ...options })).toThrow(
+      `${Object.keys(options)[0]} must be an object`,
+    );
+  }
+  expect(() => resolveBitcaskOptions({ directory: 'd', horizon: 5 as never })).toThrow('horizon must be a function');
+});
+
+test('a window in which no merge could ever run is refused', () => {
+  expect(() => resolveBitcaskOptions({ directory: 'd', merge: { window: { fromHour: 3, toHour: 3 } } })).toThrow(
+    'merge.window is empty',
+  );
+});

@@ -11,6 +11,9 @@ const gib = 1024 * mib;
 /** The largest value the format's readers take. */
 export const valueLimitBytes = gib;
 
+/** Options that hold others: without types, `merge: false` would otherwise read as `merge: {}`, which is on. */
+const groups = ['compression', 'cache', 'merge', 'keydirSnapshot', 'listener'] as const;
+
 /** `BitcaskOptions` with nothing left open. */
 export interface ResolvedBitcaskOptions {
   readonly directory: string;
@@ -46,6 +49,9 @@ export type ResolvedMergeOptions = Required<Omit<MergeOptions, 'window'>> & { re
 export function resolveBitcaskOptions(options: BitcaskOptions): ResolvedBitcaskOptions {
   if (typeof options.directory !== 'string' || options.directory === '')
     throw new TypeError('directory must be a non-empty string');
+  for (const name of groups) refuseOtherThanObject(name, options[name]);
+  if (options.horizon !== undefined && typeof options.horizon !== 'function')
+    throw new TypeError('horizon must be a function that returns milliseconds since 1970');
   const clock = options.clock ?? nodeClock();
   const segmentBytes = integer('segmentBytes', options.segmentBytes ?? 100 * mib, 4 * kib, gib);
   return {
@@ -105,6 +111,10 @@ function resolveMerge(merge: MergeOptions): ResolvedMergeOptions {
   if (merge.window !== undefined) {
     integer('merge.window.fromHour', merge.window.fromHour, 0, 23);
     integer('merge.window.toHour', merge.window.toHour, 0, 24);
+    if (merge.window.fromHour === merge.window.toHour)
+      throw new RangeError(
+        'merge.window is empty: fromHour and toHour must differ; for no merges set merge.enabled to false',
+      );
   }
   return {
     enabled: merge.enabled ?? true,
@@ -116,6 +126,11 @@ function resolveMerge(merge: MergeOptions): ResolvedMergeOptions {
     checkIntervalMs: integer('merge.checkIntervalMs', merge.checkIntervalMs ?? 10_000, 1, 86_400_000),
     window: merge.window,
   };
+}
+
+function refuseOtherThanObject(name: string, value: unknown): void {
+  if (value === undefined || (typeof value === 'object' && value !== null)) return;
+  throw new TypeError(`${name} must be an object with options of its own, not ${String(value)}`);
 }
 
 function share(name: string, value: number): number {

@@ -1,4 +1,5 @@
 import type { SnapshotOptions, SnapshotResult } from './bitcask.js';
+import { BitcaskError } from './bitcask-error.js';
 import type { Manifest, ManifestEntry } from './core/manifest-codec.js';
 import type { Snapshot } from './core/snapshots.js';
 import { ManifestUnchanged } from './manifest-file.js';
@@ -37,7 +38,7 @@ export class SnapshotJobs {
 
   /** Breaks a running one off and waits for it. */
   async close(): Promise<void> {
-    this.#stop.abort(new Error('the store was closed'));
+    this.#stop.abort(new BitcaskError('CLOSED', 'the store was closed before this was done; open it again'));
     await this.#last;
   }
 

@@ -7,7 +7,7 @@ import type { Segment } from './core/segment.js';
 import { segmentHeaderBytes } from './core/segment-header.js';
 import { dataName, hintName } from './core/segment-names.js';
 import { emptyPosition } from './core/snapshot-cursor.js';
-import { HintInvalid, openHint } from './hint-reader.js';
+import { HintInvalid, type HintReader, openHint } from './hint-reader.js';
 import { readSegmentHeader } from './read-segment-header.js';
 import type { ResolvedBitcaskOptions } from './resolve-bitcask-options.js';
 import { scanSegment } from './segment-scan.js';
@@ -49,9 +49,11 @@ export async function verifySegments(subject: VerifySubject, verify: VerifyOptio
     try {
       records += await verifySegment(subject, segment, { ...verify, onProgress }, { problems, byCodec });
     } catch (error) {
-      if (!isErrno(error, 'ENOENT')) throw error;
-      if (subject.isLive(segment))
-        problems.push({ file: pathOf(subject, segment), offset: 0, bytes: segment.bytes, what: 'the file is missing' });
+      if (!isDiskFailure(error)) throw error;
+      if (subject.isLive(segment)) {
+        const what = isErrno(error, 'ENOENT') ? 'the file is missing' : `it cannot be read: ${error.message}`;
+        problems.push({ file: pathOf(subject, segment), offset: 0, bytes: segment.bytes, what });
+      }
     }
     bytes += segment.bytes;
     verify.onProgress?.(bytes, bytesTotal);
@@ -129,10 +131,18 @@ async function verifyHint(
 ): Promise<void> {
   const { disk, directory } = subject.options;
   const path = `${directory}/${hintName(segment.fileId)}`;
-  const hint = await openHint(disk, directory, segment);
+  const tell = (what: string) => problems.push({ file: path, offset: 0, bytes: 0, what });
+  let hint: HintReader | undefined;
+  try {
+    hint = await openHint(disk, directory, segment);
+  } catch (error) {
+    if (!isDiskFailure(error)) throw error;
+    tell(`it cannot be read: ${error.message}`);
+    return;
+  }
   if (hint === undefined) {
-    if (segment.hinted)
-      problems.push({ file: path, offset: 0, bytes: 0, what: 'the hint is missing or belongs to another segment' });
+    // A merge may have taken segment and hint away while the records were read.
+    if (segment.hinted && subject.isLive(segment)) tell('the hint is missing or belongs to another segment');
     return;
   }
   const position = emptyPosition();
@@ -150,23 +160,25 @@ async function verifyHint(
           (position.fileId === 2) === entry.tombstone
         )
           continue;
-        problems.push({
-          file: path,
-          offset: 0,
-          bytes: 0,
-          what: `an entry points to ${entry.offset}, where the segment has something else`,
-        });
+        tell(`an entry points to ${entry.offset}, where the segment has something else`);
         return;
       }
     }
-    if (entries !== newest.size)
-      problems.push({ file: path, offset: 0, bytes: 0, what: `it has ${entries} keys, the segment ${newest.size}` });
+    if (entries !== newest.size) tell(`it has ${entries} keys, the segment ${newest.size}`);
   } catch (error) {
-    if (!(error instanceof HintInvalid)) throw error;
-    problems.push({ file: path, offset: 0, bytes: 0, what: error.message });
+    if (isDiskFailure(error)) tell(`it cannot be read: ${error.message}`);
+    else if (error instanceof HintInvalid) tell(error.message);
+    else throw error;
   } finally {
     await hint.close();
   }
+}
+
+/** Whether the disk itself refused: a finding like any other here, since one bad block must not hide what is behind it. */
+function isDiskFailure(error: unknown): error is Error {
+  if (!(error instanceof Error) || error instanceof BitcaskError) return false;
+  const { syscall } = error as NodeJS.ErrnoException;
+  return typeof syscall === 'string';
 }
 
 function pathOf(subject: VerifySubject, segment: Segment): string {

@@ -214,7 +214,7 @@ test('closing breaks a merge off', async () => {
   const merging = store.merge({ force: true });
   merging.catch(() => undefined);
   const again = await reopen(disk, store);
-  await expect(merging).rejects.toThrow('closed');
+  await expect(merging).rejects.toMatchObject({ code: 'CLOSED' });
   expect(await contentsOf(again)).toEqual(before);
   await again.close();
 });
@@ -263,3 +263,18 @@ async function contentsOfLive(store: Bitcask): Promise<string[]> {
   for await (const { key } of store.range()) keys.push(textOf(key));
   return keys;
 }
+
+test('a merge that a close breaks off, and one asked for while it closes, reject with CLOSED', async () => {
+  const disk = createFaultDisk({ seed: 9 });
+  const store = await openOn(disk);
+  for (const key of ['a', 'b', 'c']) await store.put(bytesOf(key), large(key));
+  store.pauseMerge();
+  const codes = [store.merge({ force: true }), store.merge({ force: true })].map((merging) =>
+    merging.then(
+      () => 'merged',
+      (error: BitcaskError) => error.code,
+    ),
+  );
+  await store.close();
+  expect(await Promise.all(codes)).toEqual(['CLOSED', 'CLOSED']);
+});

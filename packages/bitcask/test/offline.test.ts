@@ -55,3 +55,44 @@ test('bitcaskStats tells keys and bytes without changing anything', async () => 
   expect(stats.staleRatio).toBeGreaterThan(0.5);
   expect(disk.steps).toBe(steps);
 });
+
+test('a segment that a merge takes away while it is verified is no problem', async () => {
+  const disk = createFaultDisk({ seed: 1 });
+  const store = await openOn(disk);
+  for (let i = 0; i < 30; i++) await store.put(bytesOf(`k${i % 9}`), bytesOf(`${i}`.repeat(150)));
+  await store.verify();
+  let release: () => void = () => undefined;
+  const stall = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let met: () => void = () => undefined;
+  const reached = new Promise<void>((resolve) => {
+    met = resolve;
+  });
+  const open = disk.open.bind(disk);
+  disk.open = async (path, mode) => {
+    if (!path.endsWith('.hint')) return open(path, mode);
+    disk.open = open;
+    met();
+    await stall;
+    return open(path, mode);
+  };
+  const verifying = store.verify();
+  await reached;
+  expect((await store.merge({ force: true })).segmentsMerged).toBeGreaterThan(1);
+  release();
+  expect((await verifying).problems).toEqual([]);
+  await store.close();
+});
+
+test('what the disk refuses to read is a finding, and what is behind it is verified all the same', async () => {
+  const { disk } = await filledDisk();
+  const failure = { kind: 'error', code: 'EIO' } as const;
+  const store = await openOn(disk, { readOnly: true });
+  disk.inject({ operation: 'read', path: /0000000001\.data$/, effect: failure });
+  disk.inject({ operation: 'open', path: /0000000002\.hint$/, effect: failure });
+  const { problems, segments } = await store.verify();
+  expect(segments).toBeGreaterThan(2);
+  expect(problems.map(({ file }) => file)).toEqual([`${directory}/0000000001.data`, `${directory}/0000000002.hint`]);
+  await store.close();
+});

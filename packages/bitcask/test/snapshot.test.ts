@@ -210,7 +210,7 @@ test('an aborted snapshot, and one that a close meets, take away what they made'
       closing ??= store.close();
     },
   });
-  await expect(closed).rejects.toThrow('closed');
+  await expect(closed).rejects.toMatchObject({ code: 'CLOSED' });
   await closing;
   expect(snapshotFiles(disk)).toEqual([]);
   expect(disk.openFiles).toBe(0);

@@ -4,8 +4,14 @@ export interface Clock {
   nowMs(): number;
   /** Milliseconds since some fixed moment, with fractions; never falls. */
   monotonicMs(): number;
-  /** Calls `callback` once, no earlier than `delayMs` (≥ 0) from now. Does not keep the process alive. */
-  setTimer(delayMs: number, callback: () => void): Timer;
+  /** Calls `callback` once, no earlier than `delayMs` (≥ 0) from now. Does not keep the process alive unless told to. */
+  setTimer(delayMs: number, callback: () => void, options?: TimerOptions): Timer;
+}
+
+/** How a timer waits. */
+export interface TimerOptions {
+  /** Default false. True for a timer that somebody awaits: a process with nothing else to do would end before it. */
+  readonly keepsProcess?: boolean;
 }
 
 /** A pending call. `cancel` is idempotent and has no effect once the call was made. */
@@ -13,8 +19,11 @@ export interface Timer {
   cancel(): void;
 }
 
-/** Resolves after `delayMs`, or rejects with the signal's reason as soon as it aborts. */
-export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+/**
+ * Resolves after `delayMs`, or rejects with the signal's reason as soon as it aborts. `options` as for `setTimer`: by
+ * default a process with nothing else to do ends meanwhile.
+ */
+export function delay(clock: Clock, delayMs: number, signal?: AbortSignal, options?: TimerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(signal.reason);
@@ -24,10 +33,11 @@ export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
       timer.cancel();
       reject(signal?.reason);
     };
-    const timer = clock.setTimer(delayMs, () => {
+    const onTime = () => {
       signal?.removeEventListener('abort', onAbort);
       resolve();
-    });
+    };
+    const timer = clock.setTimer(delayMs, onTime, options);
     signal?.addEventListener('abort', onAbort, { once: true });
   });
 }

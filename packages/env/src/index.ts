@@ -1,6 +1,6 @@
 export { type AppendFile, createAppendFile } from './append-file.js';
 export { blockingDisk } from './blocking-disk.js';
-export { type Clock, delay, type Timer } from './clock.js';
+export { type Clock, delay, type Timer, type TimerOptions } from './clock.js';
 export { CodedError, type CodedErrorOptions, isErrno } from './coded-error.js';
 export { copyBytes } from './copy-bytes.js';
 export { crc32 } from './crc32.js';

@@ -87,7 +87,8 @@ function summary(times, elapsedMs, count = times.length) {
   return { perSecond: (count * 1000) / elapsedMs, p50: at(0.5), p99: at(0.99), max: at(1), syncs: count };
 }
 
-function row(name, { perSecond, p50, p99, max, syncs, cpuMicros = Number.NaN }) {
+function row(name, { perSecond, p50, p99, max, syncs, cpuMicros }) {
   const ms = (value) => value.toFixed(2).padStart(7);
-  return `${name.padEnd(22)}${Math.round(perSecond).toLocaleString('en').padStart(12)}/s   p50 ${ms(p50)} ms  p99 ${ms(p99)} ms  max ${ms(max)} ms  ${syncs} syncs  ${cpuMicros.toFixed(2)} us of CPU each`;
+  const cpu = cpuMicros === undefined ? '' : `  ${cpuMicros.toFixed(2)} us of CPU each`;
+  return `${name.padEnd(22)}${Math.round(perSecond).toLocaleString('en').padStart(12)}/s   p50 ${ms(p50)} ms  p99 ${ms(p99)} ms  max ${ms(max)} ms  ${syncs} syncs${cpu}`;
 }

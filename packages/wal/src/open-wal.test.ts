@@ -1,4 +1,4 @@
-import { createSeededRandom } from '@shanghai/env';
+import { type Clock, createSeededRandom, nodeClock } from '@shanghai/env';
 import { createFaultDisk, createManualClock } from '@shanghai/env/testing';
 import { expect, test } from 'vitest';
 import { openWal } from './open-wal.js';
@@ -69,4 +69,21 @@ test('opening syncs the directory and the last segment before it decides anythin
   const steps = disk.trace.filter((line) => line.includes('.wal') || /syncDirectory \/log$/.test(line));
   expect(steps[0]).toMatch(/syncDirectory/);
   expect(steps[1]).toMatch(/sync .*\.wal/);
+});
+
+test('a process with nothing else to do waits for an append that lingers', async () => {
+  const node = nodeClock();
+  const awaited: number[] = [];
+  const clock: Clock = {
+    nowMs: () => node.nowMs(),
+    monotonicMs: () => node.monotonicMs(),
+    setTimer: (delayMs, callback, timer) => {
+      if (timer?.keepsProcess === true) awaited.push(delayMs);
+      return node.setTimer(delayMs, callback, timer);
+    },
+  };
+  const wal = await openWal({ ...options(), clock, lingerMs: 3 });
+  expect(await wal.append(bytes('alone'))).toBe(1);
+  expect(awaited).toEqual([3]);
+  await wal.close();
 });

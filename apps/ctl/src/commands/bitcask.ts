@@ -3,7 +3,12 @@ import type { Command } from 'commander';
 import { type Host, runWith } from '../command-host.js';
 import { help } from './command-help.js';
 
-const offlineExits = ['6 written by a newer version', '17 a server has the directory open', '19 data corrupted'];
+const offlineExits = [
+  '3 there is no store in the directory',
+  '6 written by a newer version',
+  '17 a server has the directory open',
+  '19 data corrupted',
+];
 const exampleDirectory = './shanghai-data/groups/1';
 
 /** Adds `bitcask`. */

@@ -113,7 +113,7 @@ const storage = {
     description:
       'Size to which files of the write-ahead log grow. Larger ones hold more dead records, smaller ones cost files.',
   }),
-  storeSegmentBytes: bytesOption(4 * kib, 2 * gib - 1, {
+  storeSegmentBytes: bytesOption(4 * kib, gib, {
     default: 100 * mib,
     group: 'Storage',
     description: 'Size of the data files of keys and values.',

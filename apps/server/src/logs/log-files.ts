@@ -91,7 +91,7 @@ export class LogFiles implements LogWriter {
     this.#clock = {
       nowMs: () => this.#writingTimeMs,
       monotonicMs: () => options.clock.monotonicMs(),
-      setTimer: (delayMs, callback) => options.clock.setTimer(delayMs, callback),
+      setTimer: (delayMs, callback, timer) => options.clock.setTimer(delayMs, callback, timer),
     };
   }
 

@@ -21,6 +21,19 @@ for (const [form, open] of Object.entries(forms)) {
   });
 }
 
+test('a timer keeps the process alive where it is told to, and only there', () => {
+  const clock = nodeClock();
+  const alive = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const before = alive();
+  const quiet = clock.setTimer(10_000, () => undefined);
+  expect(alive()).toBe(before);
+  const awaited = clock.setTimer(10_000, () => undefined, { keepsProcess: true });
+  expect(alive()).toBe(before + 1);
+  awaited.cancel();
+  quiet.cancel();
+  expect(alive()).toBe(before);
+});
+
 test('timers longer than Node can hold do not fire at once', async () => {
   const clock = nodeClock();
   let fired = false;

@@ -1,10 +1,10 @@
 import { performance } from 'node:perf_hooks';
-import type { Clock, Timer } from '../clock.js';
+import type { Clock, Timer, TimerOptions } from '../clock.js';
 
 /** Node fires longer timers at once. */
 const longestTimeoutMs = 0x7fff_ffff;
 
-/** The process's clock. Its timers do not keep the process alive. */
+/** The process's clock. */
 export function nodeClock(): Clock {
   return {
     nowMs: () => Date.now(),
@@ -13,13 +13,13 @@ export function nodeClock(): Clock {
   };
 }
 
-function startTimer(delayMs: number, callback: () => void): Timer {
+function startTimer(delayMs: number, callback: () => void, options?: TimerOptions): Timer {
   if (!(delayMs >= 0)) throw new RangeError(`delayMs must be at least 0, got ${delayMs}`);
   const dueMs = performance.now() + delayMs;
   let handle: NodeJS.Timeout;
   const arm = (leftMs: number) => {
     handle = setTimeout(fire, Math.min(Math.ceil(leftMs), longestTimeoutMs));
-    handle.unref();
+    if (options?.keepsProcess !== true) handle.unref();
   };
   // Node rounds to milliseconds and may fire a fraction early; and long delays come in pieces.
   const fire = () => {

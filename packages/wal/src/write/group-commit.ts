@@ -152,7 +152,7 @@ export class GroupCommit {
       quiet = -1;
     }
     if (this.#options.lingerMs > 0 && this.#filling.appends === 1 && !this.#stopping) {
-      await delay(this.#options.clock, this.#options.lingerMs);
+      await delay(this.#options.clock, this.#options.lingerMs, undefined, { keepsProcess: true });
     }
   }
 
