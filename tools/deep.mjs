@@ -29,7 +29,14 @@ function runOnSmallDisk() {
   }
 }
 
-const folders = { wal: 'packages/wal', bitcask: 'packages/bitcask', env: 'packages/env', server: 'apps/server' };
+const folders = {
+  wal: 'packages/wal',
+  bitcask: 'packages/bitcask',
+  env: 'packages/env',
+  server: 'apps/server',
+  raft: 'packages/raft',
+  simulator: 'tools/simulator',
+};
 const others = { disks: runOnSmallDisk, mutations: () => run('tsx', ['tools/mutations/run.ts']) };
 
 const known = [...Object.keys(folders), ...Object.keys(others)];

@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { bitcaskMutations } from './bitcask-mutations.js';
 import { envMutations } from './env-mutations.js';
 import type { Mutation } from './mutation.js';
+import { raftMutations } from './raft-mutations.js';
 import { type TestReport, type Verdict, verdictOf } from './verdict.js';
 import { walMutations } from './wal-mutations.js';
 
@@ -40,10 +41,8 @@ async function copyTree(directory: string): Promise<string> {
       verbatimSymlinks: true,
       filter: (source) => !skipped.test(relative(root, source)),
     });
-  for (const path of ['packages/env', 'packages/wal', 'packages/bitcask', 'vitest.config.ts', 'package.json']) {
-    await copy(path);
-  }
-  await copy('tsconfig.base.json');
+  const packages = ['env', 'wal', 'bitcask', 'raft'].map((name) => `packages/${name}`);
+  for (const path of [...packages, 'tools', 'vitest.config.ts', 'package.json', 'tsconfig.base.json']) await copy(path);
   await symlink(join(root, 'node_modules'), join(directory, 'node_modules'));
   return directory;
 }
@@ -103,7 +102,7 @@ async function sickTests(directory: string, mutations: readonly Mutation[]): Pro
 }
 
 async function main(words: readonly string[]): Promise<number> {
-  const all = [...envMutations, ...walMutations, ...bitcaskMutations];
+  const all = [...envMutations, ...walMutations, ...bitcaskMutations, ...raftMutations];
   const unknown = words.filter((word) => !all.some(({ name }) => name.includes(word)));
   if (unknown.length > 0) {
     console.error(`no mutation is called ${unknown.join(', ')}; there are:\n${all.map(({ name }) => name).join('\n')}`);

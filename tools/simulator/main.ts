@@ -3,6 +3,7 @@
  * the last bit.
  */
 import { parseArgs } from 'node:util';
+import { type Exercise, type ExerciseCounts, emptyExercise } from './raft/exercise.js';
 import { type FaultKind, faultKinds } from './raft/faults.js';
 import { runSimulation } from './raft/run-simulation.js';
 
@@ -14,6 +15,7 @@ const usage = `usage: pnpm sim raft [options]
   --minutes n      of virtual time for each seed; default 10
   --operations n   writes and reads a second; default 5
   --faults list    some of ${faultKinds.join(', ')}; all (default), or none
+  --lying-disks    disks lose what they said was synced: this must find something
   --trace          print what happens
 
 exit code: 0 nothing was found, 1 a seed found something, 2 wrong usage`;
@@ -27,6 +29,7 @@ function main(): number {
       minutes: { type: 'string', default: '10' },
       operations: { type: 'string', default: '5' },
       faults: { type: 'string', default: 'all' },
+      'lying-disks': { type: 'boolean', default: false },
       trace: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -53,11 +56,15 @@ function main(): number {
     return 2;
   }
   const startMs = performance.now();
+  const exercise = emptyExercise();
   let events = 0;
   let failed = 0;
   for (let i = 0; i < count; i++) {
     const onTrace = values.trace ? { onTrace: (line: string) => console.log(line) } : {};
-    const result = runSimulation({ seed: seed + i, nodes, minutes, faults, operationsPerSecond, ...onTrace });
+    const areDisksLying = values['lying-disks'];
+    const options = { seed: seed + i, nodes, minutes, faults, operationsPerSecond, areDisksLying };
+    const result = runSimulation({ ...options, ...onTrace });
+    add(exercise, result.exercise);
     events += result.events;
     if (result.violation === undefined) {
       console.log(
@@ -76,7 +83,13 @@ function main(): number {
   console.log(
     `${count - failed} ok, ${failed} failed; ${simulated} simulated minutes in ${elapsedS.toFixed(1)} s, ${Math.round(events / elapsedS)} events/s`,
   );
+  const counts = Object.entries(exercise).map(([what, count]) => `${count} ${what}`);
+  console.log(`went through ${counts.join(', ')}`);
   return failed === 0 ? 0 : 1;
+}
+
+function add(sum: ExerciseCounts, more: Exercise): void {
+  for (const key of Object.keys(sum) as (keyof Exercise)[]) sum[key] += more[key];
 }
 
 function faultsOf(text: string): readonly FaultKind[] | undefined {

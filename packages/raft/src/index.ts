@@ -16,3 +16,5 @@ export * from './core/raw-node.js';
 export type { Ready } from './core/ready.js';
 export * from './core/status.js';
 export * from './core/trace.js';
+export type { StateMachine } from './ports/state-machine.js';
+export type { Transport, TransportHandlers } from './ports/transport.js';

@@ -2,6 +2,7 @@
 import type { Random } from '@shanghai/env';
 import type { ConfChange, ConfState, Entry, Snapshot } from '@shanghai/raft';
 import { EventQueue } from '../event-queue.js';
+import { emptyExercise } from './exercise.js';
 import { SimulatedNetwork } from './simulated-network.js';
 import { SimulatedNode } from './simulated-node.js';
 import { Truth, Violation } from './truth.js';
@@ -14,6 +15,7 @@ export interface ClusterOptions {
   readonly nodes: number;
   readonly random: Random;
   readonly operationsPerSecond: number;
+  readonly areDisksLying: boolean;
   readonly onTrace: ((line: string) => void) | undefined;
 }
 
@@ -21,6 +23,7 @@ export interface ClusterOptions {
 export class Cluster {
   readonly queue = new EventQueue();
   readonly truth = new Truth();
+  readonly exercise = emptyExercise();
   readonly network: SimulatedNetwork;
   readonly nodes: SimulatedNode[] = [];
   /** How fast a node's clock runs where it does not run right. */
@@ -50,6 +53,8 @@ export class Cluster {
           random: this.#random,
           truth: this.truth,
           options: raft,
+          exercise: this.exercise,
+          areDisksLying: options.areDisksLying,
           send: (message, onLost) => this.network.send(message, onLost),
           onApplied: (node, entry) => this.#applied(node, entry),
           onConfiguration: (node, state) => this.#configured(node, state),
@@ -112,11 +117,18 @@ export class Cluster {
 
   #drawOptions() {
     const random = this.#random;
+    const maxSizePerMessage = random.float() < 0.5 ? 60 : 1_048_576;
     return {
       preVote: random.float() < 0.8,
       checkQuorum: random.float() < 0.8,
+      // Without it a removed leader goes on until its owner stops it: heartbeats, and no proposals. Owners here never do.
+      stepDownOnRemoval: true,
+      disableProposalForwarding: random.float() < 0.5,
       maxInflightMessages: 1 + random.below(20),
-      maxSizePerMessage: random.float() < 0.5 ? 60 : 1_048_576,
+      maxInflightBytes: random.float() < 0.3 ? maxSizePerMessage : 0,
+      maxSizePerMessage,
+      maxCommittedSizePerReady: random.float() < 0.5 ? 40 : 1_048_576,
+      maxUncommittedBytes: random.float() < 0.3 ? 100 : 1_048_576,
     };
   }
 
@@ -131,8 +143,11 @@ export class Cluster {
     const meanMs = 1000 / this.#options.operationsPerSecond;
     this.queue.after(this.#random.float() * 2 * meanMs, () => {
       const node = this.nodes[this.#random.below(this.nodes.length)] as SimulatedNode;
-      if (this.#random.float() < 0.3) node.read();
-      else this.#propose(node);
+      const isBurst = this.#random.float() < 0.05;
+      for (let i = 0; i < (isBurst ? 10 : 1); i++) {
+        if (this.#random.float() < 0.3) node.read();
+        else this.#propose(node);
+      }
       this.#operate();
     });
   }
@@ -158,6 +173,8 @@ export class Cluster {
   /** Configuration safety: the same everywhere at the same place of the log. */
   #configured(id: number, state: ConfState): void {
     const index = this.#nodeOf(id)?.appliedIndex ?? 0;
+    this.exercise.configurations++;
+    if (state.votersOutgoing.length > 0) this.exercise.jointConfigurations++;
     const text = JSON.stringify(state);
     const known = this.#configurations.get(index);
     if (known !== undefined && known !== text) {

@@ -2,8 +2,8 @@
 import type { Random } from '@shanghai/env';
 import type { ConfChangeSingle } from '@shanghai/raft';
 import type { Cluster } from './cluster.js';
-import { calmNetwork } from './simulated-network.js';
-import { calmDisk } from './simulated-node.js';
+import { calmNetwork, type NetworkConditions } from './simulated-network.js';
+import { calmDisk, type SimulatedNode } from './simulated-node.js';
 
 /** Kinds of faults, as `--faults` names them. */
 export const faultKinds = [
@@ -17,13 +17,14 @@ export const faultKinds = [
   'disk',
   'configuration',
   'transfer',
+  'election',
   'compaction',
 ] as const;
 
 /** One kind of fault. */
 export type FaultKind = (typeof faultKinds)[number];
 
-const meanBetweenMs = 3000;
+const meanBetweenMs = 2000;
 const meanLengthMs = 4000;
 
 /** Makes faults in a cluster until it is told to stop. */
@@ -50,7 +51,7 @@ export class Faults {
     network.heal();
     network.conditions = calmNetwork;
     for (const node of nodes) {
-      node.disk = calmDisk;
+      node.recover();
       if (node.isPaused) node.resume();
       if (!node.isRunning) node.start();
     }
@@ -69,7 +70,7 @@ export class Faults {
 
   #make(kind: FaultKind): void {
     const cluster = this.#cluster;
-    const node = this.#anyNode();
+    const node = this.#victim();
     switch (kind) {
       case 'partition':
         this.#partition();
@@ -78,19 +79,21 @@ export class Faults {
         this.#network({ lostShare: this.#random.float() * 0.5 });
         return;
       case 'delay':
-        this.#network({ maxDelayMs: 20 + this.#random.float() * 300, slowShare: this.#random.float() * 0.3 });
+        this.#network({
+          maxDelayMs: 20 + this.#random.float() * 300,
+          slowShare: this.#random.float() * 0.3,
+          isOrdered: this.#random.float() < 0.5,
+        });
         return;
       case 'duplicate':
-        this.#network({ doubledShare: this.#random.float() * 0.5, maxDelayMs: 50 });
+        this.#network({ doubledShare: this.#random.float() * 0.5, maxDelayMs: 50, isOrdered: false });
         return;
       case 'pause':
         node.isPaused = node.isRunning;
         this.#afterwards(() => node.isPaused && node.resume());
         return;
       case 'crash':
-        if (!node.isRunning) return;
-        node.crash();
-        this.#afterwards(() => !node.isRunning && node.start());
+        this.#crash(node);
         return;
       case 'clock':
         if (this.#random.float() < 0.5) node.tick(this.#random.below(25));
@@ -98,7 +101,7 @@ export class Faults {
         this.#afterwards(() => cluster.tickRates.delete(node.id));
         return;
       case 'disk':
-        node.disk = { maxSyncMs: 1 + this.#random.float() * 200, stallShare: this.#random.float() * 0.3 };
+        node.disk = { maxSyncMs: 1 + this.#random.float() * 400, stallShare: this.#random.float() * 0.3 };
         this.#afterwards(() => {
           node.disk = calmDisk;
         });
@@ -109,17 +112,61 @@ export class Faults {
       case 'transfer':
         for (const one of cluster.nodes) one.ask((raft) => raft.transferLeader(node.id));
         return;
+      case 'election':
+        this.#election();
+        return;
       case 'compaction':
         node.compact();
         return;
     }
   }
 
+  /** Somebody wants to lead; or several at once, and their votes cross; or somebody does not follow any more. */
+  #election(): void {
+    const kind = this.#random.float();
+    if (kind < 0.3) this.#victim().ask((raft) => raft.forgetLeader());
+    else if (kind < 0.5) this.#anyNode().ask((raft) => raft.campaign());
+    else {
+      for (const node of this.#cluster.nodes) {
+        node.ask((raft) => raft.forgetLeader());
+        if (this.#random.float() < 0.5) node.ask((raft) => raft.campaign());
+      }
+    }
+  }
+
+  /** One node, and now and then all of them at once. */
+  #crash(node: SimulatedNode): void {
+    const isPowerFailure = this.#random.float() < 0.1;
+    for (const one of isPowerFailure ? this.#cluster.nodes : [node]) {
+      if (!one.isRunning) continue;
+      // Between a write and its sync there is something to lose.
+      const when = this.#random.float();
+      if (when < 0.4) one.crash();
+      else one.crashAtNextWrite(when < 0.7 ? 'anything' : 'vote');
+      this.#restartLater(one);
+    }
+  }
+
+  /** Now and then so soon that others have not noticed: what was on its way to it arrives in its next life. */
+  #restartLater(node: SimulatedNode): void {
+    const soonMs = this.#random.float() < 0.5 ? this.#random.float() * 2 : this.#random.float() * 50;
+    if (this.#random.float() < 0.6) node.onCrash = () => this.#cluster.queue.after(soonMs, () => this.#restart(node));
+    this.#afterwards(() => this.#restart(node));
+  }
+
+  #restart(node: SimulatedNode): void {
+    if (!node.isRunning) node.start();
+  }
+
   /** Whole: two sides. Partial: some pairs. One-way: some directions. */
   #partition(): void {
     const { network, nodes } = this.#cluster;
     const shape = this.#random.below(3);
-    const isOnOneSide = new Map(nodes.map(({ id }) => [id, this.#random.float() < 0.5]));
+    // Now and then one is alone, more often the leader: it goes on taking proposals that will be overwritten.
+    const alone = this.#random.float() < 0.4 ? this.#victim() : undefined;
+    const isOnOneSide = new Map(
+      nodes.map((node) => [node.id, alone === undefined ? this.#random.float() < 0.5 : node === alone]),
+    );
     for (const { id: from } of nodes) {
       for (const { id: to } of nodes) {
         if (from >= to) continue;
@@ -132,7 +179,7 @@ export class Faults {
     this.#afterwards(() => network.heal());
   }
 
-  #network(change: object): void {
+  #network(change: Partial<NetworkConditions>): void {
     const { network } = this.#cluster;
     network.conditions = { ...network.conditions, ...change };
     this.#afterwards(() => {
@@ -157,8 +204,15 @@ export class Faults {
     });
   }
 
-  #anyNode() {
+  /** Anybody, and more often who leads: what happens to a leader has more to it. */
+  #victim(): SimulatedNode {
     const { nodes } = this.#cluster;
-    return nodes[this.#random.below(nodes.length)] as (typeof nodes)[number];
+    const leaders = nodes.filter(({ raft }) => raft?.marks().state === 'StateLeader');
+    return this.#random.float() < 0.3 && leaders[0] !== undefined ? leaders[0] : this.#anyNode();
+  }
+
+  #anyNode(): SimulatedNode {
+    const { nodes } = this.#cluster;
+    return nodes[this.#random.below(nodes.length)] as SimulatedNode;
   }
 }

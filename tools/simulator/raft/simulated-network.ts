@@ -12,6 +12,8 @@ export interface NetworkConditions {
   readonly maxDelayMs: number;
   /** So many take up to a second. */
   readonly slowShare: number;
+  /** Between two nodes nothing overtakes, as on one connection. */
+  readonly isOrdered: boolean;
 }
 
 /** A network in which nothing goes wrong. */
@@ -21,6 +23,7 @@ export const calmNetwork: NetworkConditions = {
   minDelayMs: 1,
   maxDelayMs: 3,
   slowShare: 0,
+  isOrdered: true,
 };
 
 const slowMs = 1000;
@@ -32,6 +35,8 @@ export class SimulatedNetwork {
   readonly #deliver: (message: Message) => void;
   /** `from>to` of pairs that nothing passes. */
   readonly #cut = new Set<string>();
+  /** When the last message of each pair arrives. */
+  readonly #lastMs = new Map<string, number>();
   conditions: NetworkConditions = calmNetwork;
 
   constructor(queue: EventQueue, random: Random, deliver: (message: Message) => void) {
@@ -66,7 +71,12 @@ export class SimulatedNetwork {
   }
 
   #carry(message: Message): void {
-    this.#queue.after(this.#delayMs(), () => {
+    const pair = `${message.from}>${message.to}`;
+    const { nowMs } = this.#queue;
+    const ownMs = nowMs + this.#delayMs();
+    const atMs = this.conditions.isOrdered ? Math.max(ownMs, this.#lastMs.get(pair) ?? 0) : ownMs;
+    this.#lastMs.set(pair, atMs);
+    this.#queue.after(atMs - nowMs, () => {
       if (!this.isCut(message.from, message.to)) this.#deliver(message);
     });
   }

@@ -14,6 +14,7 @@ import {
   type Snapshot,
 } from '@shanghai/raft';
 import type { EventQueue } from '../event-queue.js';
+import type { ExerciseCounts } from './exercise.js';
 import { SimulatedStorage } from './simulated-storage.js';
 import { marksOf, type NodeMarks, type Truth } from './truth.js';
 
@@ -35,7 +36,10 @@ export interface NodeSurroundings {
   readonly queue: EventQueue;
   readonly random: Random;
   readonly truth: Truth;
-  readonly options: Pick<RaftOptions, 'preVote' | 'checkQuorum' | 'maxInflightMessages' | 'maxSizePerMessage'>;
+  readonly options: Partial<RaftOptions>;
+  readonly exercise: ExerciseCounts;
+  /** Disks lose what they said was synced. */
+  readonly areDisksLying: boolean;
   send(message: Message, onLost: () => void): void;
   /** Told of entries as this node applies them, and of configurations. */
   onApplied(id: number, entry: Entry): void;
@@ -55,6 +59,8 @@ export class SimulatedNode {
   disk: DiskConditions = calmDisk;
   isRunning = false;
   isPaused = false;
+  /** Called once, at its next crash. */
+  onCrash: (() => void) | undefined;
   /** Everything that was begun in another life means nothing in this one. */
   #life = 0;
   #raft: RawNode | undefined;
@@ -65,6 +71,7 @@ export class SimulatedNode {
   #nextRead = 1;
   readonly #inbox: Message[] = [];
   #isDiskBusy = false;
+  #crashAt: 'anything' | 'vote' | undefined;
   readonly #appendWork: Message[] = [];
   readonly #applyWork: Message[] = [];
 
@@ -119,7 +126,26 @@ export class SimulatedNode {
     this.#surroundings.trace(() => `${this.id} crashes`);
     this.isRunning = false;
     this.isPaused = false;
-    this.storage.crash(this.#surroundings.random);
+    this.#crashAt = undefined;
+    const { random, exercise, areDisksLying } = this.#surroundings;
+    exercise.crashes++;
+    exercise.lostRecords += this.storage.crash(random);
+    if (areDisksLying) this.storage.loseSynced(random);
+    const { onCrash } = this;
+    this.onCrash = undefined;
+    onCrash?.();
+  }
+
+  /** It will be gone as soon as it has written something, or a vote for another, before that is synced. */
+  crashAtNextWrite(of: 'anything' | 'vote'): void {
+    this.#crashAt = of;
+  }
+
+  /** Nothing more is wrong with it. */
+  recover(): void {
+    this.disk = calmDisk;
+    this.onCrash = undefined;
+    this.#crashAt = undefined;
   }
 
   /** Goes on with what came while it was paused. */
@@ -146,6 +172,7 @@ export class SimulatedNode {
     let isTaken = false;
     this.#do((raft) => {
       isTaken = raft.propose(data) === undefined;
+      if (!isTaken) this.#surroundings.exercise.refusedProposals++;
     });
     return isTaken;
   }
@@ -169,6 +196,7 @@ export class SimulatedNode {
     if (!this.isRunning || this.#state.index <= this.storage.firstIndex() + trailingEntries) return;
     this.storage.createSnapshot(this.#snapshot());
     this.storage.compact(Math.min(this.#state.index, this.storage.lastIndex()) - trailingEntries);
+    this.#surroundings.exercise.compactions++;
     this.#surroundings.trace(() => `${this.id} compacts its log up to ${this.storage.firstIndex() - 1}`);
   }
 
@@ -206,6 +234,7 @@ export class SimulatedNode {
       if (waiting !== undefined) waiting.index = index;
     }
     for (const context of droppedReads) this.#reads.delete(context);
+    this.#surroundings.exercise.droppedReads += droppedReads.length;
     this.#answerReads();
     for (const message of messages) {
       if (message.type === 'MsgStorageAppend') this.#append(message);
@@ -215,9 +244,15 @@ export class SimulatedNode {
   }
 
   #send(message: Message): void {
-    const { to, type } = message;
+    const { to, type, term, reject } = message;
+    const { truth, exercise } = this.#surroundings;
+    if (type === 'MsgVoteResp' && !reject) truth.voted(this.id, term, to);
+    else if (type === 'MsgSnap') exercise.snapshotsSent++;
+    else if (type === 'MsgAppResp' && reject) exercise.rejectedAppends++;
+    else if (type === 'MsgTimeoutNow') exercise.transfers++;
     const life = this.#life;
     const onLost = () => {
+      exercise.messagesLost++;
       if (life !== this.#life) return;
       this.#do((raft) => (type === 'MsgSnap' ? raft.reportSnapshot(to, false) : raft.reportUnreachable(to)));
     };
@@ -227,8 +262,13 @@ export class SimulatedNode {
   }
 
   #append(work: Message): void {
+    const { truth } = this.#surroundings;
+    for (const entry of work.entries) truth.written(this.id, entry, this.#raft?.termAt(entry.index - 1));
     this.storage.write(work);
     this.#appendWork.push(work);
+    // Not at once: the core is in the middle of something.
+    const isVote = work.vote !== 0 && work.vote !== this.id && work.entries.length === 0;
+    if (this.#crashAt === 'anything' || (this.#crashAt === 'vote' && isVote)) this.#later(0, () => this.crash());
     if (!this.#isDiskBusy) this.#sync();
   }
 
@@ -241,7 +281,7 @@ export class SimulatedNode {
     const isStalled = random.float() < this.disk.stallShare;
     this.#later(random.float() * (isStalled ? stallMs : this.disk.maxSyncMs), () => {
       // What was written meanwhile may be made durable by this sync as well; it is not promised.
-      this.storage.sync();
+      this.#surroundings.exercise.overwrites += this.storage.sync();
       this.#isDiskBusy = false;
       for (const { snapshot, responses } of this.#appendWork.splice(0, covered)) {
         if (snapshot !== undefined) this.#restore(snapshot);
@@ -263,7 +303,8 @@ export class SimulatedNode {
   #applyNext(): void {
     const [work] = this.#applyWork;
     if (work === undefined) return;
-    this.#later(this.#surroundings.random.float() * 2, () => {
+    // On a slow disk applying is slow as well: snapshots come while it is at work.
+    this.#later(this.#surroundings.random.float() * this.disk.maxSyncMs, () => {
       this.#apply(work);
       this.#applyWork.shift();
       this.#applyNext();
@@ -272,6 +313,7 @@ export class SimulatedNode {
 
   #restore(snapshot: Snapshot): void {
     this.#state = stateOf(snapshot);
+    this.#surroundings.exercise.snapshotsRestored++;
     this.#surroundings.truth.stateAt(this.id, this.#state.index, this.#state.digest);
   }
 
@@ -294,7 +336,7 @@ export class SimulatedNode {
     new DataView(head.buffer).setUint32(4, entry.term);
     const digest = crc32(entry.data, crc32(head, this.#state.digest));
     this.#state = { index: entry.index, term: entry.term, digest, confState };
-    truth.appliedEntry(this.id, entry, digest);
+    truth.appliedEntry(this.id, entry, digest, this.#marks.term);
     onApplied(this.id, entry);
   }
 
@@ -302,6 +344,7 @@ export class SimulatedNode {
     for (const [context, { index, acknowledgedBefore }] of this.#reads) {
       if (index === undefined || this.#state.index < index) continue;
       this.#reads.delete(context);
+      this.#surroundings.exercise.reads++;
       this.#surroundings.truth.read(this.id, acknowledgedBefore, this.#state.index);
     }
   }
@@ -312,7 +355,9 @@ export class SimulatedNode {
     this.#surroundings.truth.moved(this.id, before, after);
     this.#marks = after;
     if (after.state !== 'StateLeader' || (before.state === 'StateLeader' && before.term === after.term)) return;
-    this.#surroundings.truth.elected(this.id, after.term, (index) => raft.termAt(index));
+    const { truth, exercise } = this.#surroundings;
+    exercise.elections++;
+    truth.elected(this.id, after.term, raft.status().lastIndex, (index) => raft.termAt(index));
   }
 
   /** In this life only, and not while paused: then when it goes on. */

@@ -26,15 +26,33 @@ export class SimulatedStorage extends MemoryLogStorage {
     if (!isEmptyHardState(hardState)) this.#unsynced.push({ kind: 'hardState', hardState });
   }
 
-  /** Makes everything written durable. */
-  sync(): void {
-    for (const record of this.#unsynced.splice(0)) this.#keep(record);
+  /** Makes everything written durable. Returns how many of the records overwrote others. */
+  sync(): number {
+    let overwrites = 0;
+    for (const record of this.#unsynced.splice(0)) {
+      if (record.kind === 'entry' && record.entry.index <= this.lastIndex()) overwrites++;
+      this.#keep(record);
+    }
+    return overwrites;
   }
 
-  /** The power fails: a beginning of what was not synced may be there. */
-  crash(random: Random): void {
-    const kept = random.below(this.#unsynced.length + 1);
+  /** The power fails: a beginning of what was not synced may be there. Returns how many records are gone. */
+  crash(random: Random): number {
+    const written = this.#unsynced.length;
+    const kept = random.below(written + 1);
     for (const record of this.#unsynced.splice(0).slice(0, kept)) this.#keep(record);
+    return written - kept;
+  }
+
+  /** What a disk that lied about its syncs does when the power fails: the last entries are gone, although they were synced. */
+  loseSynced(random: Random): void {
+    const last = this.lastIndex() - random.below(8);
+    if (last < this.firstIndex()) return;
+    const entries = this.entries(last, last + 1, 1);
+    if (typeof entries === 'string') return;
+    this.append(entries);
+    const { hardState } = super.initialState();
+    this.setHardState({ ...hardState, commit: Math.min(hardState.commit, last) });
   }
 
   /** As after a restart: a state machine that is ahead of the stored commit index has it from somewhere. */

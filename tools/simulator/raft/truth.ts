@@ -13,10 +13,14 @@ export class Violation extends Error {
 export class Truth {
   /** Leader of each term. */
   readonly #leaders = new Map<number, number>();
-  /** Term and content of every entry that somebody has applied; the index is the place. */
-  readonly #applied: ({ readonly term: number; readonly content: string } | undefined)[] = [];
+  /** Every entry that somebody has applied; the index is the place. */
+  readonly #applied: (AppliedEntry | undefined)[] = [];
   /** Digest of the state after each index. */
   readonly #digests: (number | undefined)[] = [];
+  /** Term and content of every entry that somebody has written, and the term before it, by `index/term`. */
+  readonly #written = new Map<string, string>();
+  /** Whom a node voted for, by `node/term`. */
+  readonly #votes = new Map<string, number>();
   /** The highest index of a proposal that a client was told of. */
   #acknowledgedIndex = 0;
 
@@ -29,30 +33,54 @@ export class Truth {
     return this.#applied.length - 1;
   }
 
-  /** Election safety, and leader completeness. */
-  elected(id: number, term: number, termAt: (index: number) => number | undefined): void {
+  /** Election safety, and leader completeness. `termAt`: of the leader's log, `undefined` where it is compacted or ends. */
+  elected(id: number, term: number, lastIndex: number, termAt: (index: number) => number | undefined): void {
     const other = this.#leaders.get(term);
     if (other !== undefined && other !== id) {
       throw new Violation(`election safety: ${id} and ${other} both lead term ${term}`);
     }
     this.#leaders.set(term, id);
+    // A leader of an old term may be elected late, when a newer one has committed more: what counts is what was
+    // committed before its term.
     for (let index = this.#applied.length - 1; index > 0; index--) {
       const entry = this.#applied[index];
+      if (entry !== undefined && entry.knownInTerm >= term) continue;
       const own = termAt(index);
-      if (entry === undefined || own === undefined) break;
+      if (entry === undefined || (own === undefined && index <= lastIndex)) break;
       if (own !== entry.term) {
         throw new Violation(
-          `leader completeness: ${id} leads term ${term} with ${own} at ${index}, committed was ${entry.term}`,
+          `leader completeness: ${id} leads term ${term} with ${own ?? 'nothing'} at ${index}, committed was ${entry.term}`,
         );
       }
     }
   }
 
-  /** State machine safety, and log matching of what is committed. */
-  appliedEntry(id: number, entry: Entry, digest: number): void {
-    const content = `${entry.type} ${Buffer.from(entry.data).toString('base64')}`;
+  /** A node votes for one candidate of a term, whatever happens to it between two votes. */
+  voted(id: number, term: number, candidate: number): void {
+    const key = `${id}/${term}`;
+    const other = this.#votes.get(key);
+    if (other !== undefined && other !== candidate) {
+      throw new Violation(`one vote: ${id} voted for ${other} and for ${candidate} in term ${term}`);
+    }
+    this.#votes.set(key, candidate);
+  }
+
+  /** Log matching: entries with the same index and term are the same, and behind the same one. */
+  written(id: number, entry: Entry, termBefore: number | undefined): void {
+    const key = `${entry.index}/${entry.term}`;
+    const text = `${termBefore} ${contentOf(entry)}`;
+    const known = this.#written.get(key);
+    if (known === undefined) this.#written.set(key, text);
+    else if (known !== text) {
+      throw new Violation(`log matching: at ${key} ${id} writes '${text}', somebody else '${known}'`);
+    }
+  }
+
+  /** State machine safety, and log matching of what is committed. `nodeTerm`: that of the node that applies it. */
+  appliedEntry(id: number, entry: Entry, digest: number, nodeTerm: number): void {
+    const content = contentOf(entry);
     const known = this.#applied[entry.index];
-    if (known === undefined) this.#applied[entry.index] = { term: entry.term, content };
+    if (known === undefined) this.#applied[entry.index] = { term: entry.term, content, knownInTerm: nodeTerm };
     else if (known.term !== entry.term || known.content !== content) {
       throw new Violation(
         `state machine safety: ${id} applied ${entry.term} '${content}' at ${entry.index}, somebody else ${known.term} '${known.content}'`,
@@ -89,6 +117,17 @@ export class Truth {
     if (after.applied > after.commit)
       throw new Violation(`${id} applied ${after.applied} of ${after.commit} committed`);
   }
+}
+
+interface AppliedEntry {
+  readonly term: number;
+  readonly content: string;
+  /** It was committed in this term, or an earlier one. */
+  readonly knownInTerm: number;
+}
+
+function contentOf({ type, data }: Entry): string {
+  return `${type} ${Buffer.from(data).toString('base64')}`;
 }
 
 /** Where a node stands. */

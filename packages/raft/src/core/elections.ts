@@ -48,12 +48,29 @@ export function handleVoteRequest(raft: Raft, message: Message): void {
     raft.vote = from;
   } else {
     raft.trace('info', () => describeVote(raft, 'rejected', message));
-    raft.send({ type: answer, to: from, term: raft.term, reject: true });
+    raft.send({ type: answer, to: from, term: raft.term, reject: true, ...committedOf(raft) });
   }
 }
 
+/**
+ * What a refusal of a node that may not lead says beside no: up to where it knows the log to be committed. The candidate
+ * may not know yet that the change is committed which took this node's right to lead, and so still need its vote. This
+ * node's log is the longer one, so that neither of the two could ever be elected.
+ */
+function committedOf({ id, log, progress }: Raft): Pick<Message, 'commit' | 'logTerm'> | undefined {
+  if (progress.get(id)?.isLearner === false) return undefined;
+  const logTerm = log.term(log.committed);
+  return typeof logTerm === 'number' ? { commit: log.committed, logTerm } : undefined;
+}
+
 /** Counts an answer, and does what follows from it. */
-export function handleVoteResponse(raft: Raft, { type, from, reject }: Message): void {
+export function handleVoteResponse(raft: Raft, message: Message): void {
+  const { type, from, reject } = message;
+  if (reject && learnsOfChange(raft, message)) {
+    // The votes were to be counted by a configuration that is over.
+    raft.becomeFollower(raft.term, 0);
+    return;
+  }
   const result = poll(raft, from, type, !reject);
   if (result === 'VoteWon') {
     if (raft.state === 'StatePreCandidate') {
@@ -65,6 +82,12 @@ export function handleVoteResponse(raft: Raft, { type, from, reject }: Message):
   } else if (result === 'VoteLost') {
     raft.becomeFollower(raft.term, 0);
   }
+}
+
+/** Commits what a refusal tells, where this log holds it. Returns whether a change of the configuration is among it. */
+function learnsOfChange(raft: Raft, { commit, logTerm }: Message): boolean {
+  if (!raft.log.maybeCommit({ index: commit, term: logTerm })) return false;
+  return hasUnappliedConfChange(raft);
 }
 
 function askForVotes(raft: Raft, campaign: Campaign): void {

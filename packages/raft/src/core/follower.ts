@@ -149,6 +149,10 @@ function restore(raft: Raft, snapshot: Snapshot): boolean {
       `log [committed=${log.committed}, applied=${log.applied}, applying=${log.applying}, unstable.offset=${log.unstable.offset}, unstable.offsetInProgress=${log.unstable.offsetInProgress}, len(unstable.Entries)=${log.unstable.entries.length}] starts to restore snapshot [index: ${index}, term: ${term}]`,
   );
   log.restore(snapshot);
+  // Work that the state machine has already is of the log before the snapshot, and so are the changes in it.
+  if (raft.applyWork > 0) {
+    raft.outdated = { membership: raft.outdated?.membership ?? raft.membership, applyWork: raft.applyWork };
+  }
   switchTo(raft, restoreMembership(confState, log.lastIndex(), raft.inflightLimits));
   raft.trace(
     'info',

@@ -118,11 +118,7 @@ function refusalOf(raft: Raft, data: Uint8Array): string | undefined {
 }
 
 function read(raft: Raft, message: Message): DropReason | undefined {
-  const { voters } = raft.membership.configuration;
-  if (voters.outgoing.size === 0 && voters.incoming.size === 1) {
-    answerRead(raft, message, raft.log.committed);
-    return undefined;
-  }
+  // Also the only voter does not know before: the commit index that it has stored may be behind what it acknowledged.
   if (!raft.hasCommittedInTerm) {
     if (raft.earlyReads.length >= maxWaitingReads) return 'tooManyReads';
     raft.earlyReads.push(message);
@@ -134,11 +130,19 @@ function read(raft: Raft, message: Message): DropReason | undefined {
 }
 
 function beginRead(raft: Raft, message: Message): void {
-  if (raft.options.readOnly === 'leaseBased') answerRead(raft, message, raft.log.committed);
+  const isLeased = raft.options.readOnly === 'leaseBased' && !raft.hasOfferedLeadership;
+  if (isLeased || isOnlyVoter(raft)) answerRead(raft, message, raft.log.committed);
   else if (raft.reads.bind(message, raft.log.committed)) broadcastHeartbeat(raft);
 }
 
-function answerRead(raft: Raft, { from, context }: Message, index: number): void {
+/** Whether nobody else could lead. A leader that has left a group of one is not it. */
+function isOnlyVoter({ id, membership }: Raft): boolean {
+  const { incoming, outgoing } = membership.configuration.voters;
+  return outgoing.size === 0 && incoming.size === 1 && incoming.has(id);
+}
+
+/** Tells who asked, here or elsewhere, at which index it may read. */
+export function answerRead(raft: Raft, { from, context }: Message, index: number): void {
   if (from === 0 || from === raft.id) raft.readStates.push({ index, context });
   else raft.send({ type: 'MsgReadIndexResp', to: from, index, context });
 }
@@ -242,6 +246,7 @@ function transferLeadership(raft: Raft, to: number, progress: Progress): void {
   // It has an election timeout from now.
   raft.electionElapsed = 0;
   raft.leadTransferee = to;
+  raft.hasOfferedLeadership = true;
   if (progress.match === raft.log.lastIndex()) {
     raft.trace('info', () => `${raft.id} sends MsgTimeoutNow to ${to} immediately as ${to} already has up-to-date log`);
     raft.send({ type: 'MsgTimeoutNow', to });

@@ -5,7 +5,7 @@ import type { TraceListener } from './trace.js';
 export type ReadOnlyOption =
   /** A majority confirms the leader in a round that began after the read came. */
   | 'safe'
-  /** The leader trusts that clocks run alike: nobody else was elected within its election timeout. Needs `checkQuorum`. */
+  /** The leader trusts that nobody else was elected, from one check of the quorum to the next but one. Needs `checkQuorum`; can be stale. */
   | 'leaseBased';
 
 /** What a node is made of. Times are in ticks; what a tick is, the caller decides. */
@@ -76,21 +76,34 @@ export function resolveRaftOptions(options: RaftOptions): ResolvedRaftOptions {
 }
 
 function checkOptions(options: ResolvedRaftOptions): void {
-  const { id, electionTick, heartbeatTick, maxInflightMessages, maxInflightBytes, readOnly, checkQuorum } = options;
-  if (!Number.isSafeInteger(id) || id < 1) throw new RangeError(`id must be a whole number above 0, not ${id}`);
-  if (!Number.isSafeInteger(heartbeatTick) || heartbeatTick < 1) {
+  const { id, electionTick, heartbeatTick, applied, maxInflightMessages, maxInflightBytes, readOnly } = options;
+  const { maxSizePerMessage, maxUncommittedBytes, maxCommittedSizePerReady, checkQuorum } = options;
+  if (!isWhole(id, 1)) throw new RangeError(`id must be a whole number above 0, not ${id}`);
+  if (applied !== undefined && !isWhole(applied, 0)) {
+    throw new RangeError(`applied must be a whole number from 0, not ${applied}`);
+  }
+  if (!isWhole(heartbeatTick, 1)) {
     throw new RangeError(`heartbeatTick must be a whole number above 0, not ${heartbeatTick}`);
   }
-  if (!Number.isSafeInteger(electionTick) || electionTick <= heartbeatTick) {
+  if (!isWhole(electionTick, heartbeatTick + 1)) {
     throw new RangeError(`electionTick must be above heartbeatTick (${heartbeatTick}), not ${electionTick}`);
   }
-  if (!(maxInflightMessages >= 1))
-    throw new RangeError(`maxInflightMessages must be above 0, not ${maxInflightMessages}`);
-  if (maxInflightBytes !== 0 && maxInflightBytes < options.maxSizePerMessage) {
-    throw new RangeError(`maxInflightBytes must be at least maxSizePerMessage (${options.maxSizePerMessage}), or 0`);
+  if (!isWhole(maxInflightMessages, 1)) {
+    throw new RangeError(`maxInflightMessages must be a whole number above 0, not ${maxInflightMessages}`);
   }
-  if (!(options.maxCommittedSizePerReady > 0)) {
-    throw new RangeError(`maxCommittedSizePerReady must be above 0, not ${options.maxCommittedSizePerReady}`);
+  if (!(maxSizePerMessage >= 0)) throw new RangeError(`maxSizePerMessage must be at least 0, not ${maxSizePerMessage}`);
+  if (maxInflightBytes !== 0 && !(maxInflightBytes >= maxSizePerMessage)) {
+    throw new RangeError(`maxInflightBytes must be at least maxSizePerMessage (${maxSizePerMessage}), or 0`);
+  }
+  if (!(maxUncommittedBytes >= 0)) {
+    throw new RangeError(`maxUncommittedBytes must be at least 0, not ${maxUncommittedBytes}`);
+  }
+  if (!(maxCommittedSizePerReady > 0)) {
+    throw new RangeError(`maxCommittedSizePerReady must be above 0, not ${maxCommittedSizePerReady}`);
   }
   if (readOnly === 'leaseBased' && !checkQuorum) throw new RangeError("readOnly 'leaseBased' needs checkQuorum");
+}
+
+function isWhole(value: number, least: number): boolean {
+  return Number.isSafeInteger(value) && value >= least;
 }

@@ -68,7 +68,13 @@ export class Raft {
   reads = new ReadRounds();
   /** Reads that came before this leader's first commit, whose index it cannot know yet. */
   earlyReads: Message[] = [];
+  /** Pieces of work that the state machine has and has not reported done. */
+  applyWork = 0;
+  /** Where a snapshot came while the state machine was at work: what its work changes, and how much of it is left. */
+  outdated: { membership: Membership; applyWork: number } | undefined;
   leadTransferee = 0;
+  /** In this term. Who was asked to take over does not wait for leases, and may do it long after it was given up here. */
+  hasOfferedLeadership = false;
   /** No other change may be proposed before the entry with this index is applied. */
   pendingConfIndex = 0;
   uncommittedBytes = 0;
@@ -259,7 +265,10 @@ export class Raft {
       this.electionElapsed = 0;
       if (checkQuorum) this.step(createMessage({ type: 'MsgCheckQuorum', from: this.id }));
       // A transfer that did not come about in an election timeout is given up: proposals are taken again.
-      if (this.state === 'StateLeader') this.leadTransferee = 0;
+      if (this.state === 'StateLeader' && this.leadTransferee !== 0) {
+        this.leadTransferee = 0;
+        this.#maybeLeaveJoint();
+      }
     }
     if (this.state !== 'StateLeader' || this.heartbeatElapsed < heartbeatTick) return;
     this.heartbeatElapsed = 0;
@@ -326,6 +335,7 @@ export class Raft {
     this.electionElapsed = 0;
     this.heartbeatElapsed = 0;
     this.leadTransferee = 0;
+    this.hasOfferedLeadership = false;
     this.pendingConfIndex = 0;
     this.uncommittedBytes = 0;
     this.randomizedElectionTimeout = this.options.electionTick + this.options.random(this.options.electionTick);
@@ -364,6 +374,8 @@ export class Raft {
   #applied(entries: readonly Entry[]): void {
     const last = entries.at(-1);
     if (last === undefined) return;
+    this.applyWork--;
+    if (this.outdated !== undefined && --this.outdated.applyWork === 0) this.outdated = undefined;
     this.#appliedTo(last.index, entriesBytes(entries));
     this.uncommittedBytes = Math.max(this.uncommittedBytes - payloadBytes(entries), 0);
   }
@@ -371,10 +383,15 @@ export class Raft {
   #appliedTo(index: number, bytes: number): void {
     const applied = Math.max(index, this.log.applied);
     this.log.appliedTo(applied, bytes);
+    this.#maybeLeaveJoint();
+  }
+
+  /** Proposes to leave a joint configuration that leaves by itself, once the change that made it is applied. */
+  #maybeLeaveJoint(): void {
     const { configuration } = this.membership;
-    if (!configuration.autoLeave || applied < this.pendingConfIndex || this.state !== 'StateLeader') return;
-    // An empty change leaves the joint configuration. It can only be refused while leadership is handed over; the next
-    // entry that is applied tries again, here or at the next leader.
+    if (!configuration.autoLeave || this.log.applied < this.pendingConfIndex || this.state !== 'StateLeader') return;
+    // An empty change leaves the joint configuration. It can only be refused while leadership is handed over; it is tried
+    // again when that is given up, and at the next leader.
     const proposal = { type: 'EntryConfChangeV2', data: noData, term: 0, index: 0 } as const;
     const dropped = this.step(createMessage({ type: 'MsgProp', from: this.id, entries: [proposal] }));
     this.trace('info', () =>

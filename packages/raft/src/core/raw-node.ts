@@ -228,7 +228,9 @@ export class RawNode {
     raft.reads.close();
     raft.log.unstable.acceptInProgress();
     const last = ready.committedEntries.at(-1);
-    if (last !== undefined) raft.log.acceptApplying(last.index, entriesBytes(ready.committedEntries), !this.#isAsync);
+    if (last === undefined) return;
+    raft.applyWork++;
+    raft.log.acceptApplying(last.index, entriesBytes(ready.committedEntries), !this.#isAsync);
   }
 
   #stepsAfter({ snapshot, committedEntries }: Ready): Message[] {

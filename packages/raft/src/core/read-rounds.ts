@@ -55,6 +55,12 @@ export class ReadRounds {
   confirm(from: number, round: number, voters: JointVoters, self: number): readonly BoundRead[] {
     if (round <= (this.#acked.get(from) ?? 0)) return [];
     this.#acked.set(from, round);
+    return this.release(voters, self);
+  }
+
+  /** Takes out the reads that a majority of these voters has confirmed: who they are may have changed. */
+  release(voters: JointVoters, self: number): readonly BoundRead[] {
+    if (this.#waiting.length === 0) return [];
     const confirmed = jointCommitted(voters, (id) => (id === self ? this.#round : this.#acked.get(id)));
     let count = 0;
     while (count < this.#waiting.length && (this.#waiting[count] as BoundRead).round <= confirmed) count++;

@@ -3,19 +3,29 @@ import { Changer, type Membership } from './configuration/changer.js';
 import { type ConfChange, entersJoint, leavesJoint } from './configuration/conf-change.js';
 import { type ConfState, confStateOf } from './configuration/configuration.js';
 import { describeConfiguration } from './describe.js';
+import { answerRead } from './leader.js';
 import { isVoter } from './quorum/joint.js';
 import type { Raft } from './raft.js';
 import { broadcastAppend, sendAppend } from './replication.js';
 
-/** Applies a change. Throws `RaftError` `INVALID_CONFIGURATION`; then nothing has changed. */
+/**
+ * Applies a change. Throws `RaftError` `INVALID_CONFIGURATION`; then nothing has changed. Changes in work that the state
+ * machine had before a snapshot came do not touch the configuration that came with it: they are in it already.
+ */
 export function applyConfChange(raft: Raft, change: ConfChange): ConfState {
+  const { outdated } = raft;
+  const membership = changed(raft, outdated?.membership ?? raft.membership, change);
+  if (outdated === undefined) switchTo(raft, membership);
+  else outdated.membership = membership;
+  return confStateOf(membership.configuration);
+}
+
+function changed(raft: Raft, membership: Membership, change: ConfChange): Membership {
   const lastIndex = raft.log.lastIndex();
-  const changer = new Changer({ ...raft.membership, lastIndex, inflightLimits: raft.inflightLimits });
+  const changer = new Changer({ ...membership, lastIndex, inflightLimits: raft.inflightLimits });
   const joint = entersJoint(change);
-  if (leavesJoint(change)) switchTo(raft, changer.leaveJoint());
-  else if (joint !== undefined) switchTo(raft, changer.enterJoint(joint.autoLeave, change.changes));
-  else switchTo(raft, changer.simple(change.changes));
-  return confStateOf(raft.membership.configuration);
+  if (leavesJoint(change)) return changer.leaveJoint();
+  return joint === undefined ? changer.simple(change.changes) : changer.enterJoint(joint.autoLeave, change.changes);
 }
 
 /** Takes a membership over, with what follows from it for a leader. */
@@ -39,6 +49,10 @@ export function switchTo(raft: Raft, membership: Membership): void {
     raft.visit((id) => {
       if (id !== raft.id) sendAppend(raft, id, false);
     });
+  }
+  // Those whose confirmation was missing may have left, and will not be asked again.
+  for (const { request, index } of raft.reads.release(membership.configuration.voters, raft.id)) {
+    answerRead(raft, request, index);
   }
   if (!isVoter(membership.configuration.voters, raft.leadTransferee)) raft.leadTransferee = 0;
 }
