@@ -112,7 +112,7 @@ test('a reader that goes away before the report leaves nothing behind', async ()
 });
 
 test('a suite, an option or a case that does not exist is said, with exit code 1', async () => {
-  expect(await start('raft').ended).toMatchObject({ code: 1, stdout: '' });
+  expect(await start('toaster').ended).toMatchObject({ code: 1, stdout: '' });
   expect(await start('wal', '--seconds', '-1').ended).toMatchObject({ code: 1, stdout: '' });
   const { code, stderr } = await start('wal', ...brief, '--only', 'nothing', '--directory', directory).ended;
   expect(code).toBe(1);
