@@ -270,7 +270,7 @@ for (const durability of ['always', 'never'] as const) {
       run: async (disk: FaultDisk, history: History) => runMixed(new Mixed(await openOn(disk, options), history)),
       recover: async (disk: FaultDisk) => (await openOn(disk, options)).close(),
       verify: (disk: FaultDisk, history: History) => assertMixed(disk, options, history),
-      randomDraws: deep ? 20 : 2,
+      randomDraws: deep ? 20 : 1,
     });
     expect(coverage.cases).toBeGreaterThan(200);
   });

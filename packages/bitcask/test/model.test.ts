@@ -10,7 +10,7 @@ import { openBitcask } from '../src/open-bitcask.js';
 import { ModelStore } from '../src/testing/model-store.js';
 import { directory } from './history.js';
 
-const runs = process.env['SHANGHAI_DEEP'] === '1' ? 4_000 : 400;
+const runs = process.env['SHANGHAI_DEEP'] === '1' ? 4_000 : 250;
 const seed = Number(process.env['SHANGHAI_SEED'] ?? 20_240_817);
 
 type Change = { readonly key: number; readonly bytes: number | undefined; readonly expiresInMs: number | undefined };
