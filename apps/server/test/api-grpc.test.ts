@@ -460,7 +460,10 @@ describe('health and reflection', () => {
     const stream = client.makeBidiStreamRequest('/grpc.reflection.v1.ServerReflection/ServerReflectionInfo', raw, raw);
     stream.write(Buffer.from([0x3a, 0x00]));
     const answer = await new Promise<Buffer>((resolve) => stream.once('data', resolve));
+    // Closing the client under a stream that the server has not ended yet would fail the stream.
+    const ended = new Promise((resolve) => stream.once('status', resolve));
     stream.end();
+    await ended;
     for (const name of ['KeyValue', 'Log', 'Cluster', 'Admin'])
       expect(answer.toString()).toContain(`shanghai.v1.${name}`);
     expect(answer.toString()).toContain('grpc.health.v1.Health');
