@@ -2,7 +2,7 @@
  * `pnpm conformance <folder> [--strict]`: replays the published traces of consensus in a folder and its sub-folders
  * `quorum`, `confchange` and `interaction`, and says of each file whether this core does the same.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type FileKind, runFile } from './run-file.js';
@@ -56,6 +56,10 @@ function main(): number {
   if (values.help || folder === undefined || positionals.length !== 1) {
     console.log(usage);
     return values.help ? 0 : 2;
+  }
+  if (!existsSync(folder)) {
+    console.error(`there is no '${folder}'`);
+    return 2;
   }
   const files = filesIn(folder);
   if (files.length === 0) {

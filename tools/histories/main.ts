@@ -2,6 +2,7 @@
  * `pnpm histories <folder>`: checks recorded histories for linearizability and compares with the verdicts that came with
  * them: `VERDICTS.txt` beside register histories (`*.log`), `ok` or `bad` in the name of key-value histories (`*.txt`).
  */
+import { existsSync, statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { checkFolder } from './check-folder.js';
 
@@ -26,6 +27,10 @@ function main(): number {
   if (values.help || folder === undefined || !(seconds > 0)) {
     console.log(usage);
     return values.help ? 0 : 2;
+  }
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) {
+    console.error(`'${folder}' is no folder`);
+    return 2;
   }
   const histories = checkFolder(folder, { seconds, pictures: values.pictures }, (history) => {
     const { name, verdict, expected, elapsedMs } = history;
