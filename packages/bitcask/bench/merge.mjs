@@ -9,6 +9,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { openBitcask } from '../dist/index.js';
+import { fillKey } from './load.mjs';
 
 const keys = Number(process.argv[2] ?? 500_000);
 const valueBytes = Number(process.argv[3] ?? 100);
@@ -26,14 +27,6 @@ function ownCpuMs() {
 }
 
 const key = new Uint8Array(16).fill(107);
-function fillKey(target, n) {
-  // A bijection of 32 bits: keys come in random order, each once.
-  let x = Math.imul(n ^ 0x5bd1e995, 0x9e3779b1) >>> 0;
-  x = Math.imul(x ^ (x >>> 15), 0x85ebca6b) >>> 0;
-  for (let i = 0; i < 8; i++) target[i] = 48 + ((x >>> (i * 4)) & 15);
-  return target;
-}
-
 async function write(store, mark, step) {
   const value = new Uint8Array(valueBytes).fill(mark);
   const batch = Array.from({ length: 100 }, () => ({ type: 'put', key: new Uint8Array(16).fill(107), value }));

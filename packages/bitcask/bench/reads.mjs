@@ -6,30 +6,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { openBitcask } from '../dist/index.js';
+import { fill, fillKey } from './load.mjs';
 
 const keys = Number(process.argv[2] ?? 1_000_000);
 const directory = await mkdtemp(`${process.argv[3] ?? tmpdir()}/bitcask-reads-`);
 const options = { directory, durability: 'never', merge: { enabled: false, bytesPerSecond: 0 } };
-
-function fillKey(key, n) {
-  // A bijection of 32 bits: keys come in random order, each once.
-  let x = Math.imul(n ^ 0x5bd1e995, 0x9e3779b1) >>> 0;
-  x = Math.imul(x ^ (x >>> 15), 0x85ebca6b) >>> 0;
-  for (let i = 0; i < 8; i++) key[i] = 48 + ((x >>> (i * 4)) & 15);
-  return key;
-}
-
-async function fill(store) {
-  const value = new Uint8Array(100).fill(7);
-  const batch = Array.from({ length: 100 }, () => ({ type: 'put', key: new Uint8Array(16).fill(107), value }));
-  const inFlight = [];
-  for (let n = 0; n < keys; n += batch.length) {
-    for (let i = 0; i < batch.length; i++) fillKey(batch[i].key, n + i);
-    inFlight.push(store.batch(batch));
-    if (inFlight.length >= 16) await inFlight.shift();
-  }
-  await Promise.all(inFlight);
-}
 
 async function measure(name, run) {
   const before = process.cpuUsage();
@@ -105,7 +86,7 @@ async function scans(store, label) {
 
 try {
   let store = await openBitcask(options);
-  await fill(store);
+  await fill(store, keys);
   if (!process.env.SKIP_POINTS) {
     await pointReads(store, 'no value cache', 500_000, keys);
     await asyncReads(store, 'one at a time', 1, 50_000, keys);

@@ -7,6 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { openBitcask } from '../dist/index.js';
+import { fill, fillKey } from './load.mjs';
 
 const keys = Number(process.argv[2] ?? 1_000_000);
 const directory = await mkdtemp(`${process.argv[3] ?? tmpdir()}/bitcask-bench-`);
@@ -15,32 +16,12 @@ const rssMb = () => Math.round(process.memoryUsage().rss / 1_048_576);
 const perSecond = (count, startedMs) =>
   `${Math.round((count / (performance.now() - startedMs)) * 1000).toLocaleString('en')}/s`;
 
-function fillKey(key, n) {
-  // A bijection of 32 bits: keys come in random order, each once.
-  let x = Math.imul(n ^ 0x5bd1e995, 0x9e3779b1) >>> 0;
-  x = Math.imul(x ^ (x >>> 15), 0x85ebca6b) >>> 0;
-  for (let i = 0; i < 8; i++) key[i] = 48 + ((x >>> (i * 4)) & 15);
-  return key;
-}
-
-async function fill(store) {
-  const value = new Uint8Array(100).fill(7);
-  const batch = Array.from({ length: 100 }, () => ({ type: 'put', key: new Uint8Array(16).fill(107), value }));
-  const inFlight = [];
-  for (let n = 0; n < keys; n += batch.length) {
-    for (let i = 0; i < batch.length; i++) fillKey(batch[i].key, n + i);
-    inFlight.push(store.batch(batch));
-    if (inFlight.length >= 16) await inFlight.shift();
-  }
-  await Promise.all(inFlight);
-}
-
 try {
   let store = await openBitcask(options);
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
   let startedMs = performance.now();
-  await fill(store);
+  await fill(store, keys);
   const putRate = perSecond(keys, startedMs);
   delay.disable();
   const stats = store.stats();

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
+import { fillKey } from './load.mjs';
 
 const what = process.argv[2] ?? 'both';
 const keys = Number(process.argv[3] ?? 1_000_000);
@@ -17,13 +18,6 @@ const root = process.argv[4] ?? tmpdir();
 const { openBitcask } = await import(
   pathToFileURL(resolve(process.argv[5] ?? `${import.meta.dirname}/../dist/index.js`)).href
 );
-
-function fillKey(key, n) {
-  let x = Math.imul(n ^ 0x5bd1e995, 0x9e3779b1) >>> 0;
-  x = Math.imul(x ^ (x >>> 15), 0x85ebca6b) >>> 0;
-  for (let i = 0; i < 8; i++) key[i] = 48 + ((x >>> (i * 4)) & 15);
-  return key;
-}
 
 /** Processor time of the main thread alone, in microseconds; hints are written on another one. Linux only. */
 function mainThreadUs() {
