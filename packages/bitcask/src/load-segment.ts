@@ -1,4 +1,4 @@
-import type { Disk, DiskFile } from '@shanghai/env';
+import { type Disk, type DiskFile, isFileSystemError } from '@shanghai/env';
 import type { IndexLoader } from './core/index-loader.js';
 import type { KeydirPosition } from './core/keydir.js';
 import { recordFlags } from './core/record.js';
@@ -72,11 +72,11 @@ async function loadTogether(
   const heap = new HintHeap();
   try {
     for (const segment of segments) {
-      const reader = await openHint(disk, directory, segment);
-      if (reader === undefined) continue;
-      readers.push(reader);
-      takeHeader(segment, reader);
       try {
+        const reader = await openHint(disk, directory, segment);
+        if (reader === undefined) continue;
+        readers.push(reader);
+        takeHeader(segment, reader);
         await heap.add(segment, reader);
       } catch (error) {
         forgetHint(segment, error);
@@ -135,9 +135,12 @@ function takeHeader(segment: Segment, reader: HintReader): void {
   segment.maxSequence = reader.header.maxSequence;
 }
 
-/** The segment has to be read: back to knowing nothing of it. Throws what is not the hint's fault. */
+/**
+ * The segment has to be read: back to knowing nothing of it. A hint that the disk does not give is no worse than one that
+ * is wrong; whether the disk gives the segment will be seen. Throws everything else.
+ */
 function forgetHint(segment: Segment, error: unknown): void {
-  if (!(error instanceof HintInvalid)) throw error;
+  if (!(error instanceof HintInvalid) && !isFileSystemError(error)) throw error;
   segment.hinted = false;
   segment.tombstoneBytes = 0;
   segment.minSequence = Number.POSITIVE_INFINITY;

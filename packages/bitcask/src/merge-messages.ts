@@ -1,3 +1,4 @@
+import { isFileSystemError } from '@shanghai/env';
 import { BitcaskError, type BitcaskErrorCode } from './bitcask-error.js';
 import type { CandidateBlock } from './core/candidate-batch.js';
 import type { MergeCopied, MergeJob } from './merge-job.js';
@@ -36,8 +37,8 @@ export function encodeFailure(error: unknown): MergeFailure {
   if (error instanceof MergeRefused) return { origin: 'refused', message: error.message, code: '', details: {} };
   if (error instanceof BitcaskError)
     return { origin: 'bitcask', message: error.message, code: error.code, details: error.details };
-  if (error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string') {
-    const { code = '', syscall, path, errno } = error as NodeJS.ErrnoException;
+  if (isFileSystemError(error)) {
+    const { code = '', syscall, path, errno } = error;
     return { origin: 'errno', message: error.message, code, details: { code, syscall, path, errno } };
   }
   return {

@@ -1,4 +1,4 @@
-import { type DirectoryLock, ensureDirectory, isErrno, LockError, replaceFile } from '@shanghai/env';
+import { type DirectoryLock, ensureDirectory, isErrno, isFileSystemError, LockError, replaceFile } from '@shanghai/env';
 import type { Bitcask } from './bitcask.js';
 import { BitcaskError } from './bitcask-error.js';
 import type { BitcaskOptions } from './bitcask-options.js';
@@ -178,7 +178,7 @@ function openFailure(directory: string, error: unknown): unknown {
         details: { directory },
       },
     );
-  if (error instanceof Error && typeof (error as NodeJS.ErrnoException).errno === 'number') {
+  if (isFileSystemError(error)) {
     return new BitcaskError('IO_ERROR', `opening '${directory}' failed: ${String(error)}`, {
       cause: error,
       details: { directory },

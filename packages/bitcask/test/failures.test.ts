@@ -328,3 +328,21 @@ test('a newer format is refused by its version, an unknown feature by its bit', 
     await expect(openOn(disk)).rejects.toMatchObject({ code: 'UNSUPPORTED_FORMAT' });
   }
 });
+
+test.each(['open', 'read'] as const)(
+  'a hint whose %s fails is as none: the segment is read, and nothing is missing',
+  async (operation) => {
+    const disk = createFaultDisk({ seed: 7 });
+    const store = await openOn(disk);
+    for (let i = 0; i < 20; i++) await store.put(bytesOf(`key-${i}`), large);
+    const before = [...(await contentsOf(store))];
+    await store.close();
+    disk.crash();
+    const next = disk.restart('all');
+    expect(next.files().filter((path) => path.endsWith('.hint')).length).toBeGreaterThan(1);
+    next.inject({ operation, path: /\.hint$/, effect: { kind: 'error', code: 'EIO' } });
+    const again = await openOn(next);
+    expect([...(await contentsOf(again))]).toEqual(before);
+    await again.close();
+  },
+);

@@ -1,7 +1,7 @@
 export { type AppendFile, createAppendFile } from './append-file.js';
 export { blockingDisk } from './blocking-disk.js';
 export { type Clock, delay, type Timer, type TimerOptions } from './clock.js';
-export { CodedError, type CodedErrorOptions, isErrno } from './coded-error.js';
+export { CodedError, type CodedErrorOptions, isErrno, isFileSystemError } from './coded-error.js';
 export { copyBytes } from './copy-bytes.js';
 export { crc32 } from './crc32.js';
 export { type DirectoryLock, type DirectoryLockOptions, LockError, type LockErrorCode } from './directory-lock.js';

@@ -1,5 +1,6 @@
 import { crc32 } from '@shanghai/env';
-import { checkPreamble, type Decoded, writePreamble } from './preamble.js';
+import { fileHeaderBytes, openFileHeader, sealFileHeader } from './file-header.js';
+import { type Decoded, writePreamble } from './preamble.js';
 import { crcSeed } from './record.js';
 import { getUint64, setUint64 } from './uint64.js';
 
@@ -22,7 +23,7 @@ import { getUint64, setUint64 } from './uint64.js';
  */
 
 /** Bytes before the first block. */
-export const hintHeaderBytes = 64;
+export const hintHeaderBytes = fileHeaderBytes;
 /** Bytes of a block before its payload. */
 export const hintBlockHeadBytes = 12;
 /** Bytes of an entry before its key. */
@@ -71,19 +72,15 @@ export function encodeHintHeader(header: HintHeader): Uint8Array {
   setUint64(view, 32, header.dataBytes);
   setUint64(view, 40, header.minSequence);
   setUint64(view, 48, header.maxSequence);
-  view.setUint32(60, crc32(bytes, 0, 0, 60), true);
+  sealFileHeader(bytes, view);
   return bytes;
 }
 
 /** Reads a header; says why where it is none. */
 export function decodeHintHeader(bytes: Uint8Array): Decoded<HintHeader> {
-  if (bytes.length < hintHeaderBytes) return { kind: 'damaged', what: `it has only ${bytes.length} bytes` };
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const preamble = checkPreamble(view, 'hint');
-  if (preamble.kind === 'damaged') return preamble;
-  if (crc32(bytes, 0, 0, 60) !== view.getUint32(60, true))
-    return { kind: 'damaged', what: 'the header checksum does not hold' };
-  if (preamble.kind === 'unsupported') return preamble;
+  const opened = openFileHeader(bytes, 'hint');
+  if (opened.kind !== 'ok') return opened;
+  const view = opened.value;
   return {
     kind: 'ok',
     value: {

@@ -1,6 +1,7 @@
 import { crc32 } from '@shanghai/env';
+import { fileHeaderBytes, openFileHeader, sealFileHeader } from './file-header.js';
 import type { KeydirPosition } from './keydir.js';
-import { checkPreamble, type Decoded, writePreamble } from './preamble.js';
+import { type Decoded, writePreamble } from './preamble.js';
 import { crcSeed, segmentSeedOf } from './record.js';
 import type { Segment } from './segment.js';
 import { getUint64, setUint64 } from './uint64.js';
@@ -24,7 +25,7 @@ import { getUint64, setUint64 } from './uint64.js';
  */
 
 /** Bytes before the first block. */
-export const snapshotHeaderBytes = 64;
+export const snapshotHeaderBytes = fileHeaderBytes;
 /** Bytes of a block before its payload. */
 export const blockHeadBytes = 16;
 /** The longest payload: a reader allocates no more. */
@@ -84,19 +85,15 @@ export function encodeSnapshotHeader(header: SnapshotHeader): Uint8Array {
   view.setUint32(32, header.pageBytes, true);
   view.setUint32(36, header.segments, true);
   setUint64(view, 40, header.visibleSequence);
-  view.setUint32(60, crc32(bytes, 0, 0, 60), true);
+  sealFileHeader(bytes, view);
   return bytes;
 }
 
 /** Reads a header; says why where it is none. */
 export function decodeSnapshotHeader(bytes: Uint8Array): Decoded<SnapshotHeader> {
-  if (bytes.length < snapshotHeaderBytes) return { kind: 'damaged', what: `it has only ${bytes.length} bytes` };
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const preamble = checkPreamble(view, 'keydir');
-  if (preamble.kind === 'damaged') return preamble;
-  if (crc32(bytes, 0, 0, 60) !== view.getUint32(60, true))
-    return { kind: 'damaged', what: 'the header checksum does not hold' };
-  if (preamble.kind === 'unsupported') return preamble;
+  const opened = openFileHeader(bytes, 'keydir');
+  if (opened.kind !== 'ok') return opened;
+  const view = opened.value;
   return {
     kind: 'ok',
     value: {
