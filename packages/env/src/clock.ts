@@ -6,6 +6,11 @@ export interface Clock {
   monotonicMs(): number;
   /** Calls `callback` once, no earlier than `delayMs` (≥ 0) from now. Does not keep the process alive unless told to. */
   setTimer(delayMs: number, callback: () => void, options?: TimerOptions): Timer;
+  /**
+   * Calls `callback` once, after what has arrived by now was dealt with and before anything new is waited for: what one
+   * turn brings can be answered together. Never before this has returned.
+   */
+  soon(callback: () => void): void;
 }
 
 /** How a timer waits. */

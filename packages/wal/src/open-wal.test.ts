@@ -81,6 +81,7 @@ test('a process with nothing else to do waits for an append that lingers', async
       if (timer?.keepsProcess === true) awaited.push(delayMs);
       return node.setTimer(delayMs, callback, timer);
     },
+    soon: (callback) => node.soon(callback),
   };
   const wal = await openWal({ ...options(), clock, lingerMs: 3 });
   expect(await wal.append(bytes('alone'))).toBe(1);

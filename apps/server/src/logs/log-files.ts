@@ -92,6 +92,7 @@ export class LogFiles implements LogWriter {
       nowMs: () => this.#writingTimeMs,
       monotonicMs: () => options.clock.monotonicMs(),
       setTimer: (delayMs, callback, timer) => options.clock.setTimer(delayMs, callback, timer),
+      soon: (callback) => options.clock.soon(callback),
     };
   }
 

@@ -10,6 +10,7 @@ export function nodeClock(): Clock {
     nowMs: () => Date.now(),
     monotonicMs: () => performance.now(),
     setTimer: startTimer,
+    soon: (callback) => void setImmediate(callback),
   };
 }
 

@@ -53,6 +53,17 @@ export const clockContract: readonly ContractCase<ClockSubject>[] = [
     kept.cancel();
     assert.equal(fired, 1);
   }),
+  contractCase(
+    'what is called soon is called once, in order, without time, after `soon` has returned',
+    async ({ clock, pass }) => {
+      const called: string[] = [];
+      clock.soon(() => called.push('first'));
+      clock.soon(() => called.push('second'));
+      called.push('returned');
+      await pass(0);
+      assert.deepEqual(called, ['returned', 'first', 'second']);
+    },
+  ),
   contractCase('a negative delay is refused', async ({ clock }) => {
     assert.throws(() => clock.setTimer(-1, () => undefined), RangeError);
     assert.throws(() => clock.setTimer(Number.NaN, () => undefined), RangeError);

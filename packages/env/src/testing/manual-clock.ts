@@ -65,6 +65,11 @@ class SteppedClock implements ManualClock {
     return { cancel };
   }
 
+  /** Together with the microtasks that wait: no time passes. */
+  soon(callback: () => void): void {
+    queueMicrotask(callback);
+  }
+
   async advance(ms: number): Promise<void> {
     if (!(ms >= 0)) throw new RangeError(`ms must be at least 0, got ${ms}`);
     invariant(!this.#advancing, 'advance was called while an earlier call is running; await it first');

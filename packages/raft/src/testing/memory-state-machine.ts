@@ -1,5 +1,5 @@
 import type { Entry, Snapshot } from '../core/entry.js';
-import type { StateMachine } from '../ports/state-machine.js';
+import type { StateMachine, StateSnapshot } from '../ports/state-machine.js';
 
 /** A state machine that keeps every command in memory, in order. The result of a command is how many there are with it. */
 export class MemoryStateMachine implements StateMachine<number> {
@@ -23,7 +23,7 @@ export class MemoryStateMachine implements StateMachine<number> {
   }
 
   /** Length (u32, little-endian) and bytes of each command. */
-  async snapshot(): Promise<Uint8Array> {
+  async snapshot(): Promise<StateSnapshot> {
     const bytes = new Uint8Array(this.#commands.reduce((sum, { length }) => sum + 4 + length, 0));
     const view = new DataView(bytes.buffer);
     let at = 0;
@@ -32,7 +32,7 @@ export class MemoryStateMachine implements StateMachine<number> {
       bytes.set(command, at + 4);
       at += 4 + command.length;
     }
-    return bytes;
+    return { data: bytes };
   }
 
   async restore({ metadata, data }: Snapshot): Promise<void> {
