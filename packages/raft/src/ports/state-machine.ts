@@ -13,7 +13,10 @@ export interface StateMachine<Result> {
    * nothing; their result is `undefined`. Entries without data and configuration changes only move `appliedIndex`.
    */
   apply(entries: readonly Entry[]): Promise<readonly (Result | undefined)[]>;
-  /** The state as of `appliedIndex`, which `metadata` names too, unchanged by later applying. Its taker releases it. */
+  /**
+   * The state as of `appliedIndex`, which `metadata` names too, unchanged by later applying. Its taker releases it. Short:
+   * applying waits for it. What takes long is left to `SnapshotSource.files`.
+   */
   snapshot(metadata: SnapshotMetadata): Promise<StateSnapshot>;
   /** Where a peer's snapshot with files is gathered; what an earlier, broken attempt left of the same one counts. Absent: there are none with files. */
   receive?(snapshot: Snapshot): Promise<SnapshotSink>;
@@ -31,7 +34,8 @@ export interface StateSnapshot {
 
 /** The files of a snapshot, as they were when it was taken. */
 export interface SnapshotSource {
-  readonly files: readonly SnapshotFile[];
+  /** Which they are, the same each time. May take long, for all bytes may have to be read; applying goes on beside it. */
+  files(): Promise<readonly SnapshotFile[]>;
   /** Exactly `length` bytes. Rejects where they cannot be read. */
   read(name: string, offset: number, length: number): Promise<Uint8Array>;
   /** The files are not needed any more. Idempotent. */
