@@ -148,6 +148,8 @@ export const wireMetadata = {
   errorDetails: 'shanghai-error-details-bin',
   correlationId: 'x-correlation-id',
   leader: 'shanghai-leader',
+  /** `1`: another node passed the request on, and it is not to be passed on again. */
+  forwarded: 'shanghai-forwarded',
 } as const;
 
 function row(http: number, grpc: status, exit: number, retry: ErrorTableRow['retry'], meaning: string): ErrorTableRow {

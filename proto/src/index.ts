@@ -8,5 +8,6 @@ export {
 } from './error-table.js';
 export * from './gen/shanghai/v1/admin.js';
 export * from './gen/shanghai/v1/cluster.js';
+export * from './gen/shanghai/v1/internal.js';
 export * from './gen/shanghai/v1/key_value.js';
 export * from './gen/shanghai/v1/log.js';

@@ -1,3 +1,5 @@
+import type { GroupStatus as RaftGroupStatus } from '@shanghai/raft';
+import type { NodeEntry } from './apply/catalogue-command.js';
 import type { LogRequests } from './logs/log-requests.js';
 import type { KeyValueRequests } from './requests/key-value-requests.js';
 
@@ -33,6 +35,8 @@ export interface NodeStatus {
   readonly instanceId: string;
   readonly startedAtMs: number;
   readonly groups: readonly GroupStatus[];
+  /** The node table, as far as this node has applied it. Absent: only this node is known. */
+  readonly nodes?: readonly NodeEntry[];
   readonly storage: StorageStatus;
   readonly wal: WalStatus;
 }
@@ -52,7 +56,23 @@ export interface GroupStatus {
   readonly logTimeMs: number;
   readonly sessions: number;
   readonly slots: number;
+  /** What consensus knows of the group. Absent where nobody asked it. */
+  readonly consensus?: ConsensusStatus;
 }
+
+/** A group's consensus on this node; fields as the raft host's status has them. */
+export interface ConsensusStatus
+  extends Pick<
+    RaftGroupStatus,
+    | 'isLearner'
+    | 'isAsleep'
+    | 'logBytes'
+    | 'state'
+    | 'leaderHeardMsAgo'
+    | 'replicas'
+    | 'configuration'
+    | 'proposalsInFlight'
+  > {}
 
 /** The stores of all groups, added up. */
 export interface StorageStatus {
@@ -81,4 +101,8 @@ export interface WalStatus {
   readonly durability: string;
   readonly lastSyncMs: number;
   readonly syncs: number;
+  /** How often the disk was silent for longer than a leader may wait, since the start. Absent: not counted. */
+  readonly diskStalls?: number;
+  /** How long the oldest write has been waiting for the disk. Absent: none waits. */
+  readonly waitingMs?: number;
 }

@@ -176,6 +176,8 @@ export class MemoryServer {
         durability: 'never',
         lastSyncMs: 0,
         syncs: 0n,
+        diskStalls: 0n,
+        waitingMs: 0,
       },
     };
   }

@@ -1,7 +1,8 @@
-import { type ClusterServer, ClusterState, type NodeDescription } from '@shanghai/proto';
-import type { GroupStatus, NodeStatus, StorageStatus, WalStatus } from '../../node.js';
+import { type ClusterServer, ClusterState } from '@shanghai/proto';
 import type { ApiServices } from '../api-services.js';
 import { type ClusterCondition, clusterCondition } from '../cluster-condition.js';
+import { knownNodes, thisNode } from '../known-nodes.js';
+import { groupMessage, nodeMessage, storageMessage, walMessage } from './cluster-messages.js';
 import { unaryCall } from './unary-call.js';
 
 const stateNumbers: Readonly<Record<ClusterCondition, ClusterState>> = {
@@ -18,7 +19,7 @@ export function clusterService(services: ApiServices): ClusterServer {
       return {
         version: services.version,
         clusterId: status.clusterId,
-        node: nodeMessage(status, services),
+        node: nodeMessage(thisNode(status, services.addresses())),
         state: stateNumbers[clusterCondition(status)],
         uptimeMs: BigInt(Math.max(0, Math.trunc(services.nowMs() - status.startedAtMs))),
         groups: status.groups.map(groupMessage),
@@ -27,67 +28,7 @@ export function clusterService(services: ApiServices): ClusterServer {
       };
     }),
     listNodes: unaryCall(services, 'Cluster/ListNodes', async () => ({
-      nodes: [nodeMessage(services.node.status(), services)],
+      nodes: knownNodes(services.node.status(), services.addresses()).map(nodeMessage),
     })),
-  };
-}
-
-function nodeMessage(status: NodeStatus, services: ApiServices): NodeDescription {
-  const { grpc, http, peer } = services.addresses();
-  return {
-    nodeId: BigInt(status.nodeId),
-    name: status.nodeName,
-    instanceId: status.instanceId,
-    grpcAddress: grpc,
-    httpAddress: http,
-    peerAddress: peer,
-    state: 'up',
-  };
-}
-
-function groupMessage(group: GroupStatus) {
-  return {
-    groupId: BigInt(group.groupId),
-    role: group.role,
-    leaderNodeId: BigInt(group.leaderNodeId),
-    term: BigInt(group.term),
-    commitIndex: BigInt(group.commitIndex),
-    appliedIndex: BigInt(group.appliedIndex),
-    durableAppliedIndex: BigInt(group.durableAppliedIndex),
-    firstIndex: BigInt(group.firstIndex),
-    lastIndex: BigInt(group.lastIndex),
-    revision: BigInt(group.revision),
-    logTimeMs: BigInt(Math.trunc(group.logTimeMs)),
-    sessions: BigInt(group.sessions),
-    slots: group.slots,
-  };
-}
-
-function storageMessage(storage: StorageStatus) {
-  return {
-    keys: BigInt(storage.keys),
-    segments: BigInt(storage.segments),
-    liveBytes: BigInt(storage.liveBytes),
-    deadBytes: BigInt(storage.deadBytes),
-    keyDirectoryBytes: BigInt(storage.keyDirectoryBytes),
-    cacheEntries: BigInt(storage.cacheEntries),
-    cacheHits: BigInt(storage.cacheHits),
-    cacheMisses: BigInt(storage.cacheMisses),
-    durability: storage.durability,
-    mergeState: storage.mergeState,
-    lastCheckpointMs: BigInt(Math.trunc(storage.lastCheckpointMs)),
-  };
-}
-
-function walMessage(wal: WalStatus) {
-  return {
-    firstLsn: BigInt(wal.firstLsn),
-    lastLsn: BigInt(wal.lastLsn),
-    durableLsn: BigInt(wal.durableLsn),
-    segments: BigInt(wal.segments),
-    bytes: BigInt(wal.bytes),
-    durability: wal.durability,
-    lastSyncMs: wal.lastSyncMs,
-    syncs: BigInt(wal.syncs),
   };
 }

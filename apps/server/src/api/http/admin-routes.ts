@@ -1,8 +1,10 @@
 /** `/api/v1`: for operators and their tools, never for pages of other origins. */
 import { z } from 'zod';
-import type { GroupStatus, NodeStatus } from '../../node.js';
-import { type ApiServices, defaultDrainMs } from '../api-services.js';
+import type { ConsensusStatus, GroupStatus } from '../../node.js';
+import { defaultDrainMs } from '../api-services.js';
 import { clusterCondition } from '../cluster-condition.js';
+import { type KnownNode, knownNodes } from '../known-nodes.js';
+import { replicaStateName } from '../replica-state.js';
 import { closedObject } from './closed-object.js';
 import { type HttpRoute, httpRoute } from './http-route.js';
 import { statusFields } from './status-routes.js';
@@ -14,16 +16,15 @@ const shutdownBody = closedObject({
   force: z.boolean().optional(),
 });
 
-function nodeFields(status: NodeStatus, services: ApiServices): Record<string, unknown> {
-  const { http, grpc, peer } = services.addresses();
+function nodeFields(node: KnownNode): Record<string, unknown> {
   return {
-    id: status.nodeId,
-    name: status.nodeName,
-    instance_id: status.instanceId,
-    status: 'up',
-    http_address: http,
-    grpc_address: grpc,
-    peer_address: peer,
+    id: node.nodeId,
+    name: node.name,
+    instance_id: node.instanceId,
+    status: node.state,
+    http_address: node.httpAddress,
+    grpc_address: node.grpcAddress,
+    peer_address: node.peerAddress,
   };
 }
 
@@ -42,6 +43,28 @@ function groupFields(group: GroupStatus): Record<string, unknown> {
     log_time_ms: group.logTimeMs,
     sessions: group.sessions,
     slots: group.slots,
+    ...(group.consensus === undefined ? {} : consensusFields(group.consensus)),
+  };
+}
+
+function consensusFields(consensus: ConsensusStatus): Record<string, unknown> {
+  const { voters, votersOutgoing, learners, learnersNext } = consensus.configuration;
+  return {
+    is_learner: consensus.isLearner,
+    is_asleep: consensus.isAsleep,
+    log_bytes: consensus.logBytes,
+    state: consensus.state,
+    leader_heard_ms_ago: consensus.leaderHeardMsAgo ?? null,
+    proposals_in_flight: consensus.proposalsInFlight,
+    replicas: consensus.replicas.map((replica) => ({
+      node_id: replica.nodeId,
+      match_index: replica.matchIndex,
+      state: replicaStateName(replica.state),
+      is_learner: replica.isLearner,
+      is_active: replica.isActive,
+      snapshot_sent: replica.snapshotSent ?? null,
+    })),
+    configuration: { voters, voters_outgoing: votersOutgoing, learners, learners_next: learnersNext },
   };
 }
 
@@ -57,13 +80,14 @@ export const adminRoutes: readonly HttpRoute[] = [
     async handle(_request, _context, services) {
       const status = services.node.status();
       const { wal } = status;
+      const nodes = knownNodes(status, services.addresses());
       return {
         data: {
           cluster_state: clusterCondition(status),
-          node_count: 1,
-          nodes_up: 1,
+          node_count: nodes.length,
+          nodes_up: nodes.filter(({ state }) => state === 'up').length,
           nodes_suspect: 0,
-          nodes_down: 0,
+          nodes_down: nodes.filter(({ state }) => state === 'down').length,
           local_node_id: status.nodeId,
           ...statusFields(services),
           groups: status.groups.map(groupFields),
@@ -76,6 +100,8 @@ export const adminRoutes: readonly HttpRoute[] = [
             durability: wal.durability,
             last_sync_ms: wal.lastSyncMs,
             syncs: wal.syncs,
+            disk_stalls: wal.diskStalls ?? 0,
+            waiting_ms: wal.waitingMs ?? 0,
           },
         },
       };
@@ -89,7 +115,7 @@ export const adminRoutes: readonly HttpRoute[] = [
     answers: { 200: 'The nodes.' },
     allOrigins: false,
     handle: async (_request, _context, services) => ({
-      data: { nodes: [nodeFields(services.node.status(), services)] },
+      data: { nodes: knownNodes(services.node.status(), services.addresses()).map(nodeFields) },
     }),
   }),
   httpRoute({

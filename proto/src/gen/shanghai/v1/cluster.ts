@@ -61,6 +61,51 @@ export interface GroupStatus {
   logTimeMs: bigint;
   sessions: bigint;
   slots: number;
+  /** Whether this node only learns here: it gets the log and does not count. */
+  isLearner: boolean;
+  /** Whether the group rests: nothing is to be done, nobody ticks or sends. */
+  isAsleep: boolean;
+  /** Bytes of the commands in the log that are kept. */
+  logBytes: bigint;
+  /**
+   * open, full (no space on the disk), stalled (the disk does not answer), restoring (a snapshot is put in), failed or
+   * closed.
+   */
+  state: string;
+  /** Milliseconds since the leader was last heard, 0 where this node leads; absent: never. */
+  leaderHeardMsAgo?:
+    | bigint
+    | undefined;
+  /** The other members as their leader sees them; empty elsewhere. */
+  replicas: ReplicaStatus[];
+  configuration:
+    | GroupConfiguration
+    | undefined;
+  /** Writes that are not answered yet. */
+  proposalsInFlight: bigint;
+}
+
+/** A member of a group as its leader sees it. */
+export interface ReplicaStatus {
+  nodeId: bigint;
+  /** The last entry known to be durable there. */
+  matchIndex: bigint;
+  /** probe (its log is being found out), replicate, or snapshot (it needs one). */
+  state: string;
+  isLearner: boolean;
+  /** Whether it was heard of within the last election timeout. */
+  isActive: boolean;
+  /** Share of a snapshot's bytes that were sent, in [0, 1]; absent: none is on its way. */
+  snapshotSent?: number | undefined;
+}
+
+/** Who belongs to a group. While it changes there are two sets of voters, and both must agree. */
+export interface GroupConfiguration {
+  voters: bigint[];
+  votersOutgoing: bigint[];
+  learners: bigint[];
+  /** Outgoing voters that become learners when the change is over. */
+  learnersNext: bigint[];
 }
 
 /** The key-value store below the groups, added up. */
@@ -88,6 +133,10 @@ export interface LogStoreStatus {
   durability: string;
   lastSyncMs: number;
   syncs: bigint;
+  /** How often the disk did not answer for longer than a leader may wait, since the start. */
+  diskStalls: bigint;
+  /** How long the oldest write has been waiting for the disk; 0: none waits. */
+  waitingMs: number;
 }
 
 export interface NodeDescription {
@@ -97,6 +146,7 @@ export interface NodeDescription {
   grpcAddress: string;
   httpAddress: string;
   peerAddress: string;
+  /** up; unknown (this node has not heard of it); down (a leader has not heard of it for an election timeout). */
   state: string;
 }
 
@@ -292,6 +342,14 @@ function createBaseGroupStatus(): GroupStatus {
     logTimeMs: 0n,
     sessions: 0n,
     slots: 0,
+    isLearner: false,
+    isAsleep: false,
+    logBytes: 0n,
+    state: "",
+    leaderHeardMsAgo: undefined,
+    replicas: [],
+    configuration: undefined,
+    proposalsInFlight: 0n,
   };
 }
 
@@ -368,6 +426,39 @@ export const GroupStatus: MessageFns<GroupStatus> = {
     }
     if (message.slots !== 0) {
       writer.uint32(104).uint32(message.slots);
+    }
+    if (message.isLearner !== false) {
+      writer.uint32(112).bool(message.isLearner);
+    }
+    if (message.isAsleep !== false) {
+      writer.uint32(120).bool(message.isAsleep);
+    }
+    if (message.logBytes !== 0n) {
+      if (BigInt.asUintN(64, message.logBytes) !== message.logBytes) {
+        throw new globalThis.Error("value provided for field message.logBytes of type uint64 too large");
+      }
+      writer.uint32(128).uint64(message.logBytes);
+    }
+    if (message.state !== "") {
+      writer.uint32(138).string(message.state);
+    }
+    if (message.leaderHeardMsAgo !== undefined) {
+      if (BigInt.asUintN(64, message.leaderHeardMsAgo) !== message.leaderHeardMsAgo) {
+        throw new globalThis.Error("value provided for field message.leaderHeardMsAgo of type uint64 too large");
+      }
+      writer.uint32(144).uint64(message.leaderHeardMsAgo);
+    }
+    for (const v of message.replicas) {
+      ReplicaStatus.encode(v!, writer.uint32(154).fork()).join();
+    }
+    if (message.configuration !== undefined) {
+      GroupConfiguration.encode(message.configuration, writer.uint32(162).fork()).join();
+    }
+    if (message.proposalsInFlight !== 0n) {
+      if (BigInt.asUintN(64, message.proposalsInFlight) !== message.proposalsInFlight) {
+        throw new globalThis.Error("value provided for field message.proposalsInFlight of type uint64 too large");
+      }
+      writer.uint32(168).uint64(message.proposalsInFlight);
     }
     return writer;
   },
@@ -488,6 +579,324 @@ export const GroupStatus: MessageFns<GroupStatus> = {
 
             message.slots = reader.uint32();
             continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.isLearner = reader.bool();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.isAsleep = reader.bool();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.logBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.leaderHeardMsAgo = reader.uint64() as bigint;
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.replicas.push(ReplicaStatus.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.configuration = GroupConfiguration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.proposalsInFlight = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReplicaStatus(): ReplicaStatus {
+  return { nodeId: 0n, matchIndex: 0n, state: "", isLearner: false, isActive: false, snapshotSent: undefined };
+}
+
+export const ReplicaStatus: MessageFns<ReplicaStatus> = {
+  encode(message: ReplicaStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== 0n) {
+      if (BigInt.asUintN(64, message.nodeId) !== message.nodeId) {
+        throw new globalThis.Error("value provided for field message.nodeId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.nodeId);
+    }
+    if (message.matchIndex !== 0n) {
+      if (BigInt.asUintN(64, message.matchIndex) !== message.matchIndex) {
+        throw new globalThis.Error("value provided for field message.matchIndex of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.matchIndex);
+    }
+    if (message.state !== "") {
+      writer.uint32(26).string(message.state);
+    }
+    if (message.isLearner !== false) {
+      writer.uint32(32).bool(message.isLearner);
+    }
+    if (message.isActive !== false) {
+      writer.uint32(40).bool(message.isActive);
+    }
+    if (message.snapshotSent !== undefined) {
+      writer.uint32(49).double(message.snapshotSent);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplicaStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplicaStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodeId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.matchIndex = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.isLearner = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.isActive = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.snapshotSent = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGroupConfiguration(): GroupConfiguration {
+  return { voters: [], votersOutgoing: [], learners: [], learnersNext: [] };
+}
+
+export const GroupConfiguration: MessageFns<GroupConfiguration> = {
+  encode(message: GroupConfiguration, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.voters.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.voters) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field voters of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.votersOutgoing.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.votersOutgoing) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field votersOutgoing of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.learners.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.learners) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field learners of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.learnersNext.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.learnersNext) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field learnersNext of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GroupConfiguration {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGroupConfiguration();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.voters.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.voters.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.votersOutgoing.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.votersOutgoing.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.learners.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.learners.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.learnersNext.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.learnersNext.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {
@@ -707,6 +1116,8 @@ function createBaseLogStoreStatus(): LogStoreStatus {
     durability: "",
     lastSyncMs: 0,
     syncs: 0n,
+    diskStalls: 0n,
+    waitingMs: 0,
   };
 }
 
@@ -753,6 +1164,15 @@ export const LogStoreStatus: MessageFns<LogStoreStatus> = {
         throw new globalThis.Error("value provided for field message.syncs of type uint64 too large");
       }
       writer.uint32(64).uint64(message.syncs);
+    }
+    if (message.diskStalls !== 0n) {
+      if (BigInt.asUintN(64, message.diskStalls) !== message.diskStalls) {
+        throw new globalThis.Error("value provided for field message.diskStalls of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.diskStalls);
+    }
+    if (message.waitingMs !== 0) {
+      writer.uint32(81).double(message.waitingMs);
     }
     return writer;
   },
@@ -832,6 +1252,22 @@ export const LogStoreStatus: MessageFns<LogStoreStatus> = {
             }
 
             message.syncs = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.diskStalls = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 81) {
+              break;
+            }
+
+            message.waitingMs = reader.double();
             continue;
           }
         }
@@ -1055,6 +1491,7 @@ export const ClusterService = {
     responseSerialize: (value: GetStatusResponse): Buffer => Buffer.from(GetStatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetStatusResponse => GetStatusResponse.decode(value),
   },
+  /** The nodes of the node table, by id. */
   listNodes: {
     path: "/shanghai.v1.Cluster/ListNodes" as const,
     requestStream: false as const,
@@ -1069,6 +1506,7 @@ export const ClusterService = {
 export interface ClusterServer extends UntypedServiceImplementation {
   /** The state of this node and what it knows of the cluster. */
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
+  /** The nodes of the node table, by id. */
   listNodes: handleUnaryCall<ListNodesRequest, ListNodesResponse>;
 }
 
@@ -1089,6 +1527,7 @@ export interface ClusterClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetStatusResponse) => void,
   ): ClientUnaryCall;
+  /** The nodes of the node table, by id. */
   listNodes(
     request: ListNodesRequest,
     callback: (error: ServiceError | null, response: ListNodesResponse) => void,

@@ -1,0 +1,50 @@
+import type { NodeStatus } from '../node.js';
+import type { ListenAddresses } from './api-services.js';
+
+/** A node of the cluster as this one knows it. */
+export interface KnownNode {
+  readonly nodeId: number;
+  readonly name: string;
+  readonly instanceId: string;
+  readonly grpcAddress: string;
+  readonly httpAddress: string;
+  readonly peerAddress: string;
+  readonly state: NodeCondition;
+}
+
+/** `up`: itself, or heard of lately. `down`: a leader has not heard of it for an election timeout. `unknown`: not asked. */
+export type NodeCondition = 'up' | 'down' | 'unknown';
+
+/** The nodes of the node table by id; this one always among them. `addresses` are this node's listeners. */
+export function knownNodes(status: NodeStatus, addresses: ListenAddresses): readonly KnownNode[] {
+  const own = (status.nodes ?? []).find(({ nodeId }) => nodeId === status.nodeId);
+  const self: KnownNode = {
+    nodeId: status.nodeId,
+    name: status.nodeName,
+    instanceId: status.instanceId,
+    grpcAddress: addresses.grpc || (own?.grpcAddress ?? ''),
+    httpAddress: addresses.http || (own?.httpAddress ?? ''),
+    peerAddress: addresses.peer || (own?.peerAddress ?? ''),
+    state: 'up',
+  };
+  const others = (status.nodes ?? []).filter(({ nodeId }) => nodeId !== status.nodeId);
+  const known = others.map((node) => ({ ...node, state: conditionOf(node.nodeId, status) }));
+  return [self, ...known].sort((a, b) => a.nodeId - b.nodeId);
+}
+
+/** This node, as `knownNodes` has it. */
+export function thisNode(status: NodeStatus, addresses: ListenAddresses): KnownNode {
+  return knownNodes(status, addresses).find(({ nodeId }) => nodeId === status.nodeId) as KnownNode;
+}
+
+function conditionOf(nodeId: number, status: NodeStatus): NodeCondition {
+  let condition: NodeCondition = 'unknown';
+  for (const { leaderNodeId, consensus } of status.groups) {
+    const asReplica = consensus?.replicas.find((replica) => replica.nodeId === nodeId);
+    if (asReplica?.isActive === true || consensus?.isAsleep === true) return 'up';
+    // A follower that has a leader hears it.
+    if (leaderNodeId === nodeId && consensus !== undefined) return 'up';
+    if (asReplica !== undefined) condition = 'down';
+  }
+  return condition;
+}
