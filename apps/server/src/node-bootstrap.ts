@@ -20,13 +20,12 @@ const clusterVersion = 1;
  * crash in between is repaired by the next start.
  */
 export async function bootstrap(system: Replica, data: Replica, options: BootstrapOptions): Promise<void> {
-  const { catalogue } = system.machine;
-  if (catalogue.cluster === undefined) {
+  if (system.machine.catalogue.cluster === undefined) {
     const { clusterId, slots, maxValueBytes } = options;
     const change = { type: 'bootstrap', clusterId, clusterVersion, slots, maxValueBytes } as const;
     await system.propose({ kind: 'catalogue', change });
   }
-  const { cluster } = catalogue;
+  const { cluster } = system.machine.catalogue;
   invariant(cluster !== undefined, 'the cluster was bootstrapped');
   if (cluster.clusterId !== options.clusterId) {
     throw new DataDirectoryError(
@@ -34,7 +33,7 @@ export async function bootstrap(system: Replica, data: Replica, options: Bootstr
       `node.json names cluster ${options.clusterId}, the system group ${cluster.clusterId}; restore node.json`,
     );
   }
-  const known = catalogue.nodes.find(({ nodeId }) => nodeId === options.node.nodeId);
+  const known = system.machine.catalogue.nodes.find(({ nodeId }) => nodeId === options.node.nodeId);
   if (JSON.stringify(known) !== JSON.stringify(options.node)) {
     await system.propose({ kind: 'catalogue', change: { type: 'putNode', node: options.node } });
   }

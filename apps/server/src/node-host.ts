@@ -39,7 +39,7 @@ export class NodeHost implements ShanghaiNode {
     this.keyValue = parts.keyValue;
     this.logs = parts.logs;
     this.#startedAtMs = parts.clock.nowMs();
-    for (const { machine } of parts.replicas) machine.beginServing();
+    for (const { state } of parts.replicas) state.beginServing();
   }
 
   status(): NodeStatus {

@@ -93,7 +93,7 @@ async function openParts(
     node: { nodeId, name: nodeName, instanceId, ...addresses },
   });
   const replicas = [system, data];
-  const router = new SlotRouter(system.machine.catalogue, new Map(replicas.map((one) => [one.groupId, one])));
+  const router = new SlotRouter(() => system.machine.catalogue, new Map(replicas.map((one) => [one.groupId, one])));
   const gate = new Gate();
   const checkpoints = new NodeCheckpoints({
     replicas,
@@ -233,7 +233,7 @@ function openGroup(
   return openReplica({
     ...group,
     nodeId,
-    directory: `${options.dataDirectory}/groups/${group.groupId}`,
+    directory: `${options.dataDirectory}/groups`,
     wal,
     logWriter: files,
     limits,

@@ -69,6 +69,18 @@ export class ChangeRing {
     this.published.notify();
   }
 
+  /** Forgets all of it and goes on behind `revision`, which is no lower: another state took the place of this one. */
+  restart(revision: number): void {
+    invariant(revision >= this.#revision, `revision fell from ${this.#revision} to ${revision}`);
+    this.#changes.fill(undefined);
+    this.#first = 0;
+    this.#count = 0;
+    this.#bytes = 0;
+    this.#forgottenRevision = revision;
+    this.#revision = revision;
+    this.published.notify();
+  }
+
   /** Up to `limit` changes with a revision above `revision`, which must not be below `forgottenRevision`. */
   after(revision: number, limit: number): Change[] {
     invariant(revision >= this.#forgottenRevision, `changes after ${revision} are forgotten`);

@@ -35,6 +35,8 @@ export interface StateMachineOptions {
   readonly store: StateStore;
   readonly logWriter: LogWriter;
   readonly ring: ChangeRingLimits;
+  /** The ring of the state whose place this one takes. Whoever opens it says when: `ChangeRing.restart`. */
+  readonly changes?: ChangeRing;
   /** Waits between attempts while the disk is full. */
   readonly clock: Clock;
   /** Told of every run that became visible. */
@@ -75,7 +77,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     this.store = options.store;
     this.#counters = counters;
     this.#visible = { ...counters };
-    this.changes = new ChangeRing(options.ring, counters.revision);
+    this.changes = options.changes ?? new ChangeRing(options.ring, counters.revision);
   }
 
   /** Loads the state of a store. */

@@ -89,7 +89,7 @@ export class LogService implements LogRequests {
     const replica = router.replica(groupId);
     await replica.propose({ kind: 'logDrop', logId });
     // Whoever tails it wakes up and finds it gone.
-    replica.machine.changes.published.notify();
+    replica.state.changes.published.notify();
   }
 
   async append(request: LogAppend, context: RequestContext): Promise<LogAppended> {
@@ -121,9 +121,10 @@ export class LogService implements LogRequests {
     const log = this.#known(request.log);
     checkOrigin(log, request.origin);
     await log.replica.readBarrier(linearizable);
-    return this.#parts.files.use(placeOf(log), async (wal) => {
-      const from = await startSequence(request.start, log, wal);
-      return readPage(log, wal, from, request.limit, request.maxBytes);
+    const now = this.#known(request.log);
+    return this.#parts.files.use(placeOf(now), async (wal) => {
+      const from = await startSequence(request.start, now, wal);
+      return readPage(now, wal, from, request.limit, request.maxBytes);
     });
   }
 
@@ -137,12 +138,15 @@ export class LogService implements LogRequests {
 
   async *#tailPages(log: KnownLog, start: LogStart, signal: AbortSignal): AsyncGenerator<LogPage> {
     const { files, limits } = this.#parts;
-    const { published } = log.replica.machine.changes;
+    const { published } = log.replica.state.changes;
     let next = await files.use(placeOf(log), (wal) => startSequence(start, log, wal));
     while (!signal.aborted) {
-      if (log.replica.machine.logs.get(log.entry.logId) === undefined) throw unknownLog(log.entry.name);
+      // A snapshot may have put another state in since the last page.
+      const counters = log.replica.machine.logs.get(log.entry.logId);
+      if (counters === undefined) throw unknownLog(log.entry.name);
+      const now = { ...log, counters };
       const seen = published.count;
-      const page = await files.use(placeOf(log), (wal) => readPage(log, wal, next, tailPageEntries, limits.pageBytes));
+      const page = await files.use(placeOf(log), (wal) => readPage(now, wal, next, tailPageEntries, limits.pageBytes));
       next = page.nextSequence;
       if (page.entries.length > 0) yield page;
       else await published.wait(signal, seen);

@@ -1,5 +1,5 @@
 /**
- * A group's copy on this node: its store, the state machine over it, and the command log that feeds it.
+ * A group's copy on this node: its state, and the command log that feeds it.
  *
  * It stamps proposals with log time (never falling, never behind the state), holds the barriers of the read levels, and
  * makes the state durable at checkpoints, behind which alone the log is cut.
@@ -14,6 +14,7 @@ import { decodeReadToken, encodeReadToken } from '../requests/read-token.js';
 import type { ReadContext } from '../requests/request-context.js';
 import { ServerError } from '../requests/server-error.js';
 import { type CommandLog, commandHeadroomBytes } from './command-log.js';
+import type { GroupState } from './group-state.js';
 
 /** Time entries are at least so far apart. */
 const timeEntryMs = 1000;
@@ -24,8 +25,7 @@ export type ProposalHeader = Partial<Omit<CommandHeader, 'logTimeMs'>>;
 /** One group on this node. */
 export class Replica {
   readonly groupId: number;
-  readonly store: StorageEngine;
-  readonly machine: StateMachine;
+  readonly state: GroupState;
   readonly log: CommandLog<ApplyResult>;
   readonly #clock: Clock;
   #stampedMs = 0;
@@ -34,13 +34,22 @@ export class Replica {
   #timeEntryAtMs = Number.NEGATIVE_INFINITY;
   #token: { readonly index: number; readonly bytes: Uint8Array } | undefined;
 
-  constructor(store: StorageEngine, machine: StateMachine, log: CommandLog<ApplyResult>, clock: Clock) {
+  constructor(state: GroupState, log: CommandLog<ApplyResult>, clock: Clock) {
     this.groupId = log.groupId;
-    this.store = store;
-    this.machine = machine;
+    this.state = state;
     this.log = log;
     this.#clock = clock;
     this.#durableIndex = log.status().firstIndex - 1;
+  }
+
+  /** The group's store now; a snapshot from another node puts another one in. Not to be kept across a wait. */
+  get store(): StorageEngine {
+    return this.state.store;
+  }
+
+  /** The state machine over the store; likewise. */
+  get machine(): StateMachine {
+    return this.state.machine;
   }
 
   /** What is durable without the log. */
@@ -117,19 +126,15 @@ export class Replica {
    * Resolves to the durable applied index.
    */
   async checkpoint(syncOthers: () => Promise<number>): Promise<number> {
-    const { appliedIndex } = this.machine.visible;
-    const [, unstoredFrom] = await Promise.all([this.store.checkpoint(), syncOthers()]);
-    const index = Math.min(appliedIndex, unstoredFrom - 1);
+    const index = await this.state.checkpoint(syncOthers);
     this.#durableIndex = Math.max(this.#durableIndex, index);
-    await this.machine.forgetNotes(index);
     await this.log.compact(index);
     return this.#durableIndex;
   }
 
   async close(drainMs: number): Promise<void> {
     await this.log.close(drainMs);
-    this.machine.stop();
-    await this.store.close();
+    await this.state.close();
   }
 
   async #sessionBarrier(bytes: Uint8Array | undefined): Promise<void> {
@@ -147,7 +152,7 @@ export class Replica {
     while (this.machine.visible.appliedIndex < index) {
       const { state } = this.log.status();
       if (state === 'failed') throw new ServerError('SERVICE_UNAVAILABLE', `group ${this.groupId} has failed`);
-      await this.machine.changes.published.wait();
+      await this.state.changes.published.wait();
     }
   }
 }

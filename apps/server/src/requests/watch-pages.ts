@@ -26,7 +26,7 @@ export interface WatchedRange {
 /** The pages of a watch, until the signal aborts. The first page is a mark of where it begins. */
 export async function* watchPages(watch: WatchedRange, signal: AbortSignal): AsyncGenerator<WatchPage> {
   const { replica, request } = watch;
-  const ring = replica.machine.changes;
+  const ring = replica.state.changes;
   let revision = startRevision(replica, request.position);
   let marked = revision;
   yield { events: [], position: position(replica, revision) };
@@ -42,7 +42,7 @@ export async function* watchPages(watch: WatchedRange, signal: AbortSignal): Asy
 }
 
 function startRevision(replica: Replica, bytes: Uint8Array | undefined): number {
-  const ring = replica.machine.changes;
+  const ring = replica.state.changes;
   if (bytes === undefined || bytes.length === 0) return ring.revision;
   const own = decodeWatchPosition(bytes).find(({ groupId }) => groupId === replica.groupId);
   if (own === undefined || own.revision > ring.revision) throw outOfRange(replica, own?.revision);
@@ -51,7 +51,7 @@ function startRevision(replica: Replica, bytes: Uint8Array | undefined): number 
 
 function gather(watch: WatchedRange, revision: number): { events: WatchEvent[]; revision: number } {
   const { request, limits } = watch;
-  const ring = watch.replica.machine.changes;
+  const ring = watch.replica.state.changes;
   const end = ring.revision;
   const changes = ring.after(revision, pageChanges);
   const keyspaceId = watch.keyspaceId();
@@ -84,7 +84,7 @@ function position(replica: Replica, revision: number): Uint8Array {
 }
 
 function outOfRange(replica: Replica, revision: number | undefined): ServerError {
-  const { forgottenRevision } = replica.machine.changes;
+  const { forgottenRevision } = replica.state.changes;
   const first = Buffer.from(position(replica, forgottenRevision)).toString('base64');
   const asked = revision === undefined ? 'of another group' : `${revision}`;
   return new ServerError(

@@ -14,17 +14,18 @@ export interface Route {
 
 /** Key → slot → group → replica, by the slot table of the system group. */
 export class SlotRouter {
-  readonly #catalogue: Catalogue;
+  readonly #catalogueNow: () => Catalogue;
   readonly #replicas: ReadonlyMap<number, Replica>;
 
-  constructor(catalogue: Catalogue, replicas: ReadonlyMap<number, Replica>) {
-    this.#catalogue = catalogue;
+  /** `catalogue` gives the one that counts now. */
+  constructor(catalogue: () => Catalogue, replicas: ReadonlyMap<number, Replica>) {
+    this.#catalogueNow = catalogue;
     this.#replicas = replicas;
   }
 
   /** The route of a key. A slot that the caller computed otherwise is refused: it would be wrong everywhere. */
   ofKey(key: Uint8Array, routed?: RoutedBy): Route {
-    const cluster = this.#catalogue.cluster;
+    const cluster = this.#catalogueNow().cluster;
     if (cluster === undefined) throw new ServerError('SERVICE_UNAVAILABLE', 'the cluster is being set up; try again');
     const slot = slotOfKey(key, cluster.slots);
     if (routed !== undefined && routed.slot !== slot) {
@@ -39,7 +40,7 @@ export class SlotRouter {
   /** The route of keys that must lie in one group. `INVALID_REQUEST` where they do not. */
   ofKeys(keys: readonly Uint8Array[], routed?: RoutedBy): Route {
     const first = this.ofKey(keys[0] as Uint8Array, keys.length === 1 ? routed : undefined);
-    if ((this.#catalogue.cluster?.slotGroups.length ?? 0) <= 1) return first;
+    if ((this.#catalogueNow().cluster?.slotGroups.length ?? 0) <= 1) return first;
     for (const key of keys) {
       if (this.ofKey(key).replica === first.replica) continue;
       throw invalidRequest('the keys lie in more than one group; give them a common {tag}');
@@ -56,7 +57,7 @@ export class SlotRouter {
 
   /** How many slots a group holds. */
   slotsOfGroup(groupId: number): number {
-    const cluster = this.#catalogue.cluster;
+    const cluster = this.#catalogueNow().cluster;
     if (cluster === undefined) return 0;
     return cluster.slotGroups.reduce((sum, [first, group], i, ranges) => {
       const end = ranges[i + 1]?.[0] ?? cluster.slots;
