@@ -21,12 +21,13 @@ import {
 } from '@shanghai/env';
 import { DataDirectoryError } from './data-directory-error.js';
 import { type EngineName, engineNames } from './engine/storage-engine.js';
+import { checkFirstMembers, clusterIdOf, type FirstMember, firstMembersText } from './first-members.js';
 
 /**
- * The newest version this program knows. Version 1 is written where the engine is bitcask; 2 names the engine, so that a
- * version that knows no other refuses the directory.
+ * The newest version this program knows. Version 1 is written where the engine is bitcask; 2 names the engine, 3 the
+ * members the cluster was made with too, so that a version that knows no such thing refuses the directory.
  */
-export const dataDirectoryFormat = 2;
+export const dataDirectoryFormat = 3;
 
 /** What `node.json` says. */
 export interface NodeIdentity {
@@ -35,6 +36,8 @@ export interface NodeIdentity {
   readonly nodeId: number;
   /** What holds the groups' state. */
   readonly engine: EngineName;
+  /** Who made the cluster together. Empty: this node alone. */
+  readonly firstMembers: readonly FirstMember[];
   /** New whenever the directory may no longer hold what it once acknowledged. */
   readonly instanceId: string;
   readonly createdAtMs: number;
@@ -55,7 +58,11 @@ export interface DataDirectory {
 /** What opening one takes. */
 export interface DataDirectoryOptions {
   readonly path: string;
-  readonly nodeId: number;
+  /** Absent: what is recorded, or 1 in a new directory. */
+  readonly nodeId: number | undefined;
+  /** Who makes a new cluster. Empty: this node alone, or as recorded. */
+  readonly firstMembers: readonly FirstMember[];
+  readonly clusterToken: string;
   readonly engine: EngineName;
   readonly breakLock: boolean;
   readonly disk: Disk;
@@ -124,18 +131,7 @@ async function identify(
   const bytes = await readWholeFile(disk, `${path}/node.json`, maxIdentityBytes);
   if (bytes === undefined) return { identity: await create(options), renewed: undefined, isLogRepaired: false };
   const identity = parseIdentity(bytes, path);
-  if (identity.nodeId !== options.nodeId) {
-    throw new DataDirectoryError(
-      'OTHER_NODE',
-      `data directory '${path}' belongs to node ${identity.nodeId}, started as node ${options.nodeId}`,
-    );
-  }
-  if (identity.engine !== options.engine) {
-    throw new DataDirectoryError(
-      'OTHER_ENGINE',
-      `data directory '${path}' was made with engine '${identity.engine}', started with '${options.engine}'; start with --engine ${identity.engine}, or in another directory`,
-    );
-  }
+  refuseOther(identity, options);
   const stat = await disk.stat(`${path}/wal`);
   if (stat?.kind !== 'directory') {
     throw new DataDirectoryError('DAMAGED', `data directory '${path}' has lost its wal/; restore it from a backup`);
@@ -149,8 +145,35 @@ async function identify(
   return { identity: renewed, renewed: copied ? 'copied' : 'repaired', isLogRepaired: repaired };
 }
 
+/** What was recorded holds; a start that says otherwise is a mistake, and nothing of the directory's is used for it. */
+function refuseOther(identity: NodeIdentity, options: DataDirectoryOptions): void {
+  const { path, nodeId, engine, firstMembers, clusterToken } = options;
+  if (nodeId !== undefined && identity.nodeId !== nodeId) {
+    throw new DataDirectoryError(
+      'OTHER_NODE',
+      `data directory '${path}' belongs to node ${identity.nodeId}, started as node ${nodeId}`,
+    );
+  }
+  if (identity.engine !== engine) {
+    throw new DataDirectoryError(
+      'OTHER_ENGINE',
+      `data directory '${path}' was made with engine '${identity.engine}', started with '${engine}'; start with --engine ${identity.engine}, or in another directory`,
+    );
+  }
+  if (firstMembers.length === 0 || clusterIdOf(firstMembers, clusterToken) === identity.clusterId) return;
+  const made =
+    identity.firstMembers.length === 0
+      ? 'was made by a node alone'
+      : `belongs to the cluster that ${firstMembersText(identity.firstMembers)} made`;
+  throw new DataDirectoryError(
+    'OTHER_NODE',
+    `data directory '${path}' ${made}, started with the initial cluster ${firstMembersText(firstMembers)} and the cluster token '${clusterToken}'; start without them, or in another directory`,
+  );
+}
+
 async function create(options: DataDirectoryOptions): Promise<NodeIdentity> {
-  const { disk, path, nodeId, random, nowMs } = options;
+  const { disk, path, firstMembers, random, nowMs } = options;
+  const nodeId = ownNodeId(options);
   for (const part of ['wal', 'groups', 'logs']) {
     const directory = `${path}/${part}`;
     await ensureDirectory(disk, directory);
@@ -162,16 +185,28 @@ async function create(options: DataDirectoryOptions): Promise<NodeIdentity> {
   }
   const stat = await disk.stat(`${path}/wal`);
   const identity: NodeIdentity = {
-    format: options.engine === 'bitcask' ? 1 : 2,
-    clusterId: newId(random),
+    format: firstMembers.length > 0 ? 3 : options.engine === 'bitcask' ? 1 : 2,
+    clusterId: firstMembers.length > 0 ? clusterIdOf(firstMembers, options.clusterToken) : newId(random),
     nodeId,
     engine: options.engine,
+    firstMembers,
     instanceId: newId(random),
     createdAtMs: nowMs,
     wal: { inode: stat?.inode ?? 0, birthTimeMs: stat?.birthTimeMs ?? 0 },
   };
   await writeIdentity(disk, path, identity);
   return identity;
+}
+
+/** The id of a node whose directory says nothing yet. */
+function ownNodeId({ nodeId, firstMembers, path }: DataDirectoryOptions): number {
+  if (firstMembers.length === 0) return nodeId ?? 1;
+  const ids = firstMembers.map((member) => member.nodeId);
+  if (nodeId !== undefined && ids.includes(nodeId)) return nodeId;
+  throw new DataDirectoryError(
+    'OTHER_NODE',
+    `data directory '${path}' is new, and the initial cluster names the nodes ${ids.join(', ')}: say which of them this is with --node-id`,
+  );
 }
 
 function parseIdentity(bytes: Uint8Array, path: string): NodeIdentity {
@@ -190,25 +225,44 @@ function parseIdentity(bytes: Uint8Array, path: string): NodeIdentity {
       `data directory '${path}' has format ${format}, this version knows up to ${dataDirectoryFormat}; use a newer version`,
     );
   }
-  const identity: Partial<NodeIdentity> =
-    format === 1 ? { ...(parsed as object), engine: 'bitcask' } : (parsed as object);
+  const identity: Partial<NodeIdentity> = {
+    ...(parsed as object),
+    ...(format === 1 ? { engine: 'bitcask' } : {}),
+    ...(format === 3 ? {} : { firstMembers: [] }),
+  };
   const complete =
-    (format === 1 || format === 2) &&
+    (format === 1 || format === 2 || format === 3) &&
     engineNames.some((name) => name === identity.engine) &&
     typeof identity.clusterId === 'string' &&
     typeof identity.instanceId === 'string' &&
     Number.isSafeInteger(identity.nodeId) &&
     typeof identity.wal?.inode === 'number' &&
     typeof identity.wal.birthTimeMs === 'number';
-  if (!complete) {
+  if (!complete || !areMembers(identity)) {
     throw new DataDirectoryError('DAMAGED', `'${path}/node.json' is incomplete; restore it from a backup`);
   }
   return identity as NodeIdentity;
 }
 
+function areMembers({ format, firstMembers }: Partial<NodeIdentity>): boolean {
+  if (format !== 3) return true;
+  if (!Array.isArray(firstMembers) || firstMembers.length === 0) return false;
+  try {
+    checkFirstMembers(firstMembers);
+    return true;
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof TypeError) return false;
+    throw error;
+  }
+}
+
 function writeIdentity(disk: Disk, path: string, identity: NodeIdentity): Promise<void> {
-  const { engine, ...rest } = identity;
-  const written = identity.format === 1 ? rest : { ...rest, engine };
+  const { engine, firstMembers, ...rest } = identity;
+  const written = {
+    ...rest,
+    ...(identity.format === 1 ? {} : { engine }),
+    ...(identity.format < 3 ? {} : { firstMembers }),
+  };
   return replaceFile(disk, `${path}/node.json`, Buffer.from(`${JSON.stringify(written, undefined, 2)}\n`));
 }
 

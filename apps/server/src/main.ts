@@ -9,6 +9,7 @@ import { banner } from './banner.js';
 import { loggerOf, type RunningServer, startServer } from './compose.js';
 import { loadConfig } from './config/load-config.js';
 import type { ResolvedConfig } from './config/resolve-config.js';
+import { portOf } from './first-members.js';
 import type { ShutdownRequest } from './shutdown.js';
 import { exitCodes, startupFailure } from './startup-failure.js';
 
@@ -68,11 +69,7 @@ function announce(resolved: ResolvedConfig, server: RunningServer): void {
   const ports = { httpPort: portOf(http), grpcPort: portOf(grpc) };
   const what = { version, nodeId, nodeName, clusterId, dataDir: config.dataDir, pid: process.pid };
   logger.info({ http: `http://${http}`, grpc, ...ports, ...what }, 'listening');
-  if (config.logLevel !== 'silent') process.stderr.write(banner(version, config, server.addresses));
-}
-
-function portOf(address: string): number {
-  return Number(address.slice(address.lastIndexOf(':') + 1));
+  if (config.logLevel !== 'silent') process.stderr.write(banner(version, nodeId, config, server.addresses));
 }
 
 async function stop(server: RunningServer, request: ShutdownRequest, logger: Logger): Promise<number> {

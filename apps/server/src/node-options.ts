@@ -2,6 +2,7 @@ import type { BitcaskListener, CacheOptions, CompressionOptions, MergeOptions } 
 import type { Clock, Disk, Random } from '@shanghai/env';
 import type { WalDurability, WalListener } from '@shanghai/wal';
 import type { EngineName } from './engine/storage-engine.js';
+import type { FirstMember } from './first-members.js';
 import type { NodeLimits } from './limits.js';
 import type { NodeListener } from './node-events.js';
 
@@ -9,8 +10,12 @@ import type { NodeListener } from './node-events.js';
 export interface NodeOptions {
   /** Made if missing. */
   readonly dataDirectory: string;
-  /** In [1, 2^32). Default 1. Fixed for a data directory at its first start. */
+  /** In [1, 2^32). Fixed for a data directory at its first start. Default: as recorded there, 1 in a new one. */
   readonly nodeId?: number;
+  /** Who makes a new cluster together, this node among them. Recorded at the first start. Default: this node alone, or as recorded. */
+  readonly initialMembers?: readonly FirstMember[];
+  /** Tells clusters apart that are made of the same members. Default `'shanghai'`. */
+  readonly clusterToken?: string;
   /** For people. Default `node-<id>`. */
   readonly nodeName?: string;
   /** Where clients and peers reach this node; recorded in the node table. Default: empty. */

@@ -7,6 +7,7 @@ import { openWal, type Wal, WalError } from '@shanghai/wal';
 import { firstDataGroup } from './apply/catalogue.js';
 import { type DataDirectory, explain, forgetRepair, openDataDirectory } from './data-directory.js';
 import { DataDirectoryError } from './data-directory-error.js';
+import { checkFirstMembers } from './first-members.js';
 import { maxEntryBytes, type NodeLimits, resolveLimits } from './limits.js';
 import { isDamage } from './logs/damaged-logs.js';
 import { LogFiles, type LogPlace } from './logs/log-files.js';
@@ -24,6 +25,7 @@ import { KeyValueService } from './requests/key-value-service.js';
 import { SlotRouter } from './routing/slot-router.js';
 
 const defaultSlots = 1024;
+const defaultClusterToken = 'shanghai';
 const defaultCheckpointIntervalMs = 30_000;
 const defaultCheckpointBytes = 64 * 1024 * 1024;
 const defaultLogSegmentBytes = 64 * 1024 * 1024;
@@ -40,6 +42,8 @@ export async function openNode(options: NodeOptions): Promise<ShanghaiNode> {
   const directory = await openDataDirectory({
     path: options.dataDirectory,
     nodeId,
+    firstMembers: settings.firstMembers,
+    clusterToken: options.clusterToken ?? defaultClusterToken,
     engine: settings.engine,
     breakLock: options.breakLock ?? false,
     disk,
@@ -61,9 +65,10 @@ async function openParts(
   directory: DataDirectory,
   opened: (() => Promise<unknown>)[],
 ): Promise<ShanghaiNode> {
-  const { clock, listener, nodeId, nodeName, limits } = settings;
+  const { clock, listener, limits } = settings;
   const { identity, isLogRepaired } = directory;
-  const { instanceId } = identity;
+  const { nodeId, instanceId } = identity;
+  const nodeName = options.nodeName ?? `node-${nodeId}`;
   if (directory.renewed !== undefined) listener.instanceRenewed?.({ instanceId, why: directory.renewed });
   const wal = await openSharedWal(options, settings);
   opened.push(() => wal.close());
@@ -72,6 +77,7 @@ async function openParts(
   const open = async (groupId: number): Promise<Replica> => {
     const replica = await openGroup(options, settings, wal, files, {
       groupId,
+      nodeId,
       clusterId: identity.clusterId,
       isLogRepaired,
     });
@@ -164,17 +170,20 @@ async function expectLogs(replica: Replica, files: LogFiles, isSynced: boolean):
 type Settings = ReturnType<typeof resolve>;
 
 function resolve(options: NodeOptions) {
-  const nodeId = options.nodeId ?? 1;
-  if (!Number.isInteger(nodeId) || nodeId < 1 || nodeId >= 2 ** 32) {
+  const { nodeId } = options;
+  if (nodeId !== undefined && (!Number.isInteger(nodeId) || nodeId < 1 || nodeId >= 2 ** 32)) {
     throw new RangeError(`nodeId must be an integer in [1, 2^32), got ${nodeId}`);
   }
   const slots = options.slots ?? defaultSlots;
   if (!Number.isInteger(slots) || slots < 1 || slots > 65_536) {
     throw new RangeError(`slots must be an integer in [1, 65536], got ${slots}`);
   }
+  const firstMembers = options.initialMembers ?? [];
+  if (firstMembers.length > 0) checkFirstMembers(firstMembers);
+  if (firstMembers.length > 1) throw new RangeError('initialMembers must be one at most');
   return {
     nodeId,
-    nodeName: options.nodeName ?? `node-${nodeId}`,
+    firstMembers,
     limits: resolveLimits(options.limits),
     disk: options.disk ?? nodeDisk(),
     clock: options.clock ?? nodeClock(),
@@ -227,12 +236,11 @@ function openGroup(
   settings: Settings,
   wal: Wal,
   files: LogFiles,
-  group: Pick<ReplicaOptions, 'groupId' | 'clusterId' | 'isLogRepaired'>,
+  group: Pick<ReplicaOptions, 'groupId' | 'nodeId' | 'clusterId' | 'isLogRepaired'>,
 ): Promise<Replica> {
-  const { disk, clock, limits, listener, nodeId } = settings;
+  const { disk, clock, limits, listener } = settings;
   return openReplica({
     ...group,
-    nodeId,
     directory: `${options.dataDirectory}/groups`,
     wal,
     logWriter: files,

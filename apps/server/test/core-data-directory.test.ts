@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { LockError } from '@shanghai/env';
 import { expect, test } from 'vitest';
 import { explain } from '../src/data-directory.js';
+import { clusterIdOf } from '../src/first-members.js';
+import type { NodeOptions } from '../src/node-options.js';
 import { openNode } from '../src/open-node.js';
 import {
   appendTo,
@@ -82,7 +84,7 @@ test('a directory of a newer format, another node, or without its parts is refus
       bytes(JSON.stringify({ ...JSON.parse(Buffer.from(identity).toString()), ...fields })),
     );
   };
-  change({ format: 3 });
+  change({ format: 4 });
   await expect(openTestNode(disk, clock)).rejects.toMatchObject({ code: 'UNSUPPORTED_FORMAT' });
   change({ wal: undefined });
   await expect(openTestNode(disk, clock)).rejects.toMatchObject({ code: 'DAMAGED' });
@@ -94,6 +96,50 @@ test('a directory of a newer format, another node, or without its parts is refus
   const again = await openTestNode(disk, clock);
   expect(await get(again, 'a')).toBe('1');
   await again.close(1000);
+});
+
+test('who made a cluster is recorded: a start without flags is the same, one that says otherwise is refused', async () => {
+  const disk = createMemoryDisk();
+  const clock = createManualClock(1_000_000);
+  const initialMembers = [{ nodeId: 2, peerAddress: 'h:1' }];
+  await expect(openTestNode(disk, clock, { initialMembers })).rejects.toMatchObject({
+    code: 'OTHER_NODE',
+    message: expect.stringContaining('--node-id'),
+  });
+  const node = await openTestNode(disk, clock, { initialMembers, nodeId: 2 });
+  const { clusterId } = node.status();
+  await node.close(1000);
+  expect(clusterId).toBe(clusterIdOf(initialMembers, 'shanghai'));
+  expect(JSON.parse(Buffer.from(disk.contents('data/node.json')).toString())).toMatchObject({
+    format: 3,
+    engine: 'bitcask',
+    firstMembers: initialMembers,
+    clusterId,
+  });
+  for (const more of [{}, { nodeId: 2 }, { initialMembers }]) {
+    const again = await openTestNode(disk, clock, more);
+    expect(again.status()).toMatchObject({ nodeId: 2, clusterId });
+    await again.close(1000);
+  }
+  const others: Partial<NodeOptions>[] = [
+    { nodeId: 1 },
+    { initialMembers, clusterToken: 'another' },
+    { initialMembers: [{ nodeId: 2, peerAddress: 'h:2' }] },
+  ];
+  for (const more of others) {
+    await expect(openTestNode(disk, clock, more)).rejects.toMatchObject({ code: 'OTHER_NODE' });
+  }
+});
+
+test('a directory that a node alone made is refused as one of an initial cluster', async () => {
+  const disk = createMemoryDisk();
+  const clock = createManualClock(1_000_000);
+  await (await openTestNode(disk, clock)).close(1000);
+  const initialMembers = [{ nodeId: 1, peerAddress: 'h:1' }];
+  await expect(openTestNode(disk, clock, { initialMembers })).rejects.toMatchObject({
+    code: 'OTHER_NODE',
+    message: expect.stringContaining('was made by a node alone'),
+  });
 });
 
 test('a full or failing disk refuses to open with a typed error, and opens later with nothing lost', async () => {

@@ -24,10 +24,11 @@ const node = {
     group: 'Node',
     description: 'Where everything is stored; made if missing. One process at a time.',
   }),
-  nodeId: integerOption(1, 2 ** 32 - 1, {
-    default: 1,
+  nodeId: integerOption(0, 2 ** 32 - 1, {
+    default: 0,
     group: 'Node',
-    description: 'The number of this node. Fixed for a data directory at its first start.',
+    description:
+      'The number of this node, never that of another one before. Fixed for a data directory at its first start. 0 = as recorded there, 1 in a new one.',
   }),
   nodeName: optionalTextOption({ default: '', group: 'Node', description: 'A name for people. Empty: node-<id>.' }),
   slots: integerOption(1, 65_536, {
@@ -47,14 +48,51 @@ const node = {
   }),
 };
 
+const cluster = {
+  initialCluster: optionalTextOption({
+    default: '',
+    group: 'Cluster',
+    description:
+      'Who makes a new cluster together, as 1=host:9190,2=host:9191,3=host:9192: ids and peer addresses, the same text on each of them. Recorded at the first start. Empty: a node alone, or as recorded.',
+  }),
+  clusterToken: textOption({
+    default: 'shanghai',
+    group: 'Cluster',
+    description: 'With initial-cluster: tells clusters apart that are made of the same addresses.',
+  }),
+  tickMs: integerOption(10, 10_000, {
+    default: 100,
+    group: 'Cluster',
+    description: 'Between heartbeats of a leader. Raising it costs less and notices failures later.',
+  }),
+  electionTicks: integerOption(3, 1_000, {
+    default: 10,
+    group: 'Cluster',
+    description:
+      'Heartbeats that may be missing before another leader is elected, drawn from this to its double. With tick-ms 50 and 3 a failover takes half a second, and a slow disk may cause one.',
+  }),
+  snapshotBytesPerSecond: bytesOption(64 * kib, 16 * gib, {
+    default: 64 * mib,
+    group: 'Cluster',
+    description: 'How fast the state of a group is sent to a node that lags too far behind for its log.',
+  }),
+};
+
 const listeners = {
   host: textOption({ default: '127.0.0.1', group: 'Listeners', description: 'The address all listeners bind.' }),
   httpPort: integerOption(0, 65_535, { default: 8080, group: 'Listeners', description: 'HTTP; 0 = any free port.' }),
   grpcPort: integerOption(0, 65_535, { default: 9090, group: 'Listeners', description: 'gRPC; 0 = any free port.' }),
   peerPort: integerOption(0, 65_535, {
-    default: 9190,
+    default: 0,
     group: 'Listeners',
-    description: 'Reserved for the other nodes of a cluster; not bound by this version.',
+    description:
+      "For the other nodes of a cluster; a node alone does not bind it. 0 = that of this node's address in the initial cluster.",
+  }),
+  advertiseHost: optionalTextOption({
+    default: '',
+    group: 'Listeners',
+    description:
+      "The host by which clients and other nodes reach this one. Empty: the host of this node's address in the initial cluster, or the one the listeners bind.",
   }),
   insecure: booleanOption({
     default: false,
@@ -230,6 +268,7 @@ const limits = {
 /** All options by key, in the order they are shown. */
 export const configOptions = {
   ...node,
+  ...cluster,
   ...listeners,
   ...logging,
   ...durability,

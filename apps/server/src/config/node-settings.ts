@@ -1,4 +1,5 @@
 import type { ApiLimits } from '../api/api-services.js';
+import { parseFirstMembers } from '../first-members.js';
 import type { NodeOptions } from '../node-options.js';
 import type { Config } from './config-options.js';
 
@@ -8,7 +9,9 @@ export function nodeOptionsOf(config: Config): NodeOptions {
   const address = (port: number) => (port === 0 ? '' : hostAndPort(host, port));
   return {
     dataDirectory: config.dataDir,
-    nodeId: config.nodeId,
+    ...(config.nodeId === 0 ? {} : { nodeId: config.nodeId }),
+    ...(config.initialCluster === '' ? {} : { initialMembers: parseFirstMembers(config.initialCluster) }),
+    clusterToken: config.clusterToken,
     ...(config.nodeName === '' ? {} : { nodeName: config.nodeName }),
     addresses: { http: address(httpPort), grpc: address(grpcPort) },
     slots: config.slots,

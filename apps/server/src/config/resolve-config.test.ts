@@ -88,6 +88,7 @@ function sampleOf(key: ConfigKey, fallback: unknown): unknown {
     durability: 'interval',
     compression: 'gzip',
     engine: 'level',
+    initialCluster: '1=127.0.0.1:9190',
     host: '0.0.0.0',
     mergeToHour: 23,
     mergeStaleRatio: 0.5,
@@ -121,7 +122,8 @@ describe('values', () => {
     ['--http-port', '65536', "http-port: '65536' from flag --http-port"],
     ['--http-port', '-1', "http-port: '-1' from flag --http-port"],
     ['--http-port', '80.5', "http-port: '80.5' from flag --http-port"],
-    ['--node-id', '0', "node-id: '0' from flag --node-id"],
+    ['--node-id', '-1', "node-id: '-1' from flag --node-id"],
+    ['--election-ticks', '2', "election-ticks: '2' from flag --election-ticks"],
     ['--log-level', 'loud', "log-level: 'loud' from flag --log-level is not allowed; allowed: trace, debug, info"],
     ['--wal-segment-bytes', '64kb', "wal-segment-bytes: '64kb' from flag"],
     ['--wal-segment-bytes', '1KiB', "wal-segment-bytes: '1024' from flag"],
@@ -185,6 +187,31 @@ describe('what contradicts itself', () => {
     [{ host: '192.168.0.1' }, '--insecure'],
   ])('%o is refused', (flags, says) => {
     expect(refused(flags)).toEqual([expect.stringContaining(says)]);
+  });
+
+  const three = '1=127.0.0.1:9190,2=127.0.0.1:9191,3=127.0.0.1:9192';
+
+  it.each([
+    [{ nodeId: '4' }, 'node-id: 4 is not in initial-cluster, which names 1, 2, 3'],
+    [{ nodeId: '1', durability: 'interval' }, "durability: 'interval' is only for a node alone"],
+    [{ nodeId: '2', grpcPort: '9191' }, 'grpc-port: 9191 is the port for peers too'],
+    [{ nodeId: '2', peerPort: '8080' }, 'http-port: 8080 is the port for peers too'],
+    [{ initialCluster: '1=10.0.0.1:9190,2=10.0.0.2:9190', nodeId: '1' }, 'add --host 10.0.0.1'],
+    [{ initialCluster: '1=127.0.0.1' }, "'127.0.0.1' of node 1 is no host:port"],
+    [{ initialCluster: '1=h:9190,1=i:9190' }, 'names node 1 twice'],
+    [{ initialCluster: '1=h:9190,2=h:9190' }, "names the address 'h:9190' twice"],
+    [{ initialCluster: 'one=h:9190' }, "'one=h:9190' is not of the form id=host:port"],
+    [{ initialCluster: '0=h:9190' }, "the node id '0' is no whole number"],
+    [{ initialCluster: '1=h:0' }, 'needs a port of its own'],
+    [{ initialCluster: ',' }, 'names no node'],
+  ])('for a cluster, %o is refused', (flags, says) => {
+    expect(refused({ initialCluster: three, ...flags })).toEqual([expect.stringContaining(says)]);
+  });
+
+  it('a cluster of nodes on one machine needs no flag but its members and the id', () => {
+    const { config } = resolveConfig({ flags: { initialCluster: three, nodeId: '2' } });
+    expect(config).toMatchObject({ nodeId: 2, initialCluster: three, tickMs: 100, electionTicks: 10 });
+    resolveConfig({ flags: { initialCluster: three } });
   });
 
   it('the defaults hold together, both ports may be 0, and --insecure opens the host', () => {

@@ -3,6 +3,7 @@
  * `--print-config` can say it. All problems are collected before refusing: nobody should fix a file line by line.
  */
 import { z } from 'zod';
+import { clusterContradictions } from './cluster-contradictions.js';
 import { ConfigError } from './config-error.js';
 import { flagName, shownBytes, valueOfText, variableName } from './config-option.js';
 import { type Config, type ConfigKey, configOptions, optionEntries } from './config-options.js';
@@ -146,6 +147,7 @@ function contradictions(config: Config): string[] {
       `host: '${config.host}' can be reached from other machines, and nothing is encrypted or authenticated; add --insecure where the network is trusted`,
     );
   }
+  problems.push(...clusterContradictions(config));
   return problems;
 }
 
