@@ -4,12 +4,15 @@
  * first of them `listening`); the banner and the reason of a failed start go to standard error.
  */
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { createLogger, type Logger } from '@shanghai/telemetry';
 import { banner } from './banner.js';
 import { loggerOf, type RunningServer, startServer } from './compose.js';
 import { loadConfig } from './config/load-config.js';
 import type { ResolvedConfig } from './config/resolve-config.js';
 import { portOf } from './first-members.js';
+import { parseClusterCommand } from './local-cluster/cluster-command.js';
+import { type ListeningMessage, runCluster } from './local-cluster/run-cluster.js';
 import type { ShutdownRequest } from './shutdown.js';
 import { exitCodes, startupFailure } from './startup-failure.js';
 
@@ -50,6 +53,15 @@ function stopOnSignals(server: RunningServer, drainMs: number, logger: Logger): 
   }
 }
 
+/** A node of a local cluster does not outlive the process that started it. */
+function stopWhenAlone(server: RunningServer, drainMs: number, logger: Logger): void {
+  if (process.send === undefined) return;
+  process.once('disconnect', () => {
+    logger.info({}, 'told to stop: the process that started this one is gone');
+    server.shutdown.request({ drainMs });
+  });
+}
+
 /** A defect of ours: said, and the process ends, because what it would do next cannot be trusted. */
 function endOnDefects(logger: Logger): void {
   const end = (error: unknown) => {
@@ -69,7 +81,9 @@ function announce(resolved: ResolvedConfig, server: RunningServer): void {
   const ports = { httpPort: portOf(http), grpcPort: portOf(grpc) };
   const what = { version, nodeId, nodeName, clusterId, dataDir: config.dataDir, pid: process.pid };
   logger.info({ http: `http://${http}`, grpc, ...ports, ...what }, 'listening');
-  if (config.logLevel !== 'silent') process.stderr.write(banner(version, nodeId, config, server.addresses));
+  process.send?.({ type: 'listening', http, grpc } satisfies ListeningMessage);
+  if (config.banner && config.logLevel !== 'silent')
+    process.stderr.write(banner(version, nodeId, config, server.addresses));
 }
 
 async function stop(server: RunningServer, request: ShutdownRequest, logger: Logger): Promise<number> {
@@ -92,14 +106,31 @@ async function serve(resolved: ResolvedConfig): Promise<number> {
   const server = await startServer(config, version, logger).catch(endForFailedStart);
   endOnDefects(logger);
   stopOnSignals(server, config.drainMs, logger);
+  stopWhenAlone(server, config.drainMs, logger);
   announce(resolved, server);
   return await stop(server, await server.shutdown.requested, logger);
 }
 
-try {
-  const intention = loadConfig(process.argv.slice(2), process.env, version);
+async function startCluster(args: readonly string[]): Promise<void> {
+  const intention = parseClusterCommand(args, process.env, version);
+  if (intention.type === 'print') process.stdout.write(intention.text);
+  else {
+    const { nodes } = intention;
+    const program = fileURLToPath(import.meta.url);
+    exit(await runCluster({ nodes, program, out: process.stdout, err: process.stderr }));
+  }
+}
+
+async function startOne(args: readonly string[]): Promise<void> {
+  const intention = loadConfig(args, process.env, version);
   if (intention.type === 'print') process.stdout.write(intention.text);
   else exit(await serve(intention.resolved));
+}
+
+try {
+  const args = process.argv.slice(2);
+  if (args[0] === 'cluster') await startCluster(args.slice(1));
+  else await startOne(args);
 } catch (error) {
   endForFailedStart(error);
 }

@@ -21,6 +21,7 @@ Examples:
   $ shanghai --data-dir /var/lib/shanghai --http-port 8000
   $ SHANGHAI_LOG_FORMAT=pretty shanghai --config shanghai.yaml
   $ shanghai --print-config json               what would hold, and where each value came from
+  $ shanghai cluster --nodes 3                 a cluster on this machine; shanghai cluster --help
 
 Exit codes:
   0  stopped when told to     1  failed while running     2  wrong flag, variable or file
@@ -57,7 +58,7 @@ function inOneLine(message: string): string {
 function buildCommand(version: string, write: (text: string) => void): Command {
   const command = new Command('shanghai')
     .description('A durable key-value store and log, over gRPC and HTTP.')
-    .usage('[flags]')
+    .usage('[cluster] [flags]')
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this')
     .allowExcessArguments(false)

@@ -112,6 +112,11 @@ const logging = {
     group: 'Logging',
     description: 'json for collectors, pretty for eyes.',
   }),
+  banner: booleanOption({
+    default: true,
+    group: 'Logging',
+    description: 'Say on standard error where the node listens and what to try.',
+  }),
 };
 
 const durability = {

@@ -148,7 +148,7 @@ describe('values', () => {
     expect(problemsOf(() => load(['--htp-port', '1']))).toEqual([
       "unknown option '--htp-port'; did you mean --http-port? --help lists all flags",
     ]);
-    expect(problemsOf(() => load(['--banana']))).toEqual(["unknown option '--banana'; --help lists all flags"]);
+    expect(problemsOf(() => load(['--quantum']))).toEqual(["unknown option '--quantum'; --help lists all flags"]);
     expect(problemsOf(() => load(['--http-port']))[0]).toContain('argument missing');
     expect(problemsOf(() => load(['serve']))[0]).toContain('too many arguments');
     expect(problemsOf(() => load(['--print-config', 'xml']))[0]).toContain("'xml' is invalid");
