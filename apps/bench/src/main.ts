@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * `bench wal|bitcask|raft|server`: measures, prints a report on standard output (a table, or one JSON object with `--json`)
+ * `bench wal|bitcask|raft|server|cluster`: measures, prints a report on standard output (a table, or one JSON object with `--json`)
  * and progress on standard error. Exit codes: 0 measured, 1 failed or a bad command line, 3 with `--check` when a
  * target was missed or an operation failed, 3 where a case is slower than in a report it was compared with, 130 interrupted. An interrupt takes everything away again.
  */
@@ -23,6 +23,7 @@ interface Flags {
   readonly only?: string;
   readonly directory?: string;
   readonly keys?: number;
+  readonly kills?: number;
   readonly peers?: string;
   readonly baseline?: string;
   readonly threshold?: number;
@@ -128,6 +129,9 @@ addSuite(
 addSuite(program, 'server', 'a node in a process of its own, under load over the network', async (scope, seconds) =>
   (await import('./server/server-suite.js')).serverSuite(scope, seconds),
 );
+addSuite(program, 'cluster', 'three nodes on loopback, beside three members of etcd', async (scope, seconds, flags) =>
+  (await import('./cluster/cluster-suite.js')).clusterSuite(scope, seconds, flags.kills ?? (flags.quick ? 2 : 20)),
+).option('--kills <n>', 'how often the leader is killed (default 20)', whole);
 program
   .command('compare')
   .description('two reports that --json wrote, case by case; exit code 3 when one is slower')

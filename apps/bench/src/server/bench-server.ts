@@ -27,14 +27,22 @@ const program = fileURLToPath(new URL('../../../server/dist/main.js', import.met
 
 /** Starts the built server over a new data directory, everything else by default, and waits until it listens. */
 export async function startBenchServer(scope: BenchScope): Promise<BenchServer> {
+  return startNode(scope, `${scope.directory}/data`, ['--http-port', '0', '--grpc-port', '0']);
+}
+
+/** A node with flags of its own, and its process. Resolves when it listens. */
+export async function startNode(
+  scope: BenchScope,
+  dataDirectory: string,
+  flags: readonly string[],
+): Promise<BenchServer & { readonly child: ChildProcess }> {
   if (!existsSync(program)) throw new Error(`'${program}' is missing; build first: pnpm build`);
-  const flags = ['--http-port', '0', '--grpc-port', '0', '--log-level', 'warn'];
-  const args = [program, '--data-dir', `${scope.directory}/data`, ...flags];
+  const args = [program, '--data-dir', dataDirectory, '--log-level', 'warn', ...flags];
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SHANGHAI_'));
   const env = Object.fromEntries(inherited);
   const child = scope.own(spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] }));
   const { http, grpc } = await listening(child);
-  return { http, grpc, counters: (method) => readCounters(http, method) };
+  return { http, grpc, child, counters: (method) => readCounters(http, method) };
 }
 
 async function listening(child: ChildProcess): Promise<{ http: string; grpc: string }> {

@@ -11,17 +11,15 @@ import type { BenchScope } from '../bench-scope.js';
 import { Judge } from '../judge.js';
 import type { CaseReport, Measurement, SyncProbe, TargetReport } from '../report.js';
 import type { BenchCase, Suite } from '../suite.js';
-import { type BenchServer, type ServerCounters, startBenchServer } from './bench-server.js';
-import { hasH2load, runH2load } from './h2load.js';
+import { type BenchServer, startBenchServer } from './bench-server.js';
+import { hasH2load } from './h2load.js';
 import { pipelineKey, pipelineKeys } from './pipeline-key.js';
+import { costs, loadShapes, unaryLoad } from './unary-load.js';
 
 const key = Buffer.from('bench:unary-key');
 const value = Buffer.alloc(100, 7);
 const logName = 'bench';
 const program = fileURLToPath(new URL('./pipeline-process.js', import.meta.url));
-
-/** Connections and requests in flight on each: an efficient client holds few connections. */
-const shapes = { 1: [1, 1], 64: [4, 16], 256: [8, 32] } as const;
 
 /** The cases of `bench server`. Starts the node. */
 export async function serverSuite(scope: BenchScope, seconds: number): Promise<Suite> {
@@ -30,12 +28,18 @@ export async function serverSuite(scope: BenchScope, seconds: number): Promise<S
     : "h2load is not installed (Debian: 'apt-get install nghttp2-client'); a Node client would measure itself";
   const server = await startBenchServer(scope);
   await prepare(server);
-  const unary = (name: string, what: string, method: string, message: Uint8Array, inFlight: keyof typeof shapes) => ({
+  const unary = (
+    name: string,
+    what: string,
+    method: string,
+    message: Uint8Array,
+    inFlight: keyof typeof loadShapes,
+  ) => ({
     name: `${name} x${inFlight}`,
-    what: `${what}; ${inFlight} in flight on ${shapes[inFlight][0]} connections`,
+    what: `${what}; ${inFlight} in flight on ${loadShapes[inFlight][0]} connections`,
     unit: 'calls',
     ...(skipped === undefined ? {} : { skipped }),
-    measure: () => unaryLoad(scope, server, { method, message, shape: shapes[inFlight], seconds }),
+    measure: () => unaryLoad(scope, server, { method, message, shape: loadShapes[inFlight], seconds }),
   });
   const piped = (operation: 'put' | 'get', callers: number): BenchCase => ({
     name: `pipeline ${operation} x${callers}`,
@@ -81,40 +85,6 @@ async function prepare({ grpc }: BenchServer): Promise<void> {
   await client.close();
 }
 
-interface UnaryLoad {
-  readonly method: string;
-  readonly message: Uint8Array;
-  readonly shape: readonly [connections: number, streams: number];
-  readonly seconds: number;
-}
-
-async function unaryLoad(scope: BenchScope, server: BenchServer, load: UnaryLoad): Promise<Measurement> {
-  const { method, message, seconds } = load;
-  const [connections, streams] = load.shape;
-  const before = await server.counters(method);
-  const { succeeded, failed, elapsedMs, latency } = await runH2load(scope, {
-    endpoint: server.grpc,
-    path: `shanghai.v1.${method}`,
-    message,
-    connections,
-    streams,
-    seconds,
-    warmUpSeconds: 1,
-  });
-  const after = await server.counters(method);
-  const cancelled = Math.max(0, after.cancelled - before.cancelled - connections * streams);
-  const refused = after.failed - before.failed + cancelled;
-  // The server saw the warm-up too, so its count must be the greater one; if not, answers were not what they seemed.
-  const unaccounted = Math.max(0, succeeded - (after.ok - before.ok) - refused);
-  return {
-    operations: Math.max(0, succeeded - refused),
-    errors: failed + refused + unaccounted,
-    elapsedMs,
-    ...(latency && { latency }),
-    details: costs(before, after),
-  };
-}
-
 async function pipelineLoad(
   scope: BenchScope,
   server: BenchServer,
@@ -132,18 +102,6 @@ async function pipelineLoad(
   if (code !== 0) throw new Error(`the pipeline client ended with exit code ${code}`);
   const measured = JSON.parse(Buffer.concat(output).toString()) as Measurement;
   return { ...measured, details: { ...measured.details, ...costs(before, await server.counters(method)) } };
-}
-
-/** What the server spent on each call, warm-up included. */
-function costs(before: ServerCounters, after: ServerCounters): Record<string, number> {
-  const all = ({ ok, failed, cancelled }: ServerCounters) => ok + failed + cancelled;
-  const calls = all(after) - all(before);
-  const syncs = after.walSyncs - before.walSyncs;
-  return {
-    serverCpuUsEach: ((after.cpuSeconds - before.cpuSeconds) * 1e6) / calls,
-    ...(syncs > calls / 1_000 ? { callsPerSync: calls / syncs } : {}),
-    serverRssMiB: after.residentBytes / 1_048_576,
-  };
 }
 
 function judge(cases: ReadonlyMap<string, CaseReport>, probe: SyncProbe): readonly TargetReport[] {
