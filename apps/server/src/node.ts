@@ -1,5 +1,5 @@
 import type { GroupStatus as RaftGroupStatus } from '@shanghai/raft';
-import type { NodeEntry } from './apply/catalogue-command.js';
+import type { CatalogueCommand, NodeEntry } from './apply/catalogue-command.js';
 import type { LogRequests } from './logs/log-requests.js';
 import type { KeyValueRequests } from './requests/key-value-requests.js';
 
@@ -15,6 +15,13 @@ export interface ShanghaiNode {
   merge(
     force: boolean,
   ): Promise<{ segmentsMerged: number; recordsCopied: number; bytesBefore: number; bytesAfter: number }>;
+  /**
+   * Makes a change of the catalogue for another node, if this one leads the system group; else `CLUSTER_ERROR` with the
+   * leader. Resolves to the index from which on a replica of the system group has it. Absent: the node has no others.
+   */
+  proposeCatalogue?(change: CatalogueCommand): Promise<number>;
+  /** Tells where clients reach the node, once its listeners are open; it enters the node table when that is possible. */
+  announce?(addresses: { readonly grpc: string; readonly http: string }): void;
   /** Refuses new requests (`SERVICE_UNAVAILABLE`), waits for those in flight up to `drainMs`, flushes and closes. Idempotent. Rejects with the first failure, everything closed all the same. */
   close(drainMs: number): Promise<void>;
 }

@@ -1,4 +1,5 @@
 /** What proposers are told when a log does not take, or cannot answer for, their command. */
+import type { NodeEntry } from '../apply/catalogue-command.js';
 import { ServerError } from '../requests/server-error.js';
 
 /** Bounds on what waits. Beyond them proposals are refused with `RESOURCE_EXHAUSTED`. */
@@ -9,6 +10,38 @@ export interface ProposalLimits {
   readonly maxProposalBytes: number;
   /** The largest entry the write-ahead log takes, with its head. */
   readonly maxEntryBytes: number;
+}
+
+/** Who leads, as the refusal of a node that does not lead names it in its details. */
+export interface NamedLeader {
+  readonly leaderNodeId: number;
+  /** `host:port` of its gRPC listener. */
+  readonly leader: string;
+  /** `host:port` of its HTTP listener. */
+  readonly leaderHttp: string;
+}
+
+/** Another node leads the group, or none that is known. Nothing was done. */
+export function notLeader(groupId: number, leaderId: number, entry: NodeEntry | undefined): ServerError {
+  if (leaderId === 0) {
+    return new ServerError(
+      'CLUSTER_ERROR',
+      `group ${groupId} has no leader that this node knows of; nothing was done, try again soon`,
+    );
+  }
+  const { grpcAddress: leader = '', httpAddress: leaderHttp = '' } = entry ?? {};
+  const details: NamedLeader = { leaderNodeId: leaderId, leader, leaderHttp };
+  const where = leader === '' ? '' : ` at ${leader}`;
+  return new ServerError('CLUSTER_ERROR', `node ${leaderId}${where} leads group ${groupId}; nothing was done here`, {
+    details: { ...details },
+  });
+}
+
+/** The leader that a refusal names, `undefined` where it names none. */
+export function leaderNamedBy(error: ServerError): NamedLeader | undefined {
+  const { leaderNodeId, leader, leaderHttp } = error.details;
+  if (error.code !== 'CLUSTER_ERROR' || typeof leaderNodeId !== 'number') return undefined;
+  return { leaderNodeId, leader: String(leader ?? ''), leaderHttp: String(leaderHttp ?? '') };
 }
 
 /** The command can never be taken. */

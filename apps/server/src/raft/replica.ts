@@ -132,6 +132,11 @@ export class Replica {
     return this.#durableIndex;
   }
 
+  /** Resolves when entry `index` is applied here. */
+  async untilApplied(index: number): Promise<void> {
+    await this.#untilVisible(index);
+  }
+
   async close(drainMs: number): Promise<void> {
     await this.log.close(drainMs);
     await this.state.close();

@@ -1,0 +1,62 @@
+/**
+ * Changes of the catalogue from any node: proposed here where this node leads the system group, else handed to the node
+ * that does. A node that works for clients of a data group (it makes a keyspace, a log) need not lead the system group.
+ */
+import type { CatalogueCommand, NodeEntry } from '../apply/catalogue-command.js';
+import { ServerError } from '../requests/server-error.js';
+import { leaderNamedBy } from './proposal-refusals.js';
+import type { Replica } from './replica.js';
+
+/** Reaches the leader of the system group on another node. */
+export interface CatalogueForwarder {
+  /**
+   * Hands a change to a node. Resolves to the index from which on a replica of the system group has it. Rejects with the
+   * `ServerError` that the node gave, or with one of its own: `CLUSTER_ERROR` where the node was not reached (nothing
+   * was done), `OUTCOME_UNKNOWN` where that is unknown.
+   */
+  proposeCatalogue(leader: NodeEntry, change: CatalogueCommand): Promise<number>;
+}
+
+/** What the system group's changes stand on. */
+export interface SystemGroupParts {
+  readonly replica: Replica;
+  /** Absent: changes are made only where this node leads. */
+  readonly forwarder?: CatalogueForwarder;
+}
+
+/** The system group as the rest of the node changes it. */
+export class SystemGroup {
+  readonly replica: Replica;
+  readonly #forwarder: CatalogueForwarder | undefined;
+
+  constructor({ replica, forwarder }: SystemGroupParts) {
+    this.replica = replica;
+    this.#forwarder = forwarder;
+  }
+
+  /**
+   * Makes a change, wherever the leader is; when it resolves, this node's copy has it. Changes may be made again: what
+   * holds already is done. Rejects as `Replica.propose` does.
+   */
+  async change(change: CatalogueCommand): Promise<void> {
+    try {
+      await this.proposeHere(change);
+    } catch (error) {
+      const leader = this.#elsewhere(error);
+      if (leader === undefined || this.#forwarder === undefined) throw error;
+      await this.replica.untilApplied(await this.#forwarder.proposeCatalogue(leader, change));
+    }
+  }
+
+  /** Makes a change only if this node leads; resolves to the index from which on a replica has it. */
+  async proposeHere(change: CatalogueCommand): Promise<number> {
+    await this.replica.propose({ kind: 'catalogue', change });
+    return this.replica.machine.visible.appliedIndex;
+  }
+
+  #elsewhere(error: unknown): NodeEntry | undefined {
+    if (!(error instanceof ServerError)) return undefined;
+    const leader = leaderNamedBy(error);
+    return this.replica.machine.catalogue.nodes.find(({ nodeId }) => nodeId === leader?.leaderNodeId);
+  }
+}
