@@ -162,6 +162,7 @@ export class FilePool {
   }
 }
 
-function isOutOfFiles(error: unknown): boolean {
+/** Whether the process, or the system, has as many files open as it may. */
+export function isOutOfFiles(error: unknown): boolean {
   return isErrno(error, 'EMFILE') || isErrno(error, 'ENFILE');
 }

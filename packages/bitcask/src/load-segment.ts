@@ -7,6 +7,7 @@ import { emptyPosition } from './core/snapshot-cursor.js';
 import { SortedLoader } from './core/sorted-loader.js';
 import type { StoreIndex } from './core/store-index.js';
 import type { RecordSink } from './core/unit-parser.js';
+import { isOutOfFiles } from './file-pool.js';
 import { HintHeap } from './hint-heap.js';
 import { HintInvalid, type HintReader, openHint } from './hint-reader.js';
 import { type ScanResult, scanSegment } from './segment-scan.js';
@@ -140,7 +141,8 @@ function takeHeader(segment: Segment, reader: HintReader): void {
  * is wrong; whether the disk gives the segment will be seen. Throws everything else.
  */
 function forgetHint(segment: Segment, error: unknown): void {
-  if (!(error instanceof HintInvalid) && !isFileSystemError(error)) throw error;
+  const isUnreadable = isFileSystemError(error) && !isOutOfFiles(error);
+  if (!(error instanceof HintInvalid) && !isUnreadable) throw error;
   segment.hinted = false;
   segment.tombstoneBytes = 0;
   segment.minSequence = Number.POSITIVE_INFINITY;
