@@ -9,6 +9,11 @@ export interface StateMachine<Result> {
   /** The last entry that the state holds; after a restart, the last one that was kept with it. */
   readonly appliedIndex: number;
   /**
+   * The snapshot that was put in last, if one was; kept over a restart. The log hears of it only after `restore`: where a
+   * crash came in between, the log ends before it, and the host tells the log when it opens the group.
+   */
+  readonly restored?: SnapshotMetadata | undefined;
+  /**
    * Applies entries, ascending and without gaps, and gives a result for each. Those that the state holds already change
    * nothing; their result is `undefined`. Entries without data and configuration changes only move `appliedIndex`.
    */
