@@ -28,13 +28,21 @@ export class EventQueue {
 
   /** Lets everything happen up to a time. */
   runUntil(endMs: number): void {
-    for (let event = this.#heap[0]; event !== undefined && event.atMs <= endMs; event = this.#heap[0]) {
-      this.#takeFirst();
-      this.#nowMs = event.atMs;
-      this.#done++;
-      event.action();
+    while (this.runNext(endMs));
+  }
+
+  /** Lets the next event up to a time happen; without one, the time itself comes. Returns whether there was one. */
+  runNext(endMs: number): boolean {
+    const event = this.#heap[0];
+    if (event === undefined || event.atMs > endMs) {
+      this.#nowMs = Math.max(this.#nowMs, endMs);
+      return false;
     }
-    this.#nowMs = Math.max(this.#nowMs, endMs);
+    this.#takeFirst();
+    this.#nowMs = event.atMs;
+    this.#done++;
+    event.action();
+    return true;
   }
 
   #takeFirst(): void {

@@ -9,5 +9,5 @@ export interface MemoryDisk extends Disk, Pick<FaultDisk, 'contents' | 'setConte
 /** An empty disk in memory that never fails and never forgets. Paths begin at the root whether or not they begin with `/`. */
 export function createMemoryDisk(): MemoryDisk {
   const volume = new SimulatedVolume(() => 0);
-  return new SimulatedDisk({ seed: 0, stream: 0, clock: undefined, volume, losesUnsynced: false });
+  return new SimulatedDisk({ seed: 0, stream: 0, clock: undefined, volume, losesUnsynced: false, keepsTrace: false });
 }

@@ -15,8 +15,9 @@ export interface SimulatedDiskParts {
   readonly stream: number;
   readonly clock: Clock | undefined;
   readonly volume: SimulatedVolume;
-  /** False: a plain disk in memory, where everything is durable at once and no trace is kept. */
+  /** False: a plain disk in memory, where everything is durable at once. */
   readonly losesUnsynced: boolean;
+  readonly keepsTrace: boolean;
 }
 
 /** The disk in memory: volume (what is there), engine (what becomes of a call), and the port's face. */
@@ -35,7 +36,7 @@ export class SimulatedDisk implements FaultDisk {
     this.#parts = parts;
     this.#volume = parts.volume;
     this.#losesUnsynced = parts.losesUnsynced;
-    this.#engine = new FaultEngine(createSeededRandom(parts.stream), parts.clock, parts.losesUnsynced);
+    this.#engine = new FaultEngine(createSeededRandom(parts.stream), parts.clock, parts.keepsTrace);
   }
 
   get steps(): number {

@@ -1,0 +1,137 @@
+/**
+ * The disk of one machine: a fault disk whose calls take time, and now and then fail. It is the machine's: a crash of the
+ * process takes what was not synced, or a part of it, and the next process finds the rest.
+ */
+import type { Clock, Random } from '@shanghai/env';
+import {
+  type CrashSurvival,
+  createFaultDisk,
+  type DiskOperation,
+  type FaultDisk,
+  type FaultEffect,
+} from '@shanghai/env/testing';
+
+/** How a disk behaves. Shares are probabilities, times in ms. */
+export interface DiskConditions {
+  readonly maxWriteMs: number;
+  readonly maxSyncMs: number;
+  readonly maxReadMs: number;
+  /** Writes that move less than they were given. */
+  readonly shortShare: number;
+  /** Writes that find no space. */
+  readonly fullShare: number;
+  /** Syncs that fail; what they were to make durable may be gone. */
+  readonly failingSyncShare: number;
+}
+
+/** A disk that is quick and whole. Reads take no time: what was just written is in the system's cache. */
+export const calmDisk: DiskConditions = {
+  maxWriteMs: 0.2,
+  maxSyncMs: 2,
+  maxReadMs: 0,
+  shortShare: 0.01,
+  fullShare: 0,
+  failingSyncShare: 0,
+};
+
+const operations: readonly DiskOperation[] = ['read', 'write', 'sync', 'syncDirectory', 'truncate', 'makeDirectory'];
+
+/** A call that is not disturbed. */
+const atOnce: FaultEffect = { kind: 'short', bytes: Number.POSITIVE_INFINITY };
+
+/** What a disk went through. */
+export interface DiskCounts {
+  failedWrites: number;
+  failedSyncs: number;
+  /** Calls that were held up. */
+  stalled: number;
+}
+
+/** A machine's disk, beyond the life of its processes. */
+export class VirtualDisk {
+  conditions: DiskConditions = calmDisk;
+  readonly counts: DiskCounts = { failedWrites: 0, failedSyncs: 0, stalled: 0 };
+  readonly #random: Random;
+  readonly #clock: Clock;
+  #disk: FaultDisk;
+  #stalled: { readonly promise: Promise<void>; readonly release: () => void } | undefined;
+
+  /** `clock`: of the machine, whatever process runs. */
+  constructor(seed: number, clock: Clock, random: Random) {
+    this.#random = random;
+    this.#clock = clock;
+    this.#disk = createFaultDisk({ seed, clock, keepsTrace: false });
+    this.#makeRules();
+  }
+
+  /** As the process that runs now sees it. */
+  get disk(): FaultDisk {
+    return this.#disk;
+  }
+
+  /** The process has died, or the power has failed. */
+  crash(survival: CrashSurvival): void {
+    this.#disk = this.#disk.restart(survival);
+    this.#makeRules();
+  }
+
+  /** From here on nothing is written until `answer`. */
+  stall(): void {
+    if (this.#stalled !== undefined) return;
+    let release = () => {};
+    const promise = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    this.#stalled = { promise, release };
+  }
+
+  /** What has been waiting goes on, once the process does. */
+  answer(): void {
+    const { release } = this.#stalled ?? {};
+    if (release !== undefined) this.#clock.setTimer(0, release);
+    this.#stalled = undefined;
+  }
+
+  #makeRules(): void {
+    for (const operation of operations) {
+      const draw = () => this.#effect(operation);
+      this.#disk.inject({
+        operation,
+        times: Number.POSITIVE_INFINITY,
+        // Drawn for each call.
+        get effect() {
+          return draw();
+        },
+      });
+    }
+  }
+
+  #effect(operation: DiskOperation): FaultEffect {
+    const { maxWriteMs, maxSyncMs, maxReadMs, shortShare, fullShare, failingSyncShare } = this.conditions;
+    if (operation === 'read') return this.#takes(maxReadMs);
+    if (this.#stalled !== undefined) {
+      this.counts.stalled++;
+      return { kind: 'stall', release: this.#stalled.promise };
+    }
+    if (operation === 'sync' || operation === 'syncDirectory') {
+      if (operation === 'sync' && this.#random.float() < failingSyncShare) {
+        this.counts.failedSyncs++;
+        return { kind: 'error', code: 'EIO' };
+      }
+      return this.#takes(maxSyncMs);
+    }
+    if (this.#random.float() < fullShare) {
+      this.counts.failedWrites++;
+      return { kind: 'error', code: 'ENOSPC' };
+    }
+    if (operation === 'write' && this.#random.float() < shortShare) {
+      return { kind: 'short', bytes: 1 + this.#random.below(64) };
+    }
+    return this.#takes(maxWriteMs);
+  }
+
+  #takes(maxMs: number): FaultEffect {
+    if (maxMs === 0) return atOnce;
+    return { kind: 'delay', delayMs: this.#random.float() * maxMs };
+  }
+}
