@@ -3,6 +3,7 @@ import type {
   CallOptions,
   Entry as ClientEntry,
   LogStart as ClientLogStart,
+  NodeStatus as ClientStatus,
   WriteOperation as ClientWrite,
   LogEntry,
   ShanghaiClient,
@@ -10,7 +11,16 @@ import type {
 import { connect } from '@shanghai/client/grpc';
 import { invariant } from '@shanghai/env';
 import type { ConnectOptions } from './command-host.js';
-import type { Connection, Entry, LogConnection, LogStart, WriteOperation } from './connection.js';
+import type {
+  Connection,
+  Entry,
+  LogConnection,
+  LogStart,
+  NodeDescription,
+  NodeReport,
+  NodeStatus,
+  WriteOperation,
+} from './connection.js';
 import type { Settings } from './settings.js';
 
 /** A session lives for the length of a command; a short time to live frees it soon after. */
@@ -19,6 +29,9 @@ const sessionTtlMs = 120_000;
 /** Work that takes minutes sits out the restart of a node; somebody who typed a command wants to hear that it is down. */
 const patientAttempts = 100;
 const hastyAttempts = 3;
+
+/** Who asks every node does not want to wait for one that is down. */
+const reportTimeoutMs = 3_000;
 
 /** Entries of one page of a log. */
 const pageEntries = 1000;
@@ -68,15 +81,33 @@ export function connectClient(settings: Settings, { sessions }: ConnectOptions, 
       });
     },
     logs: logConnection(client, call),
-    async status() {
-      const { groups, storage, wal, ...status } = await client.status(call);
-      return { ...status, groups: groups.map((group) => ({ ...group })), storage: { ...storage }, wal: { ...wal } };
-    },
+    status: async () => toStatus(await client.status(call)),
     nodes: () => client.nodes(call),
+    reports: async () => Promise.all((await client.nodes(call)).map((node) => reportOf(node, timeoutMs))),
     metrics: async () => (await client.admin.metrics(call)).text,
     shutdown: (drainMs) => client.admin.shutdown({ drainMs, ...call }),
     close: () => client.close(),
   };
+}
+
+function toStatus({ groups, storage, wal, ...status }: ClientStatus): NodeStatus {
+  return { ...status, groups: groups.map((group) => ({ ...group })), storage: { ...storage }, wal: { ...wal } };
+}
+
+/** Asks one node, by its own address. */
+async function reportOf(node: NodeDescription, timeoutMs: number): Promise<NodeReport> {
+  if (node.grpcAddress === '') return { node, problem: 'its address is not known' };
+  const own = { timeoutMs: Math.min(timeoutMs, reportTimeoutMs), maxAttempts: 1 };
+  const client = connect({ endpoints: [node.grpcAddress], ...own });
+  try {
+    const status = toStatus(await client.status());
+    if (status.node.nodeId === node.nodeId) return { node, status };
+    return { node, problem: `node ${status.node.nodeId} answers at its address` };
+  } catch (error) {
+    return { node, problem: error instanceof Error ? error.message : String(error) };
+  } finally {
+    await client.close();
+  }
 }
 
 function logConnection({ log }: ShanghaiClient, call: CallOptions): LogConnection {

@@ -28,6 +28,8 @@ export interface Connection {
   readonly logs: LogConnection;
   status(): Promise<NodeStatus>;
   nodes(): Promise<readonly NodeDescription[]>;
+  /** Asks every node of the cluster, all at once; those that do not answer in a few seconds are reported as such. */
+  reports(): Promise<readonly NodeReport[]>;
   /** Prometheus text. */
   metrics(): Promise<string>;
   /** Begins the shutdown of the node; `drainMs` is how long requests in flight may take. */
@@ -181,9 +183,54 @@ export interface NodeStatus {
   readonly state: ClusterState;
   readonly node: NodeDescription;
   readonly uptimeMs: number;
-  readonly groups: readonly Readonly<Record<string, number | string>>[];
+  readonly groups: readonly GroupState[];
   readonly storage: Readonly<Record<string, number | string>>;
   readonly wal: Readonly<Record<string, number | string>>;
+}
+
+/** A group as a node sees it. What is not named here is shown as it is. */
+export interface GroupState {
+  readonly groupId: number;
+  readonly role: string;
+  /** 0 = not known. */
+  readonly leaderNodeId: number;
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly durableAppliedIndex: number;
+  readonly firstIndex: number;
+  readonly lastIndex: number;
+  readonly state: string;
+  readonly isLearner: boolean;
+  readonly isAsleep: boolean;
+  /** Milliseconds since the leader was last heard, 0 where this node leads, `undefined`: never. */
+  readonly leaderHeardMsAgo: number | undefined;
+  readonly configuration: {
+    readonly voters: readonly number[];
+    readonly votersOutgoing: readonly number[];
+    readonly learners: readonly number[];
+    readonly learnersNext: readonly number[];
+  };
+  readonly replicas: readonly ReplicaState[];
+  readonly [more: string]: unknown;
+}
+
+/** A member of a group as its leader sees it. */
+export interface ReplicaState {
+  readonly nodeId: number;
+  readonly matchIndex: number;
+  readonly state: string;
+  readonly isLearner: boolean;
+  readonly isActive: boolean;
+  readonly snapshotSent: number | undefined;
+}
+
+/** What a node of the cluster said of itself, or why it did not. */
+export interface NodeReport {
+  readonly node: NodeDescription;
+  /** Absent: it did not answer. */
+  readonly status?: NodeStatus;
+  readonly problem?: string;
 }
 
 /** Healthy: all up; degraded: some node is not, but every group has a quorum; unavailable: some group has none. */

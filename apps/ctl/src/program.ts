@@ -5,6 +5,7 @@ import { addBenchCommand } from './commands/bench.js';
 import { addBitcaskCommands } from './commands/bitcask.js';
 import { addClusterCommands } from './commands/cluster.js';
 import { addCompletionCommand } from './commands/completion.js';
+import { addGroupCommands } from './commands/groups.js';
 import { addKeyValueCommands } from './commands/kv.js';
 import { addLogCommands } from './commands/log.js';
 import { addShellCommand } from './commands/shell.js';
@@ -31,6 +32,7 @@ export function buildProgram(host: Host, json = false): Command {
     .helpCommand('help [command]', 'show help of a command');
   addGlobalOptions(program);
   addClusterCommands(program, host);
+  addGroupCommands(program, host);
   addKeyValueCommands(program, host);
   addLogCommands(program, host);
   addWalCommands(program, host);

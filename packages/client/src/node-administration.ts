@@ -41,6 +41,44 @@ export interface GroupStatus {
   readonly logTimeMs: number;
   readonly sessions: number;
   readonly slots: number;
+  /** It gets the log and does not count. */
+  readonly isLearner: boolean;
+  /** Nothing is to be done: nobody ticks or sends. */
+  readonly isAsleep: boolean;
+  readonly logBytes: number;
+  /** `open`, `full` (no space on the disk), `stalled` (the disk does not answer), `restoring`, `failed`, `closed`. */
+  readonly state: string;
+  /** Milliseconds since the leader was last heard, 0 where this node leads, `undefined`: never. */
+  readonly leaderHeardMsAgo: number | undefined;
+  /** The other members as their leader sees them; empty elsewhere. */
+  readonly replicas: readonly ReplicaStatus[];
+  /** While it changes there are two sets of voters, and both must agree. */
+  readonly configuration: GroupConfiguration;
+  readonly proposalsInFlight: number;
+}
+
+/** A member of a group as its leader sees it. */
+export interface ReplicaStatus {
+  readonly nodeId: number;
+  /** The last entry known to be durable there. */
+  readonly matchIndex: number;
+  /** `probe`, `replicate` or `snapshot`. */
+  readonly state: string;
+  readonly isLearner: boolean;
+  /** Heard of within the last election timeout. */
+  readonly isActive: boolean;
+  /** Share of a snapshot's bytes that were sent, where one is on its way. */
+  readonly snapshotSent: number | undefined;
+}
+
+/** Who belongs to a group, by node id. */
+export interface GroupConfiguration {
+  readonly voters: readonly number[];
+  /** Voters that leave. Empty unless the configuration is changing. */
+  readonly votersOutgoing: readonly number[];
+  readonly learners: readonly number[];
+  /** Outgoing voters that become learners when the change is over. */
+  readonly learnersNext: readonly number[];
 }
 
 /** The key-value stores of the node, added up. */
@@ -68,6 +106,10 @@ export interface WalStatus {
   readonly durability: string;
   readonly lastSyncMs: number;
   readonly syncs: number;
+  /** How often the disk did not answer for longer than a leader may wait, since the start. */
+  readonly diskStalls: number;
+  /** How long the oldest write has been waiting for the disk; 0: none waits. */
+  readonly waitingMs: number;
 }
 
 /** What a merge did. */

@@ -1,7 +1,7 @@
 /** status, nodes, metrics, shutdown, version. */
 import type { Command } from 'commander';
 import { type CommandContext, type Host, runWith } from '../command-host.js';
-import type { NodeStatus } from '../connection.js';
+import type { GroupState, NodeStatus } from '../connection.js';
 import { integer, text } from '../flag-values.js';
 import { storeDurabilityText } from '../output/durability.js';
 import { numberFields } from '../output/number-fields.js';
@@ -88,11 +88,20 @@ function statusFields(status: NodeStatus): Field[] {
   ];
   for (const group of status.groups) {
     fields.push([`Group ${group['groupId']}`]);
-    fields.push(...numberFields(group, { except: ['groupId'], indent }));
+    fields.push(...numberFields(group, { except: ['groupId'], indent }), ...memberFields(group, indent));
   }
   const { durability, ...storage } = status.storage;
   fields.push(['Store'], ...numberFields({ ...storage, durability: storeDurabilityText(durability) }, { indent }));
   fields.push(['Write-ahead log'], ...numberFields(status.wal, { indent }));
+  return fields;
+}
+
+function memberFields({ configuration, isAsleep }: GroupState, indent: string): Field[] {
+  const { voters, votersOutgoing, learners } = configuration;
+  const fields: Field[] = [[`${indent}voters`, voters.join(', ') || '-']];
+  if (votersOutgoing.length > 0) fields.push([`${indent}outgoing voters`, votersOutgoing.join(', ')]);
+  if (learners.length > 0) fields.push([`${indent}learners`, learners.join(', ')]);
+  if (isAsleep) fields.push([`${indent}asleep`, 'yes, nothing is to be done']);
   return fields;
 }
 

@@ -1,5 +1,15 @@
 /** A connection to a node in memory: enough of one to run every command against. */
-import type { Change, Connection, Entry, LogConnection, LogDescription, LogEntry, NodeStatus } from '../connection.js';
+import type {
+  Change,
+  Connection,
+  Entry,
+  GroupState,
+  LogConnection,
+  LogDescription,
+  LogEntry,
+  NodeReport,
+  NodeStatus,
+} from '../connection.js';
 import { CtlError } from '../ctl-error.js';
 
 /** What a test may look at and change. */
@@ -13,6 +23,8 @@ export interface MemoryNode {
   /** Called before each call with its name; throw to make it fail, return a promise to hold it. */
   before: (call: string) => void | Promise<void>;
   metricsText: string;
+  /** What the nodes of its cluster say; absent: it is alone. */
+  reports?: readonly NodeReport[];
   /** Of the last write. */
   revision: number;
 }
@@ -112,6 +124,17 @@ export function connectMemory(node: MemoryNode): Connection {
       });
     },
     logs: logConnection(node, call),
+    ...administration(node, call),
+    close: () => call('close'),
+  };
+}
+
+/** The calls about the node and its cluster. */
+function administration(
+  node: MemoryNode,
+  call: (name: string) => Promise<void>,
+): Pick<Connection, 'status' | 'nodes' | 'reports' | 'metrics' | 'shutdown'> {
+  return {
     async status() {
       await call('status');
       return statusOf(node);
@@ -120,12 +143,15 @@ export function connectMemory(node: MemoryNode): Connection {
       await call('nodes');
       return [statusOf(node).node];
     },
+    async reports() {
+      await call('reports');
+      return node.reports ?? [{ node: statusOf(node).node, status: statusOf(node) }];
+    },
     async metrics() {
       await call('metrics');
       return node.metricsText;
     },
     shutdown: (drainMs) => call(`shutdown ${drainMs}`),
-    close: () => call('close'),
   };
 }
 
@@ -204,6 +230,32 @@ function logConnection(node: MemoryNode, call: (name: string) => Promise<void>):
   };
 }
 
+/** A group of one that has nothing to do. */
+export const memoryGroup: GroupState = {
+  groupId: 1,
+  role: 'leader',
+  leaderNodeId: 1,
+  term: 1,
+  commitIndex: 12_345,
+  appliedIndex: 12_345,
+  durableAppliedIndex: 12_000,
+  firstIndex: 2_345,
+  lastIndex: 12_345,
+  state: 'open',
+  isLearner: false,
+  isAsleep: false,
+  leaderHeardMsAgo: 0,
+  configuration: { voters: [1], votersOutgoing: [], learners: [], learnersNext: [] },
+  replicas: [],
+  logTimeMs: 1_700_000_000_000,
+  slots: 1_024,
+};
+
+/** What a node with nothing in it says. */
+export function memoryStatus(): NodeStatus {
+  return statusOf(createMemoryNode());
+}
+
 function statusOf(node: MemoryNode): NodeStatus {
   return {
     version: '9.8.7',
@@ -219,7 +271,7 @@ function statusOf(node: MemoryNode): NodeStatus {
       state: 'up',
     },
     uptimeMs: 61_000,
-    groups: [{ groupId: 1, role: 'leader', term: 1, appliedIndex: 12_345, logTimeMs: 1_700_000_000_000 }],
+    groups: [memoryGroup],
     storage: {
       keys: node.keys.size,
       segments: 1,

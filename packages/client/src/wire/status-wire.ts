@@ -2,10 +2,19 @@ import { invariant } from '@shanghai/env';
 import {
   ClusterState as ClusterStateMessage,
   type GetStatusResponse,
+  type GroupConfiguration as GroupConfigurationMessage,
   type GroupStatus as GroupStatusMessage,
   type NodeDescription as NodeDescriptionMessage,
+  type ReplicaStatus as ReplicaStatusMessage,
 } from '@shanghai/proto';
-import type { ClusterState, GroupStatus, NodeDescription, NodeStatus } from '../node-administration.js';
+import type {
+  ClusterState,
+  GroupConfiguration,
+  GroupStatus,
+  NodeDescription,
+  NodeStatus,
+  ReplicaStatus,
+} from '../node-administration.js';
 import { toNumber } from './wire-values.js';
 
 /** What a node says of itself. */
@@ -41,6 +50,8 @@ export function statusOf(response: GetStatusResponse): NodeStatus {
       durability: wal.durability,
       lastSyncMs: wal.lastSyncMs,
       syncs: toNumber(wal.syncs),
+      diskStalls: toNumber(wal.diskStalls),
+      waitingMs: wal.waitingMs,
     },
   };
 }
@@ -66,6 +77,28 @@ function groupOf(group: GroupStatusMessage): GroupStatus {
     logTimeMs: toNumber(group.logTimeMs),
     sessions: toNumber(group.sessions),
     slots: group.slots,
+    isLearner: group.isLearner,
+    isAsleep: group.isAsleep,
+    logBytes: toNumber(group.logBytes),
+    state: group.state,
+    leaderHeardMsAgo: group.leaderHeardMsAgo === undefined ? undefined : toNumber(group.leaderHeardMsAgo),
+    replicas: group.replicas.map(replicaOf),
+    configuration: configurationOf(group.configuration),
+    proposalsInFlight: toNumber(group.proposalsInFlight),
+  };
+}
+
+function replicaOf(replica: ReplicaStatusMessage): ReplicaStatus {
+  const { nodeId, matchIndex, state, isLearner, isActive, snapshotSent } = replica;
+  return { nodeId: toNumber(nodeId), matchIndex: toNumber(matchIndex), state, isLearner, isActive, snapshotSent };
+}
+
+function configurationOf(message: GroupConfigurationMessage | undefined): GroupConfiguration {
+  return {
+    voters: (message?.voters ?? []).map(toNumber),
+    votersOutgoing: (message?.votersOutgoing ?? []).map(toNumber),
+    learners: (message?.learners ?? []).map(toNumber),
+    learnersNext: (message?.learnersNext ?? []).map(toNumber),
   };
 }
 

@@ -1,0 +1,184 @@
+/** groups, replicas: consensus as every node of the cluster sees it. */
+import type { Command } from 'commander';
+import { type CommandContext, type Host, runWith } from '../command-host.js';
+import type { GroupState, NodeReport } from '../connection.js';
+import { formatDuration } from '../output/quantities.js';
+import { help, remoteExits } from './command-help.js';
+
+/** Adds the commands about consensus. */
+export function addGroupCommands(program: Command, host: Host): void {
+  const groups = program.command('groups').description('list the consensus groups: who leads, who belongs to them');
+  help(runWith(groups, host, listGroups), ['shanghaictl groups', 'shanghaictl groups --output json'], remoteExits);
+
+  const replicas = program
+    .command('replicas')
+    .description("list every node's copy of every group: role, progress, lag");
+  help(
+    runWith(replicas, host, listReplicas),
+    ['shanghaictl replicas', 'shanghaictl replicas --output json'],
+    remoteExits,
+  );
+}
+
+/** A group over all nodes. */
+interface GroupRow {
+  readonly groupId: number;
+  /** 0: no node that answered leads it. */
+  readonly leaderNodeId: number;
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly voters: readonly number[];
+  readonly votersOutgoing: readonly number[];
+  readonly learners: readonly number[];
+  readonly slots: number;
+  readonly state: string;
+}
+
+/** A node's copy of a group. */
+interface ReplicaRow {
+  readonly groupId: number;
+  readonly nodeId: number;
+  readonly role: string;
+  readonly term: number;
+  readonly firstIndex: number;
+  readonly lastIndex: number;
+  readonly appliedIndex: number;
+  readonly durableAppliedIndex: number;
+  /** Entries that its leader has committed and it has not applied; absent where no leader answered. */
+  readonly lag?: number;
+  /** Milliseconds; absent: never heard. */
+  readonly leaderHeardMsAgo?: number;
+  readonly state: string;
+  /** As its leader sees it; absent for the leader itself. */
+  readonly progress?: string;
+}
+
+async function listGroups(context: CommandContext): Promise<void> {
+  const reports = await gather(context);
+  const rows = byGroup(reports).map(groupRow);
+  const list = context.print.list<GroupRow>(
+    [
+      { title: 'GROUP', text: (row) => String(row.groupId), align: 'right' },
+      { title: 'LEADER', text: (row) => nodeText(row.leaderNodeId), align: 'right' },
+      { title: 'TERM', text: (row) => String(row.term), align: 'right' },
+      { title: 'COMMIT', text: (row) => String(row.commitIndex), align: 'right' },
+      { title: 'VOTERS', text: votersText },
+      { title: 'LEARNERS', text: (row) => row.learners.join(',') || '-' },
+      { title: 'SLOTS', text: (row) => String(row.slots), align: 'right' },
+      { title: 'STATE', text: (row) => row.state },
+    ],
+    (row) => row,
+  );
+  for (const row of rows) await list.row(row);
+  await list.end();
+}
+
+async function listReplicas(context: CommandContext): Promise<void> {
+  const reports = await gather(context);
+  const rows = byGroup(reports).flatMap(replicaRows);
+  const list = context.print.list<ReplicaRow>(
+    [
+      { title: 'GROUP', text: (row) => String(row.groupId), align: 'right' },
+      { title: 'NODE', text: (row) => String(row.nodeId), align: 'right' },
+      { title: 'ROLE', text: (row) => row.role },
+      { title: 'TERM', text: (row) => String(row.term), align: 'right' },
+      { title: 'LOG', text: (row) => `${row.firstIndex}-${row.lastIndex}`, align: 'right' },
+      { title: 'APPLIED', text: (row) => String(row.appliedIndex), align: 'right' },
+      { title: 'DURABLE', text: (row) => String(row.durableAppliedIndex), align: 'right' },
+      { title: 'LAG', text: (row) => (row.lag === undefined ? '-' : String(row.lag)), align: 'right' },
+      { title: 'HEARD', text: heardText },
+      { title: 'PROGRESS', text: (row) => row.progress ?? '-' },
+      { title: 'STATE', text: (row) => row.state },
+    ],
+    (row) => row,
+  );
+  for (const row of rows) await list.row(row);
+  await list.end();
+}
+
+/** Asks all nodes; those that do not answer are named on standard error. */
+async function gather(context: CommandContext): Promise<readonly NodeReport[]> {
+  const reports = await (await context.connect()).reports();
+  for (const { node, problem } of reports) {
+    if (problem !== undefined) context.print.note(`node ${node.nodeId} did not answer: ${problem}`);
+  }
+  return reports;
+}
+
+/** One group with what every node that answered says of it, by node id. */
+type SeenGroup = readonly [groupId: number, seen: readonly (readonly [nodeId: number, group: GroupState])[]];
+
+function byGroup(reports: readonly NodeReport[]): SeenGroup[] {
+  const groups = new Map<number, (readonly [number, GroupState])[]>();
+  for (const { node, status } of [...reports].sort((a, b) => a.node.nodeId - b.node.nodeId)) {
+    for (const group of status?.groups ?? []) {
+      const seen = groups.get(group.groupId) ?? [];
+      seen.push([node.nodeId, group]);
+      groups.set(group.groupId, seen);
+    }
+  }
+  return [...groups].sort(([a], [b]) => a - b);
+}
+
+/** Of those who take themselves for the leader, the one of the highest term: others have not heard of it yet. */
+function leaderOf([, seen]: SeenGroup): readonly [number, GroupState] | undefined {
+  const leaders = seen.filter(([, { role }]) => role === 'leader');
+  return leaders.sort(([, a], [, b]) => b.term - a.term)[0];
+}
+
+function groupRow(seenGroup: SeenGroup): GroupRow {
+  const [groupId, seen] = seenGroup;
+  const [leaderNodeId, leading] = leaderOf(seenGroup) ?? [0, undefined];
+  const newest = leading ?? seen.map(([, group]) => group).reduce((a, b) => (b.term > a.term ? b : a));
+  const { voters, votersOutgoing, learners } = newest.configuration;
+  const commitIndex = leading?.commitIndex ?? Math.max(...seen.map(([, group]) => group.commitIndex));
+  const { term } = newest;
+  const slots = Number(newest['slots'] ?? 0);
+  const state = stateOf(newest, leading !== undefined);
+  return { groupId, leaderNodeId, term, commitIndex, voters, votersOutgoing, learners, slots, state };
+}
+
+function stateOf(group: GroupState, hasLeader: boolean): string {
+  if (!hasLeader) return 'no leader';
+  if (group.configuration.votersOutgoing.length > 0) return 'changing';
+  return group.isAsleep ? 'asleep' : 'ok';
+}
+
+function replicaRows(seenGroup: SeenGroup): ReplicaRow[] {
+  const [groupId, seen] = seenGroup;
+  const leading = leaderOf(seenGroup)?.[1];
+  return seen.map(([nodeId, group]) => {
+    const { term, firstIndex, lastIndex, appliedIndex, durableAppliedIndex, leaderHeardMsAgo, state } = group;
+    const known = leading?.replicas.find((replica) => replica.nodeId === nodeId);
+    return {
+      groupId,
+      nodeId,
+      role: group.isLearner ? 'learner' : group.role,
+      ...{ term, firstIndex, lastIndex, appliedIndex, durableAppliedIndex },
+      ...(leading === undefined ? {} : { lag: Math.max(0, leading.commitIndex - appliedIndex) }),
+      ...(leaderHeardMsAgo === undefined ? {} : { leaderHeardMsAgo }),
+      ...(known === undefined ? {} : { progress: progressText(known) }),
+      state: group.isAsleep && state === 'open' ? 'asleep' : state,
+    };
+  });
+}
+
+function progressText({ state, isActive, snapshotSent }: GroupState['replicas'][number]): string {
+  if (!isActive) return `${state}, not heard`;
+  return snapshotSent === undefined ? state : `${state} ${Math.floor(snapshotSent * 100)} %`;
+}
+
+function nodeText(nodeId: number): string {
+  return nodeId === 0 ? '-' : String(nodeId);
+}
+
+/** While a configuration changes both sets are shown. */
+function votersText({ voters, votersOutgoing }: GroupRow): string {
+  const now = voters.join(',') || '-';
+  return votersOutgoing.length === 0 ? now : `${votersOutgoing.join(',')} -> ${now}`;
+}
+
+function heardText({ role, leaderHeardMsAgo }: ReplicaRow): string {
+  if (role === 'leader') return '-';
+  return leaderHeardMsAgo === undefined ? 'never' : `${formatDuration(leaderHeardMsAgo)} ago`;
+}
