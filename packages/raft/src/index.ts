@@ -23,4 +23,3 @@ export type * from './host/raft-group.js';
 export type * from './ports/group-log.js';
 export type * from './ports/peer-transport.js';
 export type * from './ports/state-machine.js';
-export type { Transport, TransportHandlers } from './ports/transport.js';

@@ -145,8 +145,8 @@ describe('messages that may not come', () => {
 test('marks and status say the same', () => {
   const { raft } = open();
   raft.campaign();
-  const { term, lead, state, commit, applied } = raft.status();
-  expect(raft.marks()).toEqual({ term, lead, state, commit, applied });
+  const { term, lead, state, commit, applied, lastIndex } = raft.status();
+  expect(raft.marks()).toEqual({ term, lead, state, commit, applied, lastIndex });
   expect(raft.status()).toMatchObject({ id: 1, isVoter: true, progress: [] });
   expect([raft.termAt(0), raft.termAt(1)]).toEqual([0, undefined]);
 });

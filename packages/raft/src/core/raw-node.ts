@@ -107,6 +107,22 @@ export class RawNode {
     this.#raft.step(createMessage({ type: 'MsgForgetLeader' }));
   }
 
+  /** Leads no more, in the same term: for a leader that cannot do its work. Elsewhere it changes nothing. */
+  stepDown(): void {
+    if (this.#raft.state === 'StateLeader') this.#raft.becomeFollower(this.#raft.term, 0);
+  }
+
+  /**
+   * Time goes on after ticks were left out. What was waited for is waited for anew, with another election timeout; a
+   * leader asks at once who still follows it.
+   */
+  wake(): void {
+    const raft = this.#raft;
+    raft.electionElapsed = 0;
+    raft.randomizedElectionTimeout = raft.options.electionTick + raft.options.random(raft.options.electionTick);
+    if (raft.state === 'StateLeader') raft.step(createMessage({ type: 'MsgBeat', from: raft.id }));
+  }
+
   /** The last messages to a node did not arrive. */
   reportUnreachable(id: number): void {
     this.#raft.step(createMessage({ type: 'MsgUnreachable', from: id }));
@@ -154,7 +170,7 @@ export class RawNode {
   /** Where the node stands, in the fewest words; costs next to nothing. */
   marks(): RaftMarks {
     const { term, lead, state, log } = this.#raft;
-    return { term, lead, state, commit: log.committed, applied: log.applied };
+    return { term, lead, state, commit: log.committed, applied: log.applied, lastIndex: log.lastIndex() };
   }
 
   /** The term of an entry of this node's log, durable or not; `undefined` where it is not there, or not any more. */

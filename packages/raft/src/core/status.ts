@@ -24,6 +24,8 @@ export interface RaftMarks extends SoftState {
   readonly term: number;
   readonly commit: number;
   readonly applied: number;
+  /** Of the log, durable or not. */
+  readonly lastIndex: number;
 }
 
 /** Where a node stands. */

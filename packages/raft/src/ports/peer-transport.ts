@@ -40,7 +40,11 @@ export interface PeerHandlers {
   onFrame(from: number, startId: string, frame: PeerFrame): void;
   /** What was sent to a node last did not arrive, or may not have. */
   onUnreachable(nodeId: number): void;
-  /** A peer begins to send, or goes on sending, the snapshot of this `MsgSnap`: where it is gathered. Rejects where it is not wanted. */
+  /**
+   * A peer begins to send, or goes on sending, the snapshot of this `MsgSnap`: where it is gathered. Rejects where it is not
+   * wanted. The transport calls `begin`, also with no files, and then either `complete`, by which the message is received,
+   * or `abandon`.
+   */
   onSnapshot(from: number, offer: GroupMessage): Promise<SnapshotSink>;
 }
 

@@ -1,6 +1,14 @@
 import { invariant } from '@shanghai/env';
 import { type ConfState, emptyConfState } from '../core/configuration/configuration.js';
-import { type Entry, emptyHardState, type HardState, limitEntries, noData, type Snapshot } from '../core/entry.js';
+import {
+  type Entry,
+  emptyHardState,
+  type HardState,
+  limitEntries,
+  noData,
+  payloadBytes,
+  type Snapshot,
+} from '../core/entry.js';
 import type { LogGap, LogStorage } from '../core/log/log-storage.js';
 
 /** A log in memory, with the calls that write it. Nothing is ever lost, whatever is synced. */
@@ -11,6 +19,12 @@ export class MemoryLogStorage implements LogStorage {
   #entries: Entry[] = [];
   #offset = 0;
   #offsetTerm = 0;
+  #dataBytes = 0;
+
+  /** Of the entries' data. */
+  get dataBytes(): number {
+    return this.#dataBytes;
+  }
 
   initialState(): { readonly hardState: HardState; readonly confState: ConfState } {
     return { hardState: this.#hardState, confState: this.#snapshot.metadata.confState };
@@ -53,16 +67,22 @@ export class MemoryLogStorage implements LogStorage {
     if (first === undefined) return;
     const kept = first.index - this.#offset - 1;
     invariant(kept <= this.#entries.length, `entry ${first.index} leaves a gap behind ${this.lastIndex()}`);
+    this.#dataBytes += payloadBytes(added) - payloadBytes(this.#entries.slice(kept));
     this.#entries.length = kept;
     for (const entry of added) this.#entries.push(entry);
   }
 
   /** Puts a snapshot in the place of the whole log. An older one than there is changes nothing. */
   applySnapshot(snapshot: Snapshot): void {
+    if (snapshot.metadata.index > this.#snapshot.metadata.index) this.reset(snapshot);
+  }
+
+  /** Puts a snapshot in the place of the whole log, whatever there is. */
+  reset(snapshot: Snapshot): void {
     const { index, term } = snapshot.metadata;
-    if (index <= this.#snapshot.metadata.index) return;
     this.#snapshot = snapshot;
     this.#entries = [];
+    this.#dataBytes = 0;
     this.#offset = index;
     this.#offsetTerm = term;
   }
@@ -78,7 +98,7 @@ export class MemoryLogStorage implements LogStorage {
     if (index <= this.#offset) return;
     const term = this.term(index);
     invariant(typeof term === 'number', `the term of ${index} is ${term}`);
-    this.#entries.splice(0, index - this.#offset);
+    this.#dataBytes -= payloadBytes(this.#entries.splice(0, index - this.#offset));
     this.#offset = index;
     this.#offsetTerm = term;
   }

@@ -1,13 +1,18 @@
-import type { Entry, Snapshot } from '../core/entry.js';
+import type { Entry, Snapshot, SnapshotMetadata } from '../core/entry.js';
 import type { StateMachine, StateSnapshot } from '../ports/state-machine.js';
 
 /** A state machine that keeps every command in memory, in order. The result of a command is how many there are with it. */
 export class MemoryStateMachine implements StateMachine<number> {
   #appliedIndex = 0;
   #commands: Uint8Array[] = [];
+  #restored: SnapshotMetadata | undefined;
 
   get appliedIndex(): number {
     return this.#appliedIndex;
+  }
+
+  get restored(): SnapshotMetadata | undefined {
+    return this.#restored;
   }
 
   get commands(): readonly Uint8Array[] {
@@ -46,5 +51,6 @@ export class MemoryStateMachine implements StateMachine<number> {
     }
     this.#commands = commands;
     this.#appliedIndex = metadata.index;
+    this.#restored = metadata;
   }
 }

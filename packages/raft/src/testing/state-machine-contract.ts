@@ -80,6 +80,7 @@ export const stateMachineContract: readonly ContractCase<StateMachineSubject>[] 
     same([...taken], before);
     await two.restore(snapshotOf(3, taken));
     same([two.appliedIndex, ...(await stateOf(two))], [3, ...before]);
+    same([one.restored?.index ?? 0, two.restored?.index ?? 3, two.restored?.term ?? 1], [0, 3, 1]);
     await two.apply(entries.slice(3));
     same([...(await stateOf(two))], [...(await stateOf(one))]);
   }),
