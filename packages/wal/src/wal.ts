@@ -102,6 +102,8 @@ export interface TailRange {
 export interface SegmentPin {
   readonly segment: string;
   readonly bytes: number;
+  /** So many of them, from the beginning, hold what is written, and are never written again. */
+  readonly finalBytes: number;
   readonly firstLsn: Lsn;
   readonly lastLsn: Lsn;
   /** Streams with records here above their released mark. */

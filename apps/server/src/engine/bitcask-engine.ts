@@ -7,6 +7,7 @@ import type {
   EngineOperation,
   EngineRangeOptions,
   EngineReadOptions,
+  EngineSnapshot,
   EngineStats,
   StorageEngine,
 } from './storage-engine.js';
@@ -74,6 +75,12 @@ class BitcaskEngine implements StorageEngine {
     const first = entries.next();
     const sequence = this.#store.stats().lastSequence;
     return { sequence, entries: resumed(await first, entries) };
+  }
+
+  async snapshot(directory: string): Promise<EngineSnapshot> {
+    const { sequence } = await this.#store.snapshot(directory);
+    const nothing = () => Promise.resolve();
+    return { sequence, finish: nothing, abandon: nothing };
   }
 
   stats(): EngineStats {

@@ -7,6 +7,7 @@ import { levelError } from './level-errors.js';
 import { settleLevelLogs } from './level-log.js';
 import { readLevelMark } from './level-mark-file.js';
 import { decodeLevelMeta, type LevelMeta, levelMetaKey } from './level-record.js';
+import { loadLevelSnapshot, prepareLevelSnapshot } from './level-snapshot.js';
 import { damagedTables, listedTables } from './level-tables.js';
 import type { StorageEngine } from './storage-engine.js';
 
@@ -17,6 +18,7 @@ const leastCacheBytes = 8 * 1024 * 1024;
 export async function openLevelEngine(options: EngineOptions): Promise<StorageEngine> {
   const { directory, disk } = options;
   const Level = await loadLibrary();
+  const isSnapshot = await prepareLevelSnapshot(disk, directory);
   const mark = await readLevelMark(disk, directory);
   await settleLevelLogs(disk, directory, mark);
   const suspects = await damagedTables(disk, directory);
@@ -43,7 +45,8 @@ export async function openLevelEngine(options: EngineOptions): Promise<StorageEn
       );
     }
     const engine = new LevelEngine(options, db, meta);
-    await engine.checkpoint();
+    if (isSnapshot) await loadLevelSnapshot(disk, directory, engine);
+    else await engine.checkpoint();
     return engine;
   } catch (error) {
     await db.close().catch(() => undefined);

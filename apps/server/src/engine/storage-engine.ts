@@ -28,6 +28,12 @@ export interface StorageEngine {
   merge(options?: { readonly force?: boolean; readonly signal?: AbortSignal }): Promise<EngineMerge>;
   /** Everything at one sequence, expired entries too: what a snapshot of the state is made from. */
   exportEntries(options?: { readonly signal?: AbortSignal }): Promise<EngineExport>;
+  /**
+   * Begins to put everything that was written before the call, and nothing behind it, into `directory`, which is absent or
+   * empty: files of which `openEngine` makes a store of its own there, as they are or on another machine. Resolves when
+   * later writes can change it no more; what takes long is left to `finish`.
+   */
+  snapshot(directory: string): Promise<EngineSnapshot>;
   stats(): EngineStats;
   /** Waits for what is in flight, makes it durable. Idempotent. */
   close(): Promise<void>;
@@ -87,6 +93,16 @@ export interface EngineExport {
   /** Everything up to this operation is in it, nothing behind. */
   readonly sequence: number;
   readonly entries: AsyncIterable<EngineEntry>;
+}
+
+/** A snapshot that was begun. */
+export interface EngineSnapshot {
+  /** The last operation in it. */
+  readonly sequence: number;
+  /** Resolves when all of it is in the directory, durably. May take long; writes go on. Once. */
+  finish(): Promise<void>;
+  /** Nothing more is wanted: gives up what `finish` would need, and ends one that runs. Leaves the directory. Idempotent. */
+  abandon(): Promise<void>;
 }
 
 /** The numbers of an engine at one moment. Bytes unless named otherwise; what an engine cannot know is 0. */

@@ -83,6 +83,7 @@ export class SegmentReleaser {
     return segments.map((segment, index) => ({
       segment: segment.name,
       bytes: segment.fileBytes,
+      finalBytes: usedBytes(segment),
       firstLsn: segment.header.baseLsn,
       lastLsn: segment.lastLsn,
       streams: segment.marks
