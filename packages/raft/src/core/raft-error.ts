@@ -6,6 +6,7 @@ import { CodedError, type CodedErrorOptions } from '@shanghai/env';
  * this node itself. `LOG_DAMAGED`: a durable log lacks what it must hold. `LOG_FULL`: no space for it; it goes on when
  * there is. `LOG_FAILED`: it cannot be written any more. `LOG_REVERTED`: a log is behind what it acknowledged.
  * `DISK_STALLED`: the disk has not answered for so long that this node is of no use. `CLOSED`: used after its end.
+ * `UNSUPPORTED_FORMAT`: a newer version wrote it.
  */
 export type RaftErrorCode =
   | 'CORRUPT'
@@ -17,7 +18,8 @@ export type RaftErrorCode =
   | 'LOG_FAILED'
   | 'LOG_REVERTED'
   | 'DISK_STALLED'
-  | 'CLOSED';
+  | 'CLOSED'
+  | 'UNSUPPORTED_FORMAT';
 
 /** What calls of this package fail with when the failure is not the caller's mistake. */
 export class RaftError extends CodedError<RaftErrorCode> {

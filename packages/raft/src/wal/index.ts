@@ -1,0 +1,2 @@
+export { openWalHostLog, type WalHostLogOptions } from './wal-host-log.js';
+export { entryOverheadBytes } from './write-record.js';
