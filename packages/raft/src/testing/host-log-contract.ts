@@ -50,7 +50,7 @@ function shapeOf(log: GroupLog): unknown {
     last,
     before: log.term(first - 1),
     behind: log.term(last + 1),
-    entries: entries.map((entry) => ({ ...entry, data: [...entry.data] })),
+    entries: entries.map(({ index, term, type, data }) => ({ index, term, type, data: [...data] })),
     hardState,
     members,
     bytes: log.bytes,
