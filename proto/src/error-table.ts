@@ -150,6 +150,8 @@ export const wireMetadata = {
   leader: 'shanghai-leader',
   /** `1`: another node passed the request on, and it is not to be passed on again. */
   forwarded: 'shanghai-forwarded',
+  /** The cluster that a node which passes a request on belongs to. */
+  clusterId: 'shanghai-cluster-id',
 } as const;
 
 function row(http: number, grpc: status, exit: number, retry: ErrorTableRow['retry'], meaning: string): ErrorTableRow {

@@ -14,6 +14,8 @@ export interface NodeLimits {
   readonly maxProposalBytes: number;
   /** A write that waits for longer (up to twice as long) is an unknown outcome. Default 5,000. */
   readonly proposalTimeoutMs: number;
+  /** A read that waits for longer until what it must see is applied here is refused. Default 3,000. */
+  readonly readTimeoutMs: number;
   /** Pairs in a page of a range. Default 1,000. */
   readonly pagePairs: number;
   /** Bytes in a page, of a range, a log or a watch; one item is returned all the same. Default 1 MiB. */
@@ -35,6 +37,7 @@ export const defaultLimits: NodeLimits = {
   maxProposals: 16_384,
   maxProposalBytes: 64 * 1024 * 1024,
   proposalTimeoutMs: 5_000,
+  readTimeoutMs: 3_000,
   pagePairs: 1_000,
   pageBytes: 1024 * 1024,
   watchChanges: 16_384,

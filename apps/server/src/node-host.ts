@@ -1,12 +1,15 @@
 import type { Clock } from '@shanghai/env';
 import type { Wal } from '@shanghai/wal';
+import type { CatalogueCommand } from './apply/catalogue-command.js';
 import type { DataDirectory } from './data-directory.js';
+import type { LeaderCalls } from './forward/leader-calls.js';
 import type { LogFiles } from './logs/log-files.js';
 import type { LogRequests } from './logs/log-requests.js';
 import type { NodeStatus, ReadinessCheck, ShanghaiNode } from './node.js';
 import type { NodeCheckpoints } from './node-checkpoints.js';
 import { groupStatus, storageStatus, walStatus } from './node-status.js';
 import type { Replica } from './raft/replica.js';
+import type { SystemGroup } from './raft/system-group.js';
 import type { Gate } from './requests/gate.js';
 import type { KeyValueRequests } from './requests/key-value-requests.js';
 import type { SlotRouter } from './routing/slot-router.js';
@@ -17,6 +20,8 @@ export interface NodeParts {
   readonly nodeName: string;
   readonly wal: Wal;
   readonly replicas: readonly Replica[];
+  readonly systemGroup: SystemGroup;
+  readonly leaderCalls: LeaderCalls;
   readonly router: SlotRouter;
   readonly files: LogFiles;
   readonly gate: Gate;
@@ -51,6 +56,7 @@ export class NodeHost implements ShanghaiNode {
       nodeName,
       instanceId,
       startedAtMs: this.#startedAtMs,
+      nodes: this.#parts.systemGroup.replica.machine.catalogue.nodes,
       groups: replicas.map((replica) => groupStatus(replica, router.slotsOfGroup(replica.groupId))),
       storage: storageStatus(replicas),
       wal: walStatus(wal),
@@ -89,6 +95,10 @@ export class NodeHost implements ShanghaiNode {
     return total;
   }
 
+  proposeCatalogue(change: CatalogueCommand): Promise<number> {
+    return this.#parts.systemGroup.proposeHere(change);
+  }
+
   close(drainMs: number): Promise<void> {
     this.#closing ??= this.#close(drainMs);
     return this.#closing;
@@ -96,7 +106,7 @@ export class NodeHost implements ShanghaiNode {
 
   /** In the order of dependence; a step that fails does not keep the others from closing, the first failure is reported. */
   async #close(drainMs: number): Promise<void> {
-    const { gate, checkpoints, replicas, files, wal, directory } = this.#parts;
+    const { gate, checkpoints, leaderCalls, replicas, files, wal, directory } = this.#parts;
     gate.close();
     const failures: unknown[] = [];
     const attempt = async (step: () => Promise<unknown>) => {
@@ -109,6 +119,7 @@ export class NodeHost implements ShanghaiNode {
     await attempt(() => checkpoints.stop());
     await Promise.all(replicas.map((replica) => attempt(() => replica.log.close(drainMs))));
     await Promise.all(replicas.map((replica) => attempt(() => replica.close(0))));
+    leaderCalls.close();
     await attempt(() => files.close());
     await attempt(() => wal.close());
     await directory.lock.release();

@@ -3,9 +3,9 @@ import type { Clock, Disk, Random } from '@shanghai/env';
 import type { WalDurability, WalListener } from '@shanghai/wal';
 import type { EngineName } from './engine/storage-engine.js';
 import type { FirstMember } from './first-members.js';
+import type { OpenLeaderCalls } from './forward/leader-calls.js';
 import type { NodeLimits } from './limits.js';
 import type { NodeListener } from './node-events.js';
-import type { CatalogueForwarder } from './raft/system-group.js';
 
 /** What `openNode` takes. Only `dataDirectory` is needed. */
 export interface NodeOptions {
@@ -39,8 +39,8 @@ export interface NodeOptions {
   readonly checkpointBytes?: number;
   /** Take over a lock that another host left. Default false. */
   readonly breakLock?: boolean;
-  /** Reaches the leader of the system group on other nodes. Default: changes of the catalogue are made only where this node leads it. */
-  readonly forwarder?: CatalogueForwarder;
+  /** Reaches the leaders on other nodes. Default: `grpcLeaderCalls`, which connects when it is first needed. */
+  readonly leaderCalls?: OpenLeaderCalls;
   readonly listener?: NodeListener;
   readonly walListener?: WalListener;
   readonly bitcaskListener?: BitcaskListener;

@@ -36,7 +36,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     });
     const entries = state.appliedIndex - appliedIndex;
     listener.replayed?.({ groupId, entries, durationMs: clock.monotonicMs() - startMs });
-    return new Replica(state, log, clock);
+    return new Replica(state, log, clock, limits.readTimeoutMs);
   } catch (error) {
     await state.close().catch(() => undefined);
     throw error;

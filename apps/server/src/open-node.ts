@@ -8,6 +8,9 @@ import { firstDataGroup } from './apply/catalogue.js';
 import { type DataDirectory, explain, forgetRepair, openDataDirectory } from './data-directory.js';
 import { DataDirectoryError } from './data-directory-error.js';
 import { checkFirstMembers } from './first-members.js';
+import { ForwardingKeyValue } from './forward/forwarding-key-value.js';
+import { ForwardingLogs } from './forward/forwarding-logs.js';
+import { grpcLeaderCalls } from './forward/grpc-leader-calls.js';
 import { maxEntryBytes, type NodeLimits, resolveLimits } from './limits.js';
 import { isDamage } from './logs/damaged-logs.js';
 import { LogFiles, type LogPlace } from './logs/log-files.js';
@@ -20,6 +23,7 @@ import { NodeHost } from './node-host.js';
 import type { NodeOptions } from './node-options.js';
 import { openReplica, type ReplicaOptions } from './open-node-replica.js';
 import type { Replica } from './raft/replica.js';
+import { SystemGroup } from './raft/system-group.js';
 import { Gate } from './requests/gate.js';
 import { KeyValueService } from './requests/key-value-service.js';
 import { SlotRouter } from './routing/slot-router.js';
@@ -112,9 +116,13 @@ async function openParts(
     bytes: options.checkpointBytes ?? defaultCheckpointBytes,
   });
   checkpoints.start();
-  const keyValue = new KeyValueService({ system, router, limits, gate, firstGroup: data });
-  const logs = new LogService({ system, router, files, limits, gate, nodeId });
+  const leaderCalls = (options.leaderCalls ?? grpcLeaderCalls)({ clusterId: identity.clusterId, nodeId });
+  const systemGroup = new SystemGroup({ replica: system, forwarder: leaderCalls });
+  const keyValue = new KeyValueService({ system: systemGroup, router, limits, gate, firstGroup: data });
+  const logs = new LogService({ system: systemGroup, router, files, limits, gate, nodeId });
   return new NodeHost({
+    systemGroup,
+    leaderCalls,
     directory,
     nodeName,
     wal,
@@ -123,8 +131,8 @@ async function openParts(
     files,
     gate,
     checkpoints,
-    keyValue,
-    logs,
+    keyValue: new ForwardingKeyValue(keyValue, leaderCalls),
+    logs: new ForwardingLogs(logs, leaderCalls),
     clock,
   });
 }

@@ -64,6 +64,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
   readonly #options: StateMachineOptions;
   readonly #counters: GroupCounters;
   #visible: Readonly<GroupCounters>;
+  #shownIndex: number;
   /** Notes not yet forgotten: the key's index, oldest first. */
   readonly #noteIndexes: number[] = [];
   readonly #notes = new Map<number, AppendNote>();
@@ -77,6 +78,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     this.store = options.store;
     this.#counters = counters;
     this.#visible = { ...counters };
+    this.#shownIndex = counters.appliedIndex;
     this.changes = options.changes ?? new ChangeRing(options.ring, counters.revision);
   }
 
@@ -95,6 +97,11 @@ export class StateMachine implements CommandApplier<ApplyResult> {
   /** The counters of the state that readers see. */
   get visible(): Readonly<GroupCounters> {
     return this.#visible;
+  }
+
+  /** The last entry of which readers of the store may see something: that of the run being written, else of `visible`. */
+  get shownIndex(): number {
+    return this.#shownIndex;
   }
 
   /** Whether a run waits for space on the disk; see `CommandApplier`. */
@@ -276,6 +283,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     }
     writes.put(metaKey, encodeCounters(this.#counters));
     const shown = { ...this.#counters };
+    this.#shownIndex = appliedIndex;
     await Promise.all([this.#untilSpace(() => this.store.batch(writes.operations)), writeFiles()]);
     this.#visible = shown;
     this.changes.publish(run.changes, shown.revision);

@@ -1,14 +1,16 @@
 import { invariant } from '@shanghai/env';
 import { type Wal, WalError } from '@shanghai/wal';
-import type { LogCatalogueEntry } from '../apply/catalogue.js';
+import { firstDataGroup, type LogCatalogueEntry } from '../apply/catalogue.js';
 import { encodeLogRecords } from '../apply/log-record-codec.js';
 import type { LogCounters } from '../apply/log-table.js';
 import type { NodeLimits } from '../limits.js';
 import type { Replica } from '../raft/replica.js';
+import type { SystemGroup } from '../raft/system-group.js';
 import type { Gate } from '../requests/gate.js';
 import { invalidRequest } from '../requests/request-checks.js';
 import type { RequestContext } from '../requests/request-context.js';
 import { ServerError } from '../requests/server-error.js';
+import { requireLeader } from '../routing/require-leader.js';
 import type { SlotRouter } from '../routing/slot-router.js';
 import { checkAppend, checkLogName, checkLogRead, checkSettings } from './log-checks.js';
 import { decodeFileRecord } from './log-file-record.js';
@@ -28,7 +30,7 @@ import type {
 
 /** What the log plane stands on. */
 export interface LogServiceParts {
-  readonly system: Replica;
+  readonly system: SystemGroup;
   readonly router: SlotRouter;
   readonly files: LogFiles;
   readonly limits: NodeLimits;
@@ -59,7 +61,8 @@ export class LogService implements LogRequests {
     gate.enter(context);
     checkLogName(name);
     const checked = checkSettings(settings);
-    await system.propose({ kind: 'catalogue', change: { type: 'createLog', name, settings: checked, origin: nodeId } });
+    requireLeader(router.replica(firstDataGroup), system.replica.machine.catalogue.nodes);
+    await system.change({ type: 'createLog', name, settings: checked, origin: nodeId });
     const entry = this.#catalogued(name);
     await router.replica(entry.groupId).propose({ kind: 'logStart', logId: entry.logId, origin: entry.origin });
     return this.#describe(this.#known(name));
@@ -67,8 +70,9 @@ export class LogService implements LogRequests {
 
   async list(prefix: string, context: RequestContext): Promise<readonly LogDescription[]> {
     this.#parts.gate.enter(context);
+    await this.#catchUp();
     const descriptions: LogDescription[] = [];
-    for (const { name } of this.#parts.system.machine.catalogue.logs()) {
+    for (const { name } of this.#parts.system.replica.machine.catalogue.logs()) {
       if (!name.startsWith(prefix)) continue;
       const log = this.#find(name);
       if (log !== undefined) descriptions.push(await this.#describe(log));
@@ -78,14 +82,15 @@ export class LogService implements LogRequests {
 
   async describe(name: string, context: RequestContext): Promise<LogDescription> {
     this.#parts.gate.enter(context);
-    return this.#describe(this.#known(name));
+    return this.#describe(await this.#knownNow(name));
   }
 
   async delete(name: string, context: RequestContext): Promise<void> {
     const { gate, system, router } = this.#parts;
     gate.enter(context);
-    const { groupId, logId } = this.#catalogued(name);
-    await system.propose({ kind: 'catalogue', change: { type: 'deleteLog', name } });
+    const { groupId, logId } = (await this.#knownNow(name)).entry;
+    requireLeader(router.replica(groupId), system.replica.machine.catalogue.nodes);
+    await system.change({ type: 'deleteLog', name });
     const replica = router.replica(groupId);
     await replica.propose({ kind: 'logDrop', logId });
     // Whoever tails it wakes up and finds it gone.
@@ -96,7 +101,7 @@ export class LogService implements LogRequests {
     const { gate, limits, files } = this.#parts;
     gate.enter(context);
     checkAppend(request, limits);
-    const log = this.#known(request.log);
+    const log = this.#find(request.log) ?? (await this.#knownNow(request.log));
     const { entry, replica, counters } = log;
     // What is committed must be stored: a damaged log is refused before anything is.
     await files.check(placeOf(log));
@@ -118,7 +123,7 @@ export class LogService implements LogRequests {
   async read(request: LogRead, context: RequestContext): Promise<LogPage> {
     this.#parts.gate.enter(context);
     checkLogRead(request);
-    const log = this.#known(request.log);
+    const log = this.#find(request.log) ?? (await this.#knownNow(request.log));
     checkOrigin(log, request.origin);
     await log.replica.readBarrier(linearizable);
     const now = this.#known(request.log);
@@ -130,7 +135,7 @@ export class LogService implements LogRequests {
 
   async *tail(request: LogTail, context: RequestContext): AsyncGenerator<LogPage> {
     this.#parts.gate.enter(context);
-    const log = this.#known(request.log);
+    const log = this.#find(request.log) ?? (await this.#knownNow(request.log));
     checkOrigin(log, request.origin);
     await log.replica.readBarrier(linearizable);
     yield* this.#parts.gate.untilClosed(context.signal, (signal) => this.#tailPages(log, request.start, signal));
@@ -154,9 +159,21 @@ export class LogService implements LogRequests {
   }
 
   #catalogued(name: string): LogCatalogueEntry {
-    const entry = this.#parts.system.machine.catalogue.log(name);
+    const entry = this.#parts.system.replica.machine.catalogue.log(name);
     if (entry === undefined) throw unknownLog(name);
     return entry;
+  }
+
+  /** A log as of now: what this node has of the catalogue, and of the group, may be behind. */
+  async #knownNow(name: string): Promise<KnownLog> {
+    await this.#catchUp();
+    return this.#known(name);
+  }
+
+  async #catchUp(): Promise<void> {
+    const { system, router } = this.#parts;
+    await system.replica.readBarrier(linearizable);
+    await router.replica(firstDataGroup).readBarrier(linearizable);
   }
 
   #known(name: string): KnownLog {
@@ -167,7 +184,7 @@ export class LogService implements LogRequests {
 
   /** `undefined` also while a log is in the catalogue and not yet, or no longer, in its group. */
   #find(name: string): KnownLog | undefined {
-    const entry = this.#parts.system.machine.catalogue.log(name);
+    const entry = this.#parts.system.replica.machine.catalogue.log(name);
     if (entry === undefined) return undefined;
     const replica = this.#parts.router.replica(entry.groupId);
     const counters = replica.machine.logs.get(entry.logId);

@@ -1,3 +1,5 @@
+import type { GroupStatus as RaftGroupStatus } from '@shanghai/raft';
+
 /**
  * The port between a state machine and the log that orders its commands. On one node `openSingleVoterLog` stands
  * behind it; consensus among several nodes replaces that and nothing above notices.
@@ -55,4 +57,6 @@ export interface CommandLogStatus {
   readonly state: 'open' | 'full' | 'failed' | 'closed';
   /** Whether proposals have been waiting for the disk for longer than they may. */
   readonly isStalled: boolean;
+  /** Where consensus stands, in full. Absent: there is none. */
+  readonly raft?: RaftGroupStatus;
 }

@@ -13,6 +13,7 @@ import type { StorageEngine } from '../engine/storage-engine.js';
 import { decodeReadToken, encodeReadToken } from '../requests/read-token.js';
 import type { ReadContext } from '../requests/request-context.js';
 import { ServerError } from '../requests/server-error.js';
+import { AppliedWaits } from './applied-waits.js';
 import { type CommandLog, commandHeadroomBytes } from './command-log.js';
 import type { GroupState } from './group-state.js';
 
@@ -28,18 +29,27 @@ export class Replica {
   readonly state: GroupState;
   readonly log: CommandLog<ApplyResult>;
   readonly #clock: Clock;
+  readonly #waits: AppliedWaits;
   #stampedMs = 0;
   #durableIndex: number;
   #timeEntry: Promise<unknown> | undefined;
   #timeEntryAtMs = Number.NEGATIVE_INFINITY;
   #token: { readonly index: number; readonly bytes: Uint8Array } | undefined;
 
-  constructor(state: GroupState, log: CommandLog<ApplyResult>, clock: Clock) {
+  constructor(state: GroupState, log: CommandLog<ApplyResult>, clock: Clock, readTimeoutMs: number) {
     this.groupId = log.groupId;
     this.state = state;
     this.log = log;
     this.#clock = clock;
     this.#durableIndex = log.status().firstIndex - 1;
+    this.#waits = new AppliedWaits({
+      groupId: log.groupId,
+      published: state.changes.published,
+      appliedIndex: () => this.machine.visible.appliedIndex,
+      failure: () => this.#failure(),
+      clock,
+      timeoutMs: readTimeoutMs,
+    });
   }
 
   /** The group's store now; a snapshot from another node puts another one in. Not to be kept across a wait. */
@@ -74,25 +84,32 @@ export class Replica {
     throw new ServerError(result.code, result.message, { details: result.details });
   }
 
-  /** Resolves when a read of this level may look at the state. */
-  async readBarrier(read: ReadContext): Promise<void> {
+  /**
+   * Resolves when a read of this level may look at the state, to the milliseconds since the leader was last heard: 0
+   * where this node leads, and for linearizable reads, which its leader has just confirmed. Never waits for long:
+   * `CLUSTER_ERROR` where there is no leader, or what the read must see is not applied here in time.
+   */
+  async readBarrier(read: ReadContext): Promise<number> {
     switch (read.level) {
       case 'linearizable': {
         const index = await this.log.readIndex();
-        if (index > this.machine.visible.appliedIndex) await this.#untilVisible(index);
-        return;
+        if (index > this.machine.visible.appliedIndex) await this.#waits.until(index);
+        return 0;
       }
       case 'session':
         await this.#sessionBarrier(read.token);
-        return;
+        return this.#leaderHeardMsAgo() ?? 0;
       case 'stale':
-        return;
+        return this.#freshness();
     }
   }
 
-  /** What a later read of level `session` must have seen: the state as it is now. */
+  /**
+   * What a later read of level `session` must have seen: the state as it is now, and what the store may show already of
+   * the run that is being written.
+   */
   token(): Uint8Array {
-    const index = this.machine.visible.appliedIndex;
+    const index = this.machine.shownIndex;
     if (this.#token?.index !== index) this.#token = { index, bytes: encodeReadToken({ groupId: this.groupId, index }) };
     return this.#token.bytes;
   }
@@ -134,11 +151,12 @@ export class Replica {
 
   /** Resolves when entry `index` is applied here. */
   async untilApplied(index: number): Promise<void> {
-    await this.#untilVisible(index);
+    await this.#waits.until(index);
   }
 
   async close(drainMs: number): Promise<void> {
     await this.log.close(drainMs);
+    this.#waits.close(new ServerError('SERVICE_UNAVAILABLE', 'the node is closing; ask another'));
     await this.state.close();
   }
 
@@ -146,18 +164,35 @@ export class Replica {
     if (bytes === undefined) throw new ServerError('INVALID_REQUEST', "a read of level 'session' needs a token");
     const token = decodeReadToken(bytes);
     if (token.groupId !== this.groupId || token.index <= this.machine.visible.appliedIndex) return;
-    const { lastIndex } = this.log.status();
-    if (token.index > lastIndex) {
-      throw new ServerError('CLUSTER_ERROR', `this node has seen entry ${lastIndex}, the token names ${token.index}`);
+    const { role, lastIndex } = this.log.status();
+    // Whoever leads has everything that was ever acknowledged.
+    if (role === 'leader' && token.index > lastIndex) {
+      throw new ServerError(
+        'CLUSTER_ERROR',
+        `this node leads and has entry ${lastIndex}, the token names ${token.index}`,
+      );
     }
-    await this.#untilVisible(token.index);
+    await this.#waits.until(token.index);
   }
 
-  async #untilVisible(index: number): Promise<void> {
-    while (this.machine.visible.appliedIndex < index) {
-      const { state } = this.log.status();
-      if (state === 'failed') throw new ServerError('SERVICE_UNAVAILABLE', `group ${this.groupId} has failed`);
-      await this.state.changes.published.wait();
-    }
+  /** A replica that never heard a leader may be older than anybody would believe. */
+  #freshness(): number {
+    const heardMsAgo = this.#leaderHeardMsAgo();
+    if (heardMsAgo !== undefined) return heardMsAgo;
+    throw new ServerError(
+      'CLUSTER_ERROR',
+      `this node has not heard a leader of group ${this.groupId} since it started, and cannot say how old its state is; ` +
+        'ask another node',
+    );
+  }
+
+  #leaderHeardMsAgo(): number | undefined {
+    const { role, raft } = this.log.status();
+    return role === 'leader' ? 0 : raft?.leaderHeardMsAgo;
+  }
+
+  #failure(): ServerError | undefined {
+    if (this.log.status().state !== 'failed') return undefined;
+    return new ServerError('SERVICE_UNAVAILABLE', `group ${this.groupId} has failed`);
   }
 }

@@ -4,6 +4,8 @@ import { dataKey } from '../apply/state-keys.js';
 import { decodeStoredValue } from '../apply/stored-value.js';
 import type { NodeLimits } from '../limits.js';
 import type { Replica } from '../raft/replica.js';
+import type { SystemGroup } from '../raft/system-group.js';
+import { requireLeader } from '../routing/require-leader.js';
 import type { SlotRouter } from '../routing/slot-router.js';
 import type { Gate } from './gate.js';
 import type {
@@ -38,7 +40,7 @@ const maxSessionTtlMs = 7 * 24 * 3_600_000;
 
 /** What the key-value plane stands on. */
 export interface KeyValueServiceParts {
-  readonly system: Replica;
+  readonly system: SystemGroup;
   readonly router: SlotRouter;
   readonly limits: NodeLimits;
   readonly gate: Gate;
@@ -74,17 +76,17 @@ export class KeyValueService implements KeyValueRequests {
     checkKey(key, limits);
     const { replica } = router.ofKey(key, read.routed);
     if (read.level === 'session') this.#checkToken(read.token);
-    await replica.readBarrier(read);
-    const keyspaceId = this.#keyspaceId(read.keyspace);
-    if (keyspaceId === undefined) return answered(replica, undefined);
+    const staleMs = await replica.readBarrier(read);
+    const keyspaceId = this.#keyspaceId(read.keyspace) ?? (await this.#keyspaceToRead(read));
+    if (keyspaceId === undefined) return answered(replica, undefined, staleMs);
     let entry = await replica.store.getEntry(dataKey(keyspaceId, key), horizon(replica));
     if (entry !== undefined && replica.isDue(entry.expiresAtMs)) {
       await replica.advanceTime();
       if (entry.expiresAtMs <= replica.machine.visible.logTimeMs) entry = undefined;
     }
-    if (entry === undefined) return answered(replica, undefined);
+    if (entry === undefined) return answered(replica, undefined, staleMs);
     const { revision, value } = decodeStoredValue(entry.value);
-    return answered(replica, { key, value, revision, expiresAtMs: entry.expiresAtMs });
+    return answered(replica, { key, value, revision, expiresAtMs: entry.expiresAtMs }, staleMs);
   }
 
   async *range(request: RangeRequest, read: ReadContext, context: RequestContext): AsyncGenerator<Answered<RangePage>> {
@@ -92,7 +94,7 @@ export class KeyValueService implements KeyValueRequests {
     gate.enter(context);
     checkRange(request);
     if (read.level === 'session') this.#checkToken(read.token);
-    const keyspaceId = () => this.#keyspaceId(read.keyspace);
+    const keyspaceId = () => this.#keyspaceToRead(read);
     yield* rangePages({ replica, keyspaceId, request, read, limits }, context);
   }
 
@@ -114,7 +116,7 @@ export class KeyValueService implements KeyValueRequests {
             write.routed,
           )
         : router.ofKey(only.key, write.routed);
-    const keyspaceId = this.#keyspaceId(write.keyspace) ?? (await this.#makeKeyspace(write.keyspace));
+    const keyspaceId = this.#keyspaceId(write.keyspace) ?? (await this.#makeKeyspace(write.keyspace, replica));
     const { sessionId, requestNumber, retry } = write.session ?? noSession;
     const result = await replica.propose(
       { kind, keyspaceId, conditions, operations },
@@ -130,7 +132,9 @@ export class KeyValueService implements KeyValueRequests {
     checkRange(request);
     checkKeyspace(request.keyspace);
     const keyspaceId = () => this.#keyspaceId(request.keyspace);
-    yield* gate.untilClosed(context.signal, (signal) => watchPages({ replica, keyspaceId, request, limits }, signal));
+    const catchUp = async () => void (await this.#parts.system.replica.readBarrier(linearizable));
+    const watched = { replica, keyspaceId, catchUp, request, limits };
+    yield* gate.untilClosed(context.signal, (signal) => watchPages(watched, signal));
   }
 
   /** A token of a group without slots is no token of this cluster: to take it for satisfied would promise what is not so. */
@@ -144,17 +148,30 @@ export class KeyValueService implements KeyValueRequests {
   #keyspaceId(keyspace: string): number | undefined {
     if (keyspace === '') return 0;
     checkKeyspace(keyspace);
-    return this.#parts.system.machine.catalogue.keyspaceId(keyspace);
+    return this.#parts.system.replica.machine.catalogue.keyspaceId(keyspace);
   }
 
-  /** The first write to a keyspace makes it. Those that come meanwhile wait for the same proposal. */
-  async #makeKeyspace(keyspace: string): Promise<number> {
-    const { system } = this.#parts;
+  /**
+   * The keyspace of a read that this node does not know: its copy of the system group may be behind its copy of the data.
+   * A stale read asks for no more than what is here.
+   */
+  async #keyspaceToRead(read: ReadContext): Promise<number | undefined> {
+    const id = this.#keyspaceId(read.keyspace);
+    if (id !== undefined || read.level === 'stale') return id;
+    await this.#parts.system.replica.readBarrier(linearizable);
+    return this.#keyspaceId(read.keyspace);
+  }
+
+  /**
+   * The first write to a keyspace makes it, at a node that leads the data group: elsewhere the write would be refused
+   * behind it. Those that come meanwhile wait for the same proposal.
+   */
+  async #makeKeyspace(keyspace: string, replica: Replica): Promise<number> {
+    requireLeader(replica, this.#parts.system.replica.machine.catalogue.nodes);
     let making = this.#keyspacesBeingMade.get(keyspace);
     if (making === undefined) {
-      making = system
-        .propose({ kind: 'catalogue', change: { type: 'createKeyspace', name: keyspace } })
-        .then(() => undefined)
+      making = this.#parts.system
+        .change({ type: 'createKeyspace', name: keyspace })
         .finally(() => this.#keyspacesBeingMade.delete(keyspace));
       this.#keyspacesBeingMade.set(keyspace, making);
     }
@@ -165,10 +182,12 @@ export class KeyValueService implements KeyValueRequests {
   }
 }
 
+const linearizable = { keyspace: '', level: 'linearizable' } as const;
+
 const noSession = { sessionId: 0, requestNumber: 0, retry: false };
 
-function answered<T>(replica: Replica, value: T): Answered<T> {
-  return { value, token: replica.token(), staleMs: 0 };
+function answered<T>(replica: Replica, value: T, staleMs = 0): Answered<T> {
+  return { value, token: replica.token(), staleMs };
 }
 
 function horizon(replica: Replica): { readonly horizonMs: number } {

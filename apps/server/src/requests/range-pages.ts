@@ -14,8 +14,8 @@ import type { Answered, ReadContext, RequestContext } from './request-context.js
 /** Which range of which keyspace. */
 export interface PagedRange {
   readonly replica: Replica;
-  /** Absent: nobody has written to the keyspace. */
-  readonly keyspaceId: () => number | undefined;
+  /** `undefined`: nobody has written to the keyspace. */
+  readonly keyspaceId: () => Promise<number | undefined>;
   readonly request: RangeRequest;
   readonly read: ReadContext;
   readonly limits: NodeLimits;
@@ -32,14 +32,14 @@ export async function* rangePages(range: PagedRange, context: RequestContext): A
       ? undefined
       : decodeContinuation(request.continuation, request, read.keyspace);
   for (;;) {
-    await replica.readBarrier(read);
+    const staleMs = await replica.readBarrier(read);
     const { pairs, more } = await readPage(range, behind, left, context.signal);
     left -= pairs.length;
     behind = pairs.at(-1)?.key ?? behind;
     const goesOn = more && behind !== undefined;
     const continuation = goesOn ? encodeContinuation(request, read.keyspace, behind as Uint8Array) : undefined;
     const page: RangePage = continuation === undefined ? { pairs } : { pairs, continuation };
-    yield { value: page, token: replica.token(), staleMs: 0 };
+    yield { value: page, token: replica.token(), staleMs };
     if (!goesOn || left === 0 || context.signal.aborted) return;
   }
 }
@@ -50,7 +50,7 @@ async function readPage(
   left: number,
   signal: AbortSignal,
 ): Promise<{ pairs: StoredPair[]; more: boolean }> {
-  const keyspaceId = range.keyspaceId();
+  const keyspaceId = await range.keyspaceId();
   if (keyspaceId === undefined) return { pairs: [], more: false };
   const { replica, limits, request } = range;
   const maxPairs = Math.min(limits.pagePairs, left);

@@ -1,3 +1,5 @@
+import type { LeaderAddress } from './leader-address.js';
+
 /** What accompanies every request through the server. */
 export interface RequestContext {
   /** Aborts when the caller gave up, its deadline passed, or its connection went. */
@@ -5,6 +7,14 @@ export interface RequestContext {
   /** Whether `signal` has aborted, or would have by now: requests of one answer ask here, and need no signal made. */
   readonly isCancelled: boolean;
   readonly correlationId: string;
+  /** The W3C trace context that the request came with. */
+  readonly traceparent?: string | undefined;
+  /** When the caller stops waiting, in milliseconds since 1970; absent: it did not say. */
+  readonly deadlineMs?: number | undefined;
+  /** Whether a node that does not lead may pass the request on to the one that does. Absent: no, it refuses and names it. */
+  readonly mayForward?: boolean;
+  /** Told, before it happens, to which node the request is passed on. */
+  passedOn?(leader: LeaderAddress): void;
 }
 
 /** How fresh a read must be, and how it was routed. */

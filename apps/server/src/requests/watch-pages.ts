@@ -19,6 +19,8 @@ export interface WatchedRange {
   readonly replica: Replica;
   /** Asked for every page: the keyspace may be made while it is watched. */
   readonly keyspaceId: () => number | undefined;
+  /** Resolves when this node knows every keyspace that a change published by now may be of. */
+  readonly catchUp: () => Promise<void>;
   readonly request: WatchRequest;
   readonly limits: NodeLimits;
 }
@@ -27,12 +29,17 @@ export interface WatchedRange {
 export async function* watchPages(watch: WatchedRange, signal: AbortSignal): AsyncGenerator<WatchPage> {
   const { replica, request } = watch;
   const ring = replica.state.changes;
-  let revision = startRevision(replica, request.position);
+  let revision = await startRevision(replica, request.position);
   let marked = revision;
   yield { events: [], position: position(replica, revision) };
   while (!signal.aborted) {
     if (revision < ring.forgottenRevision) throw outOfRange(replica, revision);
-    const page = gather(watch, revision);
+    const end = ring.revision;
+    if (end > revision && watch.keyspaceId() === undefined) {
+      await watch.catchUp();
+      if (revision < ring.forgottenRevision) throw outOfRange(replica, revision);
+    }
+    const page = gather(watch, revision, end);
     revision = page.revision;
     if (page.events.length > 0 || revision - marked >= pageChanges) {
       marked = revision;
@@ -41,19 +48,26 @@ export async function* watchPages(watch: WatchedRange, signal: AbortSignal): Asy
   }
 }
 
-function startRevision(replica: Replica, bytes: Uint8Array | undefined): number {
+/**
+ * The revision a watch begins behind. One that another replica gave out may be ahead of this one, which then catches up
+ * first; one that is beyond everything committed is of another history.
+ */
+async function startRevision(replica: Replica, bytes: Uint8Array | undefined): Promise<number> {
   const ring = replica.state.changes;
   if (bytes === undefined || bytes.length === 0) return ring.revision;
   const own = decodeWatchPosition(bytes).find(({ groupId }) => groupId === replica.groupId);
-  if (own === undefined || own.revision > ring.revision) throw outOfRange(replica, own?.revision);
+  if (own === undefined) throw outOfRange(replica, undefined);
+  if (own.revision > ring.revision) await replica.readBarrier({ keyspace: '', level: 'linearizable' });
+  if (own.revision > ring.revision) throw outOfRange(replica, own.revision);
   return own.revision;
 }
 
-function gather(watch: WatchedRange, revision: number): { events: WatchEvent[]; revision: number } {
+/** Looks at changes behind `revision` up to `end`; resolves to where it got. */
+function gather(watch: WatchedRange, revision: number, end: number): { events: WatchEvent[]; revision: number } {
   const { request, limits } = watch;
   const ring = watch.replica.state.changes;
-  const end = ring.revision;
-  const changes = ring.after(revision, pageChanges);
+  const found = ring.after(revision, pageChanges);
+  const changes = end === ring.revision ? found : found.filter((change) => change.revision <= end);
   const keyspaceId = watch.keyspaceId();
   const events: WatchEvent[] = [];
   let bytes = 0;

@@ -1,5 +1,6 @@
 import { type Deadline, Metadata, type MetadataValue } from '@grpc/grpc-js';
 import { wireMetadata } from '@shanghai/proto';
+import type { LeaderAddress } from '../../requests/leader-address.js';
 import type { RequestContext } from '../../requests/request-context.js';
 import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
@@ -28,15 +29,52 @@ export interface AnyCall {
 export class CallContext implements RequestContext {
   readonly correlationId: string;
   readonly #call: AnyCall;
+  readonly #isUnary: boolean;
+  #trailer: Metadata | undefined;
   #controller: AbortController | undefined;
   #isFinished = false;
 
-  constructor(call: AnyCall, services: ApiServices) {
+  /** `isUnary`: another node may answer in the place of this one; a stream stays where it is. */
+  constructor(call: AnyCall, services: ApiServices, isUnary = false) {
     this.#call = call;
+    this.#isUnary = isUnary;
     const given = acceptedCorrelationId(asText(call.metadata.get(wireMetadata.correlationId)[0]));
     const traceparent = asText(call.metadata.get(traceparentKey)[0]);
     this.correlationId = given ?? traceIdOf(traceparent) ?? services.newCorrelationId();
     if (given !== undefined || traceparent !== undefined) this.#echo(given, traceparent);
+  }
+
+  get traceparent(): string | undefined {
+    return asText(this.#call.metadata.get(traceparentKey)[0]);
+  }
+
+  get deadlineMs(): number | undefined {
+    const deadline = Number(this.#call.getDeadline());
+    return Number.isFinite(deadline) ? deadline : undefined;
+  }
+
+  get mayForward(): boolean {
+    return this.#isUnary && !this.isForwarded;
+  }
+
+  /** Whether another node passed the call on. */
+  get isForwarded(): boolean {
+    return this.#call.metadata.get(wireMetadata.forwarded).length > 0;
+  }
+
+  /** The cluster of the node that passed the call on; absent where it did not say. */
+  get fromCluster(): string | undefined {
+    return asText(this.#call.metadata.get(wireMetadata.clusterId)[0]);
+  }
+
+  passedOn({ grpc }: LeaderAddress): void {
+    this.#trailer = new Metadata();
+    this.#trailer.set(wireMetadata.leader, grpc);
+  }
+
+  /** Goes behind the answer: the leader, where it was the leader who answered. */
+  get trailer(): Metadata | undefined {
+    return this.#trailer;
   }
 
   get isCancelled(): boolean {

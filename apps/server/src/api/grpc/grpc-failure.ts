@@ -30,7 +30,7 @@ export function grpcFailure(
   const json = detailsJson(wire.details);
   if (json !== undefined) metadata.set(wireMetadata.errorDetails, Buffer.from(json));
   const leader = wire.details['leader'];
-  if (typeof leader === 'string') metadata.set(wireMetadata.leader, leader);
+  if (typeof leader === 'string' && leader !== '') metadata.set(wireMetadata.leader, leader);
   const { grpc } = errorTable[wire.code];
   return {
     code: wire.code,

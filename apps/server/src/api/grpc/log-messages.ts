@@ -75,7 +75,8 @@ function cleanupPolicyOf(policy: wire.CleanupPolicy): LogSettings['cleanupPolicy
   }
 }
 
-const acknowledgementNumbers: Readonly<Record<Acknowledgement, wire.Acknowledgement>> = {
+/** How a level goes on the wire. */
+export const acknowledgementNumbers: Readonly<Record<Acknowledgement, wire.Acknowledgement>> = {
   local: wire.Acknowledgement.ACKNOWLEDGEMENT_LOCAL,
   quorum: wire.Acknowledgement.ACKNOWLEDGEMENT_QUORUM,
   all: wire.Acknowledgement.ACKNOWLEDGEMENT_ALL,
@@ -83,21 +84,11 @@ const acknowledgementNumbers: Readonly<Record<Acknowledgement, wire.Acknowledgem
 
 /** A log as it is described to callers. */
 export function descriptionMessage(log: LogDescription): wire.LogDescription {
-  const { settings } = log;
   return {
     name: log.name,
     logId: BigInt(log.logId),
     createdAtMs: BigInt(log.createdAtMs),
-    settings: {
-      mode: settings.mode === 'quorum' ? wire.LogMode.LOG_MODE_QUORUM : wire.LogMode.LOG_MODE_MULTI_MASTER,
-      acknowledgement: acknowledgementNumbers[settings.acknowledgement],
-      retentionMs: BigInt(settings.retentionMs),
-      retentionBytes: BigInt(settings.retentionBytes),
-      cleanupPolicy:
-        settings.cleanupPolicy === 'delete'
-          ? wire.CleanupPolicy.CLEANUP_POLICY_DELETE
-          : wire.CleanupPolicy.CLEANUP_POLICY_COMPACT,
-    },
+    settings: settingsMessage(log.settings),
     origins: log.origins.map((origin) => ({
       origin: BigInt(origin.origin),
       epoch: BigInt(origin.epoch),
@@ -106,6 +97,20 @@ export function descriptionMessage(log: LogDescription): wire.LogDescription {
       bytes: BigInt(origin.bytes),
       segments: BigInt(origin.segments),
     })),
+  };
+}
+
+/** What a log was made with. */
+export function settingsMessage(settings: LogSettings): wire.LogSettings {
+  return {
+    mode: settings.mode === 'quorum' ? wire.LogMode.LOG_MODE_QUORUM : wire.LogMode.LOG_MODE_MULTI_MASTER,
+    acknowledgement: acknowledgementNumbers[settings.acknowledgement],
+    retentionMs: BigInt(settings.retentionMs),
+    retentionBytes: BigInt(settings.retentionBytes),
+    cleanupPolicy:
+      settings.cleanupPolicy === 'delete'
+        ? wire.CleanupPolicy.CLEANUP_POLICY_DELETE
+        : wire.CleanupPolicy.CLEANUP_POLICY_COMPACT,
   };
 }
 

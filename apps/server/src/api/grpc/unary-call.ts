@@ -1,4 +1,5 @@
 import type { handleUnaryCall } from '@grpc/grpc-js';
+import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
 import { CallContext } from './call-context.js';
 import { grpcFailure } from './grpc-failure.js';
@@ -16,16 +17,17 @@ export function unaryCall<Request, Response>(
   const recorder = services.requests.recorder('grpc', method);
   const answer = async (request: Request, context: CallContext) => {
     requireDecoded(request);
+    if (context.fromCluster !== undefined) requireSameCluster(context.fromCluster, services);
     return await handle(request, context);
   };
   return (call, callback) => {
     const startedMs = services.monotonicMs();
-    const context = new CallContext(call, services);
+    const context = new CallContext(call, services, true);
     answer(call.request, context).then(
       (response) => {
         context.finish();
         recorder.finished(startedMs, 'OK');
-        callback(null, response);
+        callback(null, response, context.trailer);
       },
       (error: unknown) => {
         context.finish();
@@ -35,4 +37,11 @@ export function unaryCall<Request, Response>(
       },
     );
   };
+}
+
+/** A node passes requests on to addresses of its node table, which may have become those of another cluster. */
+function requireSameCluster(clusterId: string, services: ApiServices): void {
+  const own = services.node.status().clusterId;
+  if (clusterId === own) return;
+  throw new ServerError('CLUSTER_ERROR', `this is cluster '${own}', not '${clusterId}'; nothing was done`);
 }

@@ -148,8 +148,9 @@ function answerFailure(
   );
   const { http } = errorTable[failure.code];
   (request.recorder ?? unmatched).finished(context.startedMs, failure.code);
-  const leader = failure.details['leader'];
-  if (typeof leader === 'string') reply.header('X-Shanghai-Leader', leader);
+  const { leader, leaderHttp } = failure.details;
+  const named = [leaderHttp, leader].find((address) => typeof address === 'string' && address !== '');
+  if (named !== undefined) reply.header('X-Shanghai-Leader', named);
   if (http === 405) reply.header('Allow', String(failure.details['allowed'] ?? ''));
   return reply.code(http).send(errorEnvelope(failure, services.nowMs()));
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { wireMetadata } from '@shanghai/proto';
+import type { LeaderAddress } from '../../requests/leader-address.js';
 import type { RequestContext } from '../../requests/request-context.js';
 import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
@@ -8,6 +9,9 @@ import { acceptedCorrelationId, continuedTraceparent, traceIdOf, traceparentKey 
 /** An HTTP request as the requests behind it see it. The signal is made when first asked for, and aborts when the connection goes. */
 export class HttpContext implements RequestContext {
   readonly correlationId: string;
+  readonly traceparent: string | undefined;
+  /** Nodes pass requests on over gRPC only, so what comes here is a caller's own. */
+  readonly mayForward = true;
   readonly startedMs: number;
   readonly #response: ServerResponse;
   #controller: AbortController | undefined;
@@ -17,6 +21,7 @@ export class HttpContext implements RequestContext {
     this.#response = response;
     this.startedMs = services.monotonicMs();
     const traceparent = single(request.headers[traceparentKey]);
+    this.traceparent = traceparent;
     const given = acceptedCorrelationId(single(request.headers[wireMetadata.correlationId]));
     this.correlationId = given ?? traceIdOf(traceparent) ?? services.newCorrelationId();
     response.setHeader('X-Correlation-ID', this.correlationId);
@@ -41,6 +46,10 @@ export class HttpContext implements RequestContext {
       else response.once('close', abort);
     }
     return this.#controller.signal;
+  }
+
+  passedOn({ grpc, http }: LeaderAddress): void {
+    if (!this.#response.headersSent) this.#response.setHeader('X-Shanghai-Leader', http === '' ? grpc : http);
   }
 
   /** The request was answered: what happens to its connection from here on concerns nobody. */

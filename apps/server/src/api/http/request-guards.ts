@@ -43,7 +43,7 @@ export function checkContentType(method: string, headers: IncomingHttpHeaders): 
 /** Headers that let pages of every origin read an answer. */
 export const allOriginHeaders = {
   'Access-Control-Allow-Origin': '*',
-  'Access-Control-Expose-Headers': 'X-Correlation-ID, X-Session-Token, X-Stale-Ms, traceparent',
+  'Access-Control-Expose-Headers': 'X-Correlation-ID, X-Session-Token, X-Stale-Ms, X-Shanghai-Leader, traceparent',
 } as const;
 
 /** Headers of the answer to a preflight request. */

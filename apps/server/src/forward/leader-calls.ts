@@ -1,0 +1,30 @@
+import type { LogAppend, LogAppended, LogDescription, LogSettings } from '../logs/log-requests.js';
+import type { CatalogueForwarder } from '../raft/system-group.js';
+import type { KeyValueRequests, OperationOutcome, WriteRequest } from '../requests/key-value-requests.js';
+import type { Answered, RequestContext, WriteContext } from '../requests/request-context.js';
+
+/**
+ * What a node asks of the one that leads, by its address: the port behind which `grpcLeaderCalls` stands. Requests keep
+ * their deadline, correlation id and trace, end when their caller goes, and are not passed on a second time.
+ *
+ * Failures are `ServerError`s. The leader's own go through unchanged. Where it cannot be reached: `CLUSTER_ERROR`,
+ * nothing was done. Where the connection was lost after the request may have been sent, or no answer came in time:
+ * `OUTCOME_UNKNOWN`, or `DEADLINE_EXCEEDED` or `CANCELLED` where the caller's own time or patience ended.
+ */
+export interface LeaderCalls extends CatalogueForwarder {
+  openSession(leader: string, ttlMs: number, context: RequestContext): ReturnType<KeyValueRequests['openSession']>;
+  write(
+    leader: string,
+    request: WriteRequest,
+    write: WriteContext,
+    context: RequestContext,
+  ): Promise<Answered<readonly OperationOutcome[]>>;
+  createLog(leader: string, name: string, settings: LogSettings, context: RequestContext): Promise<LogDescription>;
+  deleteLog(leader: string, name: string, context: RequestContext): Promise<void>;
+  appendLog(leader: string, request: LogAppend, context: RequestContext): Promise<LogAppended>;
+  /** Calls under way fail. Idempotent. */
+  close(): void;
+}
+
+/** Makes the calls of a node, once it knows who it is. */
+export type OpenLeaderCalls = (self: { readonly clusterId: string; readonly nodeId: number }) => LeaderCalls;
