@@ -1,0 +1,138 @@
+/**
+ * One stream to a peer, on a connection of its own: dialled, introduced, and ended once. The library would share
+ * connections among clients of one address, try again by itself, and hold messages back for that; all of this is off,
+ * so that a lane knows where it stands.
+ */
+import {
+  type ChannelCredentials,
+  type ChannelOptions,
+  Client,
+  type ClientDuplexStream,
+  type StatusObject,
+  status,
+} from '@grpc/grpc-js';
+import type { Clock } from '@shanghai/env';
+import type { Peer } from '../ports/peer-transport.js';
+import { maxFrameBytes } from '../wire/frame-codec.js';
+import { PeerError } from '../wire/peer-error.js';
+import type { GrpcPeersLimits, PeerBook, PeerLane, PeerSelf } from './grpc-peers-options.js';
+import { helloTo, isRefusal, judgeAnswer } from './hello.js';
+import { asBuffer, asBytes, lanePaths } from './peer-service.js';
+
+/** What every stream of a node is dialled with. */
+export interface DialSettings {
+  readonly self: PeerSelf;
+  readonly book: PeerBook;
+  readonly clock: Clock;
+  readonly limits: GrpcPeersLimits;
+  readonly credentials: ChannelCredentials;
+}
+
+/** What is told of a dialled stream. Never from within `dialStream` or one of the stream's methods. */
+export interface DialEvents {
+  /** The peer is who was wanted, and takes frames. */
+  onOpen(instanceId: string): void;
+  onFrame(frame: Uint8Array): void;
+  /** It is over, for a reason that was not `close`: once, and the last that is told. */
+  onEnd(error: PeerError): void;
+}
+
+/** A stream to a peer. */
+export interface DialledStream {
+  /** Only once it is open. `onWritten` is told when the frame is on its way; not when the stream ends before. */
+  write(frame: Uint8Array, onWritten: () => void): void;
+  /** Hangs up; nothing is told any more. */
+  close(): void;
+}
+
+/** Window of what comes back; frames of more than one MiB do not come. */
+const receiveWindowBytes = 1_048_576;
+
+/** The library's settings for both ends. */
+export function connectionOptions(limits: GrpcPeersLimits): ChannelOptions {
+  return {
+    'grpc.keepalive_time_ms': limits.keepaliveMs,
+    'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
+    'grpc.max_receive_message_length': maxFrameBytes,
+    'grpc.max_send_message_length': maxFrameBytes,
+    'grpc.enable_channelz': 0,
+  };
+}
+
+/** Dials. Returns at once. */
+export function dialStream(settings: DialSettings, peer: Peer, lane: PeerLane, events: DialEvents): DialledStream {
+  const { limits, clock, self, book } = settings;
+  // With its scheme said, an address that is none is a peer that cannot be reached.
+  const client = new Client(`dns:${peer.address}`, settings.credentials, {
+    ...connectionOptions(limits),
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.enable_retries': 0,
+    'grpc.enable_http_proxy': 0,
+    'grpc.service_config_disable_resolution': 1,
+    'grpc-node.flow_control_window': receiveWindowBytes,
+  });
+  const call: ClientDuplexStream<Uint8Array, Uint8Array> = client.makeBidiStreamRequest(
+    lanePaths[lane],
+    asBuffer,
+    asBytes,
+    helloTo(peer.nodeId, self),
+  );
+  let isOver = false;
+  const hangUp = () => {
+    isOver = true;
+    timer.cancel();
+    call.cancel();
+    client.close();
+  };
+  const end = (error: PeerError) => {
+    if (isOver) return;
+    hangUp();
+    events.onEnd(error);
+  };
+  const timer = clock.setTimer(limits.connectTimeoutMs, () => {
+    end(new PeerError('UNREACHABLE', `node ${peer.nodeId} at '${peer.address}' did not answer`));
+  });
+  let isOpen = false;
+  call.on('metadata', (metadata) => {
+    if (isOver) return;
+    // A call that is refused ends with a status and no answer.
+    const outcome = judgeAnswer(metadata, peer.nodeId, self, book);
+    if (outcome.refusal !== undefined) {
+      end(new PeerError('REFUSED', outcome.message, { details: { refusal: outcome.refusal } }));
+      return;
+    }
+    isOpen = true;
+    timer.cancel();
+    events.onOpen(outcome.instanceId);
+  });
+  call.on('data', (frame: Uint8Array) => {
+    if (!isOver && isOpen) events.onFrame(frame);
+  });
+  call.on('error', (error: Partial<StatusObject> & Error) => end(errorOf(error, peer)));
+  call.on('end', () => end(new PeerError('UNREACHABLE', `node ${peer.nodeId} at '${peer.address}' hung up`)));
+  return {
+    write(frame, onWritten) {
+      if (!isOver) call.write(frame, onWritten);
+    },
+    close: hangUp,
+  };
+}
+
+function errorOf(error: Partial<StatusObject> & Error, { nodeId, address }: Peer): PeerError {
+  const reason = error.details ?? error.message;
+  const options = { cause: error, details: { status: error.code } };
+  if (isRefusal(error.metadata)) return new PeerError('REFUSED', reason, options);
+  const said = `node ${nodeId} at '${address}': ${reason}`;
+  switch (error.code) {
+    case status.ABORTED:
+      return new PeerError('SNAPSHOT_REFUSED', said, options);
+    case status.DATA_LOSS:
+      return new PeerError('SNAPSHOT_DAMAGED', said, options);
+    case status.RESOURCE_EXHAUSTED:
+      return new PeerError('BUSY', said, options);
+    case status.INVALID_ARGUMENT:
+      return new PeerError('MALFORMED', said, options);
+    default:
+      return new PeerError('UNREACHABLE', said, options);
+  }
+}
