@@ -149,10 +149,6 @@ export class SnapshotReceiver {
     if (this.#isOver) return;
     this.#offer = offer;
     this.#files = files;
-    if (files.length === 0) {
-      this.#handOver(offer);
-      return;
-    }
     const sink = await handlers()?.onSnapshot(this.peer.nodeId, offer);
     if (sink === undefined) throw new PeerError('CLOSED', 'this node does not take part any more');
     this.#sink = sink;
@@ -200,12 +196,6 @@ export class SnapshotReceiver {
     } finally {
       this.#sink = undefined;
     }
-    // Also when the stream has broken meanwhile: it is all here.
-    this.#handOver(this.#offer as GroupMessage);
-  }
-
-  #handOver(offer: GroupMessage): void {
-    this.#settings.handlers()?.onFrame(this.peer.nodeId, this.peer.startId, { messages: [offer], signals: [] });
     this.#say(doneFrame);
     this.end(status.OK, 'it is here');
   }

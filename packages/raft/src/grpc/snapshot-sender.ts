@@ -29,7 +29,7 @@ export interface SnapshotSenderSettings extends DialSettings {
 }
 
 /** Attempts in a row that bring nothing forward. */
-const maxFailures = 5;
+const maxFailures = 3;
 
 /** Resolves when the peer has it durably; rejects with `PeerError`, what the source failed with, or the signal's reason. */
 export async function sendSnapshotTo(
@@ -40,10 +40,11 @@ export async function sendSnapshotTo(
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, limits, random } = settings;
-  const frame = encodeOffer(offer, source?.files ?? [], settings.self.nodeId);
+  const files = (await source?.files()) ?? [];
+  const frame = encodeOffer(offer, files, settings.self.nodeId);
   for (let failures = 0; ; ) {
     signal.throwIfAborted();
-    const attempt = new Attempt(settings, peer, source, signal);
+    const attempt = new Attempt(settings, peer, files, source, signal);
     try {
       await attempt.run(frame);
       return;
@@ -67,6 +68,7 @@ function mayTryAgain(error: unknown): error is PeerError {
 class Attempt {
   readonly #settings: SnapshotSenderSettings;
   readonly #peer: Peer;
+  readonly #files: readonly SnapshotFile[];
   readonly #source: SnapshotSource | undefined;
   /** Aborts when the stream has ended too. */
   readonly #over = new AbortController();
@@ -80,9 +82,16 @@ class Attempt {
   #sentWeight = 0;
   #takenWeight = 0;
 
-  constructor(settings: SnapshotSenderSettings, peer: Peer, source: SnapshotSource | undefined, signal: AbortSignal) {
+  constructor(
+    settings: SnapshotSenderSettings,
+    peer: Peer,
+    files: readonly SnapshotFile[],
+    source: SnapshotSource | undefined,
+    signal: AbortSignal,
+  ) {
     this.#settings = settings;
     this.#peer = peer;
+    this.#files = files;
     this.#source = source;
     this.#signal = AbortSignal.any([signal, this.#over.signal]);
   }
@@ -133,12 +142,9 @@ class Attempt {
   async #send(offer: Uint8Array): Promise<void> {
     await this.#until(() => this.#isOpen);
     for (const part of fragmentsOf(offer)) this.#write(part);
-    const files = this.#source?.files ?? [];
-    if (files.length > 0) {
-      await this.#until(() => this.#begin !== undefined);
-      for (const [number, file] of files.entries()) await this.#sendFile(number, file);
-      this.#write(endFrame);
-    }
+    await this.#until(() => this.#begin !== undefined);
+    for (const [number, file] of this.#files.entries()) await this.#sendFile(number, file);
+    this.#write(endFrame);
     await this.#until(() => this.#isDone);
   }
 
@@ -177,7 +183,7 @@ class Attempt {
   }
 
   #takeBegin(begin: Extract<ReceiverFrame, { type: 'begin' }>): void {
-    const files = this.#source?.files ?? [];
+    const files = this.#files;
     const fits = begin.have.length === files.length && files.every(({ bytes }, at) => (begin.have[at] ?? 0) <= bytes);
     if (!fits || begin.window < weightOf(maxChunkBytes) || this.#begin !== undefined) {
       throw new PeerError('MALFORMED', `node ${this.#peer.nodeId} has other files than were offered`);

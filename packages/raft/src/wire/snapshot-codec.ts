@@ -71,7 +71,7 @@ export function encodeChunk(file: number, offset: number, bytes: Uint8Array): Ui
 /** Everything was sent. */
 export const endFrame: Uint8Array = Uint8Array.of(kind.end);
 
-/** The message was handed over. */
+/** All of it is durable. */
 export const doneFrame: Uint8Array = Uint8Array.of(kind.done);
 
 /** What is there already, by file. */
