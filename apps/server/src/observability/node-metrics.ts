@@ -70,6 +70,16 @@ export function exposeStatus(metrics: Metrics, version: string, status: () => No
   const applied = gauge('group_applied_index', 'Last entry applied.', groupLabels);
   const durable = gauge('group_durable_applied_index', 'Last entry whose effects are synced.', groupLabels);
   const sessions = gauge('group_sessions', 'Open sessions.', groupLabels);
+  const term = gauge('group_term', 'Term of the group.', groupLabels);
+  const commit = gauge('group_commit_index', 'Last entry that a majority has.', groupLabels);
+  const logBytes = gauge('group_log_bytes', 'Bytes of the entries of the log that are kept.', groupLabels);
+  const behind = gauge(
+    'replica_lag_entries',
+    'Entries a member lacks, as its leader sees it; 0 where this node does not lead.',
+    [...groupLabels, 'node'],
+  );
+  const waiting = gauge('wal_waiting_seconds', 'How long the oldest write has been waiting for the disk.');
+  const shown = new Set<string>();
   metrics.beforeCollect(() => {
     const { nodeName, storage, wal, groups } = status();
     info.set(1, { version, node: nodeName, durability: wal.durability });
@@ -82,12 +92,22 @@ export function exposeStatus(metrics: Metrics, version: string, status: () => No
     misses.set(storage.cacheMisses);
     walBytes.set(wal.bytes);
     walSegments.set(wal.segments);
+    waiting.set((wal.waitingMs ?? 0) / 1000);
+    for (const labels of shown) behind.set(0, JSON.parse(labels));
     for (const group of groups) {
       const label = { group: String(group.groupId) };
       leader.set(group.leaderNodeId === 0 ? 0 : 1, label);
       applied.set(group.appliedIndex, label);
       durable.set(group.durableAppliedIndex, label);
       sessions.set(group.sessions, label);
+      term.set(group.term, label);
+      commit.set(group.commitIndex, label);
+      logBytes.set(group.consensus?.logBytes ?? 0, label);
+      for (const { nodeId, matchIndex } of group.consensus?.replicas ?? []) {
+        const labels = { ...label, node: String(nodeId) };
+        shown.add(JSON.stringify(labels));
+        behind.set(Math.max(0, group.lastIndex - matchIndex), labels);
+      }
     }
   });
 }

@@ -1,6 +1,7 @@
 import { createLogger, createMetrics } from '@shanghai/telemetry';
 import { describe, expect, it } from 'vitest';
 import { observeNode } from './node-metrics.js';
+import { observeRaft } from './raft-metrics.js';
 import { createRequestMetrics } from './request-metrics.js';
 import { observeStores } from './store-metrics.js';
 import { observeWal } from './wal-metrics.js';
@@ -41,6 +42,55 @@ describe('events become metrics and lines', () => {
     observeNode(metrics, logger, onFailed).failed?.({ groupId: 1, error });
     expect(failures).toEqual([error, error, error]);
     expect(lines.map((line) => JSON.parse(line).level)).toEqual(['fatal', 'fatal', 'fatal']);
+  });
+
+  it('of consensus: how long each stage took, who leads, what travels, what the disk does', async () => {
+    const { lines, metrics, logger } = observed();
+    const raft = observeRaft(metrics, logger);
+    raft.applied({ groupId: 1, proposals: 3, queuedMs: 0.1, syncedMs: 0.5, committedMs: 0.9, appliedMs: 1.5 });
+    const term = { groupId: 1, term: 1 };
+    raft.roleChanged({ ...term, role: 'StateFollower', leaderId: 2 });
+    raft.roleChanged({ ...term, role: 'StatePreCandidate', leaderId: 0 });
+    raft.roleChanged({ ...term, role: 'StateCandidate', leaderId: 0 });
+    raft.roleChanged({ ...term, role: 'StateFollower', leaderId: 2 });
+    raft.roleChanged({ groupId: 2, term: 1, role: 'StateCandidate', leaderId: 0 });
+    raft.roleChanged({ ...term, role: 'StateLeader', leaderId: 1 });
+    const snapshot = { groupId: 1, index: 9, bytes: 500, durationMs: 20 };
+    raft.snapshotSent({ ...snapshot, to: 2 });
+    raft.snapshotReceived({ ...snapshot, from: 2, error: new Error('broken off') });
+    raft.diskStalled({ waitedMs: 1_000 });
+    raft.logFull({ groupId: 1 });
+    raft.logFull({ groupId: 2 });
+    raft.logReopened({ groupId: 1 });
+    raft.slept({ groupId: 1 });
+    const text = await metrics.text();
+    expect(text).toContain('shanghai_raft_proposal_seconds_bucket{le="0.0001",stage="queued"} 1');
+    expect(text).toContain('shanghai_raft_proposal_seconds_bucket{le="0.0004",stage="synced"} 0');
+    expect(text).toContain('shanghai_raft_proposal_seconds_bucket{le="0.0016",stage="committed"} 1');
+    expect(text).toContain('shanghai_raft_proposal_seconds_bucket{le="0.0008",stage="applied"} 0');
+    expect(text).toContain('shanghai_raft_proposals_applied_total 3');
+    expect(text).toContain('shanghai_raft_groups{role="leader"} 1');
+    expect(text).toContain('shanghai_raft_groups{role="candidate"} 1');
+    expect(text).toContain('shanghai_raft_groups{role="follower"} 0');
+    expect(text).toContain('shanghai_raft_groups_without_leader 1');
+    // The return of a leader is no change; an election of a round and its pre-vote is one.
+    expect(text).toContain('shanghai_raft_leader_changes_total 1');
+    expect(text).toContain('shanghai_raft_elections_total 2');
+    expect(text).toContain('shanghai_raft_snapshots_total{direction="sent",outcome="done"} 1');
+    expect(text).toContain('shanghai_raft_snapshots_total{direction="received",outcome="failed"} 1');
+    expect(text).toContain('shanghai_raft_snapshot_bytes_total{direction="sent"} 500');
+    expect(text).toContain('shanghai_raft_disk_stalled 1');
+    expect(text).toContain('shanghai_raft_logs_full 1');
+    expect(text).toContain('shanghai_raft_groups_asleep 1');
+    raft.diskAnswered({ waitedMs: 1_500 });
+    raft.woken({ groupId: 1 });
+    const later = await metrics.text();
+    expect(later).toContain('shanghai_raft_disk_stalled 0');
+    expect(later).toContain('shanghai_raft_disk_stall_seconds_sum 1.5');
+    expect(later).toContain('shanghai_raft_groups_asleep 0');
+    const levels = lines.map((line) => JSON.parse(line)).map(({ level, msg }) => `${level}: ${msg}`);
+    expect(levels).toContain('error: the disk does not answer; this node leads nothing until it does');
+    expect(levels).toContain('warn: a snapshot could not be received; it is tried again');
   });
 
   it('of stores and groups', async () => {
