@@ -195,8 +195,8 @@ class OpenPeers implements GrpcPeers {
   }
 
   async #close(): Promise<void> {
-    for (const nodeId of [...this.#reached.keys()]) this.#letGo(nodeId);
     for (const sending of this.#sending.keys()) sending.abort(new PeerError('CLOSED', 'this node closes'));
+    for (const nodeId of [...this.#reached.keys()]) this.#letGo(nodeId);
     this.#streams.close();
     const settled = this.#snapshots.close();
     await new Promise<void>((resolve) => {
