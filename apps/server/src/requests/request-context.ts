@@ -48,7 +48,7 @@ export interface RoutedBy {
   readonly epoch: number;
 }
 
-/** An answer with what a later `session` read needs, and how old the answering replica's news of its leader is (0: it leads). */
+/** An answer with what a later `session` read needs, and how old the answering replica's news of its leader is (0: it leads, or the read was linearizable). */
 export interface Answered<T> {
   readonly value: T;
   readonly token: Uint8Array;

@@ -68,7 +68,10 @@ export interface WriteOptions {
 export interface ResponseHeader {
   /** Opaque; hand it to a read of level session. Tokens of one group have one length and order bytewise: the greater has seen more. */
   token: Buffer;
-  /** Milliseconds since the answering replica last heard its leader; 0 where it leads. */
+  /**
+   * Milliseconds since the answering replica last heard its leader; 0 where it leads, and for linearizable reads, which
+   * the leader has just confirmed.
+   */
   staleMs: bigint;
 }
 

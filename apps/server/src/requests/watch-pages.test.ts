@@ -1,0 +1,70 @@
+/** Watches at a replica that is behind others: of the data, of the catalogue. */
+import { expect, test } from 'vitest';
+import { ChangeRing } from '../apply/change-ring.js';
+import { defaultLimits } from '../limits.js';
+import type { Replica } from '../raft/replica.js';
+import type { WatchPage } from './key-value-requests.js';
+import { type WatchedRange, watchPages } from './watch-pages.js';
+import { encodeWatchPosition } from './watch-position.js';
+
+const change = (revision: number, keyspaceId: number) => ({
+  keyspaceId,
+  type: 'put' as const,
+  key: Buffer.from(`k${revision}`),
+  value: Buffer.from('v'),
+  revision,
+  expiresAtMs: 0,
+});
+
+const position = (revision: number) => encodeWatchPosition([{ groupId: 1, revision }]);
+
+function behind(ring: ChangeRing, parts: Partial<WatchedRange>, catchesUpTo?: () => void) {
+  const replica = { groupId: 1, state: { changes: ring }, readBarrier: async () => catchesUpTo?.() };
+  return {
+    replica: replica as unknown as Replica,
+    keyspaceId: () => 0,
+    catchUp: async () => undefined,
+    request: { keyspace: '' },
+    limits: defaultLimits,
+    ...parts,
+  };
+}
+
+async function next(pages: AsyncGenerator<WatchPage>) {
+  const { value } = await pages.next();
+  return (value as WatchPage).events.map(({ revision }) => revision);
+}
+
+test('a position that another replica gave out is good here, once this one has caught up', async () => {
+  const ring = new ChangeRing({ maxChanges: 100, maxBytes: 1 << 20 }, 3);
+  const request = { keyspace: '', position: position(5) };
+  const watch = behind(ring, { request }, () => ring.publish([change(4, 0), change(5, 0), change(6, 0)], 6));
+  const pages = watchPages(watch, new AbortController().signal);
+  expect(await next(pages)).toEqual([]);
+  expect(await next(pages)).toEqual([6]);
+});
+
+test('a position beyond everything that is committed is of another history', async () => {
+  const ring = new ChangeRing({ maxChanges: 100, maxBytes: 1 << 20 }, 3);
+  const pages = watchPages(behind(ring, { request: { keyspace: '', position: position(5) } }), AbortSignal.timeout(1));
+  await expect(pages.next()).rejects.toMatchObject({ code: 'OUT_OF_RANGE' });
+});
+
+test('a change of a keyspace that this node does not know yet is not passed over', async () => {
+  const ring = new ChangeRing({ maxChanges: 100, maxBytes: 1 << 20 }, 0);
+  const known = new Map<string, number>();
+  const watch = behind(ring, {
+    request: { keyspace: 'new' },
+    keyspaceId: () => known.get('new'),
+    async catchUp() {
+      known.set('new', 7);
+      // What comes while the node catches up may be of a keyspace that it still does not know.
+      if (ring.revision < 3) ring.publish([change(3, 7)], 3);
+    },
+  });
+  const pages = watchPages(watch, new AbortController().signal);
+  expect(await next(pages)).toEqual([]);
+  ring.publish([change(1, 0), change(2, 7)], 2);
+  expect(await next(pages)).toEqual([2]);
+  expect(await next(pages)).toEqual([3]);
+});
