@@ -18,3 +18,8 @@ export class ProposalError extends CodedError<ProposalErrorCode> {
     this.stage = options.stage ?? 'queued';
   }
 }
+
+/** A refusal after which nothing was done. */
+export function refusal(code: ProposalErrorCode, message: string, leaderId = 0): ProposalError {
+  return new ProposalError(code, message, { leaderId });
+}

@@ -80,6 +80,8 @@ export class MemoryHostLog implements HostLog {
 
   /** Takes a write over. Only for the groups of this log. */
   write(group: MemoryGroupLog, needsSpace: boolean, change: (store: MemoryLogStorage) => void): Promise<void> {
+    // Of a process that is gone: it does not hear of anything any more.
+    if (this.#open.get(group.groupId) !== group) return new Promise(() => {});
     return new Promise((resolve, reject) => {
       const sinceMs = this.#clock.monotonicMs();
       this.#pending.push({ group, sinceMs, change, needsSpace, resolve, reject });

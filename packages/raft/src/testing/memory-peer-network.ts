@@ -55,6 +55,11 @@ export class MemoryPeerNetwork {
     this.#cut.clear();
   }
 
+  /** The process of a node is gone: nothing reaches it, and nothing that it still does reaches anybody. */
+  async detachNode(nodeId: number): Promise<void> {
+    await this.#nodes.get(nodeId)?.close();
+  }
+
   /** Whether something sent now would arrive. */
   passes(from: number, to: number): boolean {
     return !this.#cut.has(`${from}>${to}`) && !this.#cut.has(`${from}`) && !this.#cut.has(`${to}`);

@@ -1,0 +1,490 @@
+/**
+ * One group of a host: what lives as long as the group is open. Its core is made anew where the log had no space: what was
+ * not durable is lost then, as by a crash, and answers of before reach nobody any more.
+ */
+import { decodeConfChange } from '../core/configuration/conf-change.js';
+import type { ConfState } from '../core/configuration/configuration.js';
+import type { Entry, Snapshot } from '../core/entry.js';
+import type { Message } from '../core/message.js';
+import { RaftError } from '../core/raft-error.js';
+import type { RawNode } from '../core/raw-node.js';
+import type { RaftMarks } from '../core/status.js';
+import type { GroupLog } from '../ports/group-log.js';
+import type { GroupMessage, GroupSignal } from '../ports/peer-transport.js';
+import type { SnapshotSink } from '../ports/state-machine.js';
+import { alignLog } from './align-log.js';
+import { Compactor } from './compactor.js';
+import { ConfigurationHistory, isAlone, isOnlyVoter, membersOf } from './configuration-history.js';
+import { CoreRunner } from './core-runner.js';
+import type { HostContext, HostedGroup } from './host-context.js';
+import type { GroupOptions } from './host-options.js';
+import { Inbox } from './inbox.js';
+import { type AppliedRun, MachineQueue } from './machine-queue.js';
+import { type ProposalError, refusal } from './proposal-error.js';
+import { type BatchTimes, type LogView, type Proposal, ProposalTracker } from './proposal-tracker.js';
+import { ReadTracker } from './read-tracker.js';
+import { Sleeper } from './sleeper.js';
+import { receiveSnapshot } from './snapshot-receiver.js';
+import { SnapshotSender, type TakenSnapshot } from './snapshot-sender.js';
+import { Transfer } from './transfer.js';
+
+/** A full disk is tried again so often. */
+const probeMs = 1_000;
+const noMarks: RaftMarks = { term: 0, lead: 0, state: 'StateFollower', commit: 0, applied: 0, lastIndex: 0 };
+
+/** One group of a host. */
+export class GroupDriver<Result> implements HostedGroup {
+  readonly groupId: number;
+  readonly host: HostContext;
+  readonly log: GroupLog;
+  readonly options: GroupOptions<Result>;
+  readonly proposals = new ProposalTracker();
+  readonly reads: ReadTracker;
+  readonly snapshots: SnapshotSender;
+  readonly sleeper: Sleeper;
+  readonly compactor: Compactor;
+  readonly transfer = new Transfer();
+  history: ConfigurationHistory;
+  /** Absent where it takes no part: no space, failed, closed. */
+  core: CoreRunner | undefined;
+  failure: Error | undefined;
+  isClosed = false;
+  /** Told when something that may be waited for has happened. */
+  onProgress: (() => void) | undefined;
+  readonly #machine: MachineQueue<Result>;
+  readonly #inbox = new Inbox();
+  #applied: number;
+  #nextProbeMs = 0;
+  #isProbing = false;
+
+  /** The log is in line with the state already. */
+  constructor(host: HostContext, options: GroupOptions<Result>, log: GroupLog) {
+    const { groupId, machine } = options;
+    this.host = host;
+    this.options = options;
+    this.groupId = groupId;
+    this.log = log;
+    this.reads = new ReadTracker(host.random);
+    this.history = new ConfigurationHistory(log.firstIndex() - 1, log.initialState().confState);
+    this.#applied = machine.appliedIndex;
+    this.#machine = new MachineQueue({
+      machine,
+      maxApplyBytes: host.limits.maxApplyBytes,
+      onApplied: (run) => this.#onApplied(run),
+      onFailed: (error) => this.fail(error),
+    });
+    this.snapshots = new SnapshotSender({
+      groupId,
+      host,
+      take: () => this.#takeSnapshot(),
+      isUsable: ({ metadata: { index } }) => index + 1 >= log.firstIndex() && index >= this.history.latest.index,
+      report: (to, isSent) => this.guard(({ raw }) => raw.reportSnapshot(to, isSent)),
+    });
+    this.sleeper = new Sleeper(host, this);
+    this.compactor = new Compactor({
+      log,
+      limits: host.limits,
+      history: () => this.history,
+      heldIndex: () => this.snapshots.lowestIndex,
+      onCompacted: (index, bytes) => host.listener.compacted?.({ groupId, index, bytes }),
+    });
+  }
+
+  get marks(): RaftMarks {
+    return this.core?.marks ?? noMarks;
+  }
+
+  get raw(): RawNode | undefined {
+    return this.core?.raw;
+  }
+
+  get members(): readonly number[] {
+    return membersOf(this.history.latest.confState);
+  }
+
+  get isOnlyVoter(): boolean {
+    return isOnlyVoter(this.history.latest.confState, this.host.nodeId);
+  }
+
+  get isFull(): boolean {
+    return this.core === undefined && this.failure === undefined && !this.isClosed;
+  }
+
+  /** Nothing is under way. */
+  get isQuiet(): boolean {
+    const { proposals, reads, snapshots, transfer, core } = this;
+    const isWaiting = proposals.count > 0 || reads.count > 0 || transfer.isPending || !snapshots.isIdle;
+    return !isWaiting && this.#inbox.isEmpty && this.#machine.isIdle && (core?.isIdle ?? true);
+  }
+
+  /** Applies what is known to be committed, then takes part. */
+  async start(): Promise<void> {
+    const core = this.#openCore(undefined);
+    this.core = core;
+    const { commit } = core.marks;
+    while (core.raw.marks().applied < commit && this.failure === undefined) {
+      core.work();
+      await this.#machine.settled();
+    }
+    if (this.failure !== undefined) throw this.failure;
+    this.host.membersChanged();
+    this.#begin(core);
+  }
+
+  /** Why a proposal of so many bytes is not taken, where it is not. */
+  refusalOf(bytes: number): ProposalError | undefined {
+    const { maxEntryBytes, maxProposals, maxProposalBytes } = this.host.limits;
+    if (this.isClosed || this.failure !== undefined) return this.closedError();
+    if (this.core === undefined) return this.fullError();
+    if (this.marks.state !== 'StateLeader') return this.core.notLeader();
+    if (bytes > maxEntryBytes) return refusal('TOO_LARGE', `${bytes} bytes are more than ${maxEntryBytes}`);
+    const { count, bytes: inFlight } = this.proposals;
+    if (count < maxProposals && (count === 0 || inFlight + bytes <= maxProposalBytes)) return undefined;
+    return refusal('BUSY', `${count} proposals of ${inFlight} bytes are in flight in group ${this.groupId}; ask again`);
+  }
+
+  propose(proposal: Proposal): void {
+    this.proposals.queue(proposal, this.host.clock.monotonicMs());
+    this.wake();
+  }
+
+  read(): Promise<number> {
+    if (this.isClosed || this.failure !== undefined) return Promise.reject(this.closedError());
+    const index = this.reads.queue();
+    this.wake();
+    return index;
+  }
+
+  /** Does something with the core, if there is one; what it throws is the end of the group. */
+  guard(call: (core: CoreRunner) => void): void {
+    if (this.core === undefined) return;
+    try {
+      call(this.core);
+      this.host.schedule(this);
+    } catch (error) {
+      this.fail(error as Error);
+    }
+  }
+
+  receive(message: Message): void {
+    if (this.core === undefined) return;
+    // What answers a question of before it slept is no reason to wake.
+    const isLate = message.type === 'MsgHeartbeatResp' || message.type === 'MsgAppResp';
+    if (this.sleeper.isAsleep && isLate && message.term <= this.marks.term) return;
+    if (this.#inbox.add(message)) this.wake();
+  }
+
+  receiveSignal(from: number, signal: GroupSignal): void {
+    if (this.core === undefined) return;
+    this.#inbox.addSignal(from, signal);
+    this.host.schedule(this);
+  }
+
+  async receiveSnapshot(from: number, offer: GroupMessage): Promise<SnapshotSink> {
+    const index = offer.message.snapshot?.metadata.index ?? 0;
+    if (this.core === undefined || this.core.appends.isRestoring || index <= this.marks.commit) {
+      throw new RaftError('CLOSED', `group ${this.groupId} takes no snapshot at ${index} now`);
+    }
+    const onComplete = () => this.receive(offer.message);
+    return receiveSnapshot({ host: this.host, machine: this.options.machine, from, offer, onComplete });
+  }
+
+  /** There is something to do, or its leader's node is not what it was. */
+  wake(): void {
+    this.sleeper.wake();
+    this.host.setTicking(this, true);
+    this.host.schedule(this);
+  }
+
+  onSleep(isAsleep: boolean): void {
+    const { listener } = this.host;
+    this.host.setTicking(this, !isAsleep);
+    if (isAsleep) listener.slept?.({ groupId: this.groupId });
+    else listener.woken?.({ groupId: this.groupId });
+  }
+
+  /** The disk is silent: somebody else should lead. */
+  stepDown(): void {
+    if (this.marks.state !== 'StateLeader' || this.isOnlyVoter) return;
+    this.wake();
+    this.wakeOthers();
+    this.guard(({ raw }) => raw.stepDown());
+  }
+
+  /** Those that sleep must not wait for this node. */
+  wakeOthers(): void {
+    const { term, commit } = this.marks;
+    for (const nodeId of this.members) {
+      if (nodeId === this.host.nodeId) continue;
+      this.host.outbox.signal(nodeId, { groupId: this.groupId, type: 'wake', term, index: commit });
+    }
+  }
+
+  run(): boolean {
+    if (this.core === undefined) {
+      this.#runWithoutCore();
+      return false;
+    }
+    try {
+      this.core.turn();
+    } catch (error) {
+      this.fail(error as Error);
+    }
+    return this.core !== undefined && (!this.#inbox.isEmpty || this.proposals.hasQueued);
+  }
+
+  tick(nowMs: number): void {
+    const { core, proposals, reads, host } = this;
+    const { electionTicks, tickMs, proposalTimeoutMs } = host.limits;
+    const electionMs = electionTicks * tickMs;
+    if (this.failure !== undefined || this.isClosed) return;
+    if (core === undefined) this.#probe(nowMs);
+    else if (!host.isStalled) this.guard(({ raw }) => raw.tick());
+    proposals.expire(nowMs - proposalTimeoutMs, nowMs - electionMs, this.#view());
+    reads.expire(nowMs - 2 * electionMs, this.marks.lead);
+    this.transfer.expire(nowMs);
+    if (!this.snapshots.isIdle) this.#tickSnapshots();
+    this.sleeper.tick();
+    this.onProgress?.();
+    // Alone there is nobody to tell anything, and nobody to hear from.
+    const isResting = this.marks.state === 'StateLeader' && isAlone(this.history.latest.confState, host.nodeId);
+    if (isResting && proposals.count === 0 && reads.count === 0) host.setTicking(this, false);
+  }
+
+  /** It cannot go on. Others of the host may. */
+  fail(error: Error): void {
+    if (this.failure !== undefined || this.isClosed) return;
+    this.failure = error;
+    this.#end();
+    this.wakeOthers();
+    this.host.listener.failed?.({ groupId: this.groupId, error });
+  }
+
+  /** Leaves what is in flight with an unknown outcome, and waits for the state machine. */
+  async stop(): Promise<void> {
+    if (this.marks.state === 'StateLeader' && this.sleeper.isAsleep) this.wakeOthers();
+    this.isClosed = true;
+    this.#end();
+    await this.#machine.settled();
+    this.log.close();
+  }
+
+  closedError(): ProposalError {
+    const why = this.failure === undefined ? 'is closed' : `has failed: ${this.failure.message}`;
+    return refusal('CLOSED', `group ${this.groupId} ${why}`);
+  }
+
+  fullError(): ProposalError {
+    return refusal('FULL', `there is no space for the log of group ${this.groupId}; make room, then ask again`);
+  }
+
+  #end(): void {
+    const error = this.closedError();
+    const view = this.#view();
+    this.core?.abandon();
+    this.core = undefined;
+    this.#machine.dropWaiting();
+    this.#inbox.clear();
+    this.snapshots.close();
+    this.transfer.end(error);
+    this.proposals.end(view, error);
+    this.reads.end(error);
+    this.host.setTicking(this, false);
+    this.onProgress?.();
+  }
+
+  #openCore(applied: number | undefined): CoreRunner {
+    const { groupId, host, log, proposals, reads, sleeper, snapshots, history, options } = this;
+    return new CoreRunner({
+      ...{ groupId, host, log, proposals, reads, sleeper, snapshots, applied },
+      inbox: this.#inbox,
+      machine: this.#machine,
+      confState: history.latest.confState,
+      appliedIndex: options.machine.appliedIndex,
+      restore: (snapshot) => this.#restore(snapshot),
+      onRestored: ({ metadata }) => this.#onRestored(metadata.index, metadata.confState),
+      onRole: (marks, before) => this.#onRole(marks, before),
+      onLogFailed: (error) => this.#onLogFailed(error),
+      schedule: () => host.schedule(this),
+    });
+  }
+
+  #begin(core: CoreRunner): void {
+    this.host.setTicking(this, true);
+    if (this.isOnlyVoter) core.raw.campaign();
+    this.host.schedule(this);
+  }
+
+  #runWithoutCore(): void {
+    const { proposals, reads, host } = this;
+    this.#inbox.clear();
+    if (!this.isFull) return;
+    while (proposals.hasQueued) proposals.refused(proposals.take(Number.POSITIVE_INFINITY), this.fullError());
+    const context = reads.ask(host.clock.monotonicMs());
+    if (context === undefined) return;
+    // Nobody else could have acknowledged anything: what is applied here is all there is.
+    if (this.isOnlyVoter) reads.answered(context, this.#applied);
+    else reads.refused(context, refusal('NOT_LEADER', `group ${this.groupId} takes no part while its disk is full`));
+  }
+
+  #onRole(marks: RaftMarks, before: RaftMarks): void {
+    const { host, groupId } = this;
+    if (before.state === 'StateLeader' && (marks.state !== 'StateLeader' || marks.term !== before.term)) {
+      this.proposals.lost(host.clock.monotonicMs());
+      this.transfer.done();
+    }
+    host.listener.roleChanged?.({ groupId, role: marks.state, leaderId: marks.lead, term: marks.term });
+    this.onProgress?.();
+  }
+
+  #onApplied({ raw, entries, results, responses }: AppliedRun<Result>): void {
+    const last = entries[entries.length - 1];
+    if (last === undefined) return;
+    let outcomes: readonly unknown[] = results;
+    for (const [i, entry] of entries.entries()) {
+      if (entry.type === 'EntryNormal') continue;
+      outcomes = outcomes.with(i, this.#applyChange(raw, entry));
+    }
+    this.#applied = Math.max(this.#applied, last.index);
+    const { count, times } = this.proposals.applied(entries, outcomes);
+    if (count > 0 && times !== undefined) this.#tellApplied(count, times);
+    if (raw === this.raw) {
+      for (const response of responses) raw.step(response);
+      this.host.schedule(this);
+    }
+    this.onProgress?.();
+  }
+
+  /** `undefined` where the configuration cannot take it: then it changes nothing, on every node. */
+  #applyChange(raw: RawNode, { index, data }: Entry): ConfState | undefined {
+    const { host, groupId } = this;
+    try {
+      const configuration = raw.applyConfChange(decodeConfChange(data));
+      this.history.add(index, configuration);
+      host.membersChanged();
+      host.listener.configurationChanged?.({ groupId, index, configuration });
+      return configuration;
+    } catch (error) {
+      if (error instanceof RaftError) return undefined;
+      throw error;
+    }
+  }
+
+  #tellApplied(count: number, times: BatchTimes): void {
+    const nowMs = this.host.clock.monotonicMs();
+    const { calledMs, handedMs, durableMs, committedMs } = times;
+    this.host.listener.applied?.({
+      groupId: this.groupId,
+      proposals: count,
+      queuedMs: handedMs - calledMs,
+      syncedMs: Math.max(durableMs - handedMs, 0),
+      committedMs: Math.max(committedMs - calledMs, 0),
+      appliedMs: nowMs - calledMs,
+    });
+  }
+
+  #restore(snapshot: Snapshot): Promise<void> {
+    return new Promise((resolve) => {
+      this.#machine.between(async () => {
+        await this.options.machine.restore(snapshot);
+        resolve();
+      });
+    });
+  }
+
+  #onRestored(index: number, confState: ConfState): void {
+    const { host, groupId } = this;
+    this.#applied = Math.max(this.#applied, index);
+    this.history.reset(index, confState);
+    host.membersChanged();
+    host.listener.configurationChanged?.({ groupId, index, configuration: confState });
+  }
+
+  #takeSnapshot(): Promise<TakenSnapshot | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#machine.between(async () => {
+        const index = this.#applied;
+        const term = this.raw?.termAt(index);
+        if (term === undefined || this.options.machine.appliedIndex !== index) {
+          resolve(undefined);
+          return;
+        }
+        const metadata = { index, term, confState: this.history.at(index) };
+        try {
+          const { data, source } = await this.options.machine.snapshot(metadata);
+          resolve({ snapshot: { metadata, data }, source });
+        } catch (error) {
+          // The follower waits; it will be tried again.
+          reject(error);
+        }
+      });
+    });
+  }
+
+  #tickSnapshots(): void {
+    const progress = this.raw?.status().progress ?? [];
+    this.snapshots.tick((nodeId) => progress.some(({ id, state }) => id === nodeId && state === 'StateSnapshot'));
+  }
+
+  #onLogFailed(error: Error): void {
+    if (!(error instanceof RaftError && error.code === 'LOG_FULL')) {
+      this.host.fail(error);
+      return;
+    }
+    const { host, groupId, log, marks } = this;
+    const full = this.fullError();
+    const view = this.#view();
+    this.#machine.dropWaiting();
+    this.#inbox.clear();
+    this.core = undefined;
+    this.transfer.done();
+    if (this.isOnlyVoter) this.proposals.dropped((index) => termIn(log, index), full);
+    else {
+      this.proposals.end(view, full);
+      this.reads.end(refusal('NOT_LEADER', full.message));
+    }
+    this.#nextProbeMs = host.clock.monotonicMs() + probeMs;
+    host.setTicking(this, true);
+    host.schedule(this);
+    host.listener.logFull?.({ groupId });
+    this.onProgress?.();
+    host.listener.roleChanged?.({ groupId, role: 'StateFollower', leaderId: 0, term: marks.term });
+  }
+
+  /** Tries whether there is space again. */
+  #probe(nowMs: number): void {
+    if (this.#isProbing || nowMs < this.#nextProbeMs || !this.#machine.isIdle) return;
+    this.#isProbing = true;
+    this.#nextProbeMs = nowMs + probeMs;
+    this.#reopen()
+      .catch((error: Error) => {
+        if (!(error instanceof RaftError && error.code === 'LOG_FULL')) this.host.fail(error);
+      })
+      .finally(() => {
+        this.#isProbing = false;
+      });
+  }
+
+  async #reopen(): Promise<void> {
+    const { log, options, host, groupId } = this;
+    await alignLog(log, options, host.nodeId);
+    const { hardState } = log.initialState();
+    await log.append({ snapshot: undefined, entries: [], hardState });
+    if (!this.isFull) return;
+    const core = this.#openCore(this.#applied);
+    this.core = core;
+    host.listener.logReopened?.({ groupId });
+    this.#begin(core);
+  }
+
+  #view(): LogView {
+    const { raw, log } = this;
+    const termAt = (index: number) => (raw === undefined ? termIn(log, index) : raw.termAt(index));
+    return { termAt, commitIndex: raw?.marks().commit ?? 0, leaderId: this.marks.lead };
+  }
+}
+
+function termIn(log: GroupLog, index: number): number | undefined {
+  const term = log.term(index);
+  return typeof term === 'number' ? term : undefined;
+}
