@@ -24,6 +24,8 @@ import { type EncodedRecord, type GroupWrite, type WriteEncoder, writeKind } fro
 /** What the groups of a log share. */
 export interface StreamContext {
   readonly wal: Wal;
+  /** Whether what it has appended is synced. */
+  readonly isSynced: boolean;
   readonly encoder: WriteEncoder;
   readonly waiting: WaitingWrites;
   /** Told when a group gave up what it does not need. */
@@ -71,6 +73,9 @@ export class GroupStream {
   /** Of the last write that was begun. */
   #number: number;
   readonly #pending: PendingWrite[] = [];
+  /** Writes that wait until the first one of all is durable: with nothing before it, a hole could not be told. */
+  #held: (() => void)[] = [];
+  #isBegun: boolean;
   #failure: RaftError | undefined;
 
   constructor(groupId: number, folded: Omit<FoldedStream, 'neededLsn'>, context: StreamContext) {
@@ -80,6 +85,7 @@ export class GroupStream {
     this.#view = folded.view;
     this.#hardState = folded.hardState;
     this.#number = folded.number;
+    this.#isBegun = !this.isEmpty;
   }
 
   get view(): LogView {
@@ -115,8 +121,8 @@ export class GroupStream {
     this.#view = new LogView(snapshot);
     this.#view.append(entries);
     // What came before is to be let go, the hard state with it.
-    const base = { kind: 'snapshot', ...snapshot } as const;
-    const onDurable = (lsn: number) => void this.#release(lsn - 1);
+    const base = { ...snapshot, kind: 'snapshot' } as const;
+    const onDurable = (lsn: number) => void this.#release(lsn - 1).catch(() => undefined);
     return this.#write({ hardState: this.#hardState, base, entries, hardStateBefore, viewBefore, onDurable });
   }
 
@@ -146,7 +152,7 @@ export class GroupStream {
     const onDurable = (lsn: number) => {
       neededLsn = lsn;
     };
-    const base = { kind: 'compaction', ...view.start } as const;
+    const base = { ...view.start, kind: 'snapshot' } as const;
     await this.#write({ hardState: this.#hardState, base, entries: view.all(), onDurable });
     await this.#release(neededLsn - 1);
   }
@@ -158,13 +164,8 @@ export class GroupStream {
 
   /** What cuts off must outlast what is cut off: a log that acknowledges before it syncs could lose the one and not the other. */
   async #release(lsn: number): Promise<void> {
-    const { wal } = this.#context;
-    try {
-      await wal.flush();
-    } catch {
-      // Nothing is let go; whoever writes next hears of it.
-      return;
-    }
+    const { wal, isSynced } = this.#context;
+    if (!isSynced) await wal.flush().catch((error: Error) => Promise.reject(this.#errorOf(error)));
     wal.release(this.groupId, lsn);
   }
 
@@ -175,14 +176,23 @@ export class GroupStream {
   }
 
   #write(plan: WritePlan): Promise<void> {
-    const { wal, encoder, waiting } = this.#context;
     const number = ++this.#number;
-    const records = encoder.encode(number, plan);
+    const records = this.#context.encoder.encode(number, plan);
     const promise = this.#queue(records, plan, number, 'waiting');
     const pending = this.#pending.at(-1) as PendingWrite;
+    if (this.#isBegun || number === 1) this.#send(pending, records);
+    else {
+      const own = records.map(({ payload, firstIndex }) => ({ payload: payload.slice(), firstIndex }));
+      this.#held.push(() => this.#send(pending, own));
+    }
+    return promise;
+  }
+
+  #send(pending: PendingWrite, records: readonly EncodedRecord[]): void {
+    const { wal, waiting } = this.#context;
     const token = waiting.begin();
-    const first = records[0] as EncodedRecord;
     const options = this.#recordOptions;
+    const [first] = records as [EncodedRecord];
     const appended =
       records.length === 1
         ? wal.append(first.payload, options)
@@ -198,7 +208,6 @@ export class GroupStream {
         this.#onOutcome(pending, error instanceof Error ? error : new Error(String(error)));
       },
     );
-    return promise;
   }
 
   #queue(
@@ -248,16 +257,19 @@ export class GroupStream {
       if (firstIndex > 0) view.places.note(firstIndex, (records[i + 1]?.firstIndex ?? lastIndex + 1) - 1, lsn + i);
     }
     write.onDurable?.(lsn);
+    if (this.#isBegun || write.number === 0) return;
+    this.#isBegun = true;
+    for (const send of this.#held.splice(0)) send();
   }
 
   /** Takes back everything from a write on, the last one first. */
   #fail(first: PendingWrite, cause: Error): void {
     const failed = this.#pending.splice(0);
-    const isSoft = cause instanceof WalError && (cause.code === 'DISK_FULL' || cause.code === 'QUEUE_FULL');
-    const error = isSoft ? this.#full(cause) : this.#failed(cause);
+    this.#held = [];
+    const error = this.#errorOf(cause);
     for (let i = failed.length - 1; i >= 0; i--) this.#takeBack(failed[i] as PendingWrite);
     this.#number = first.number - 1;
-    if (!isSoft) this.#failure = error;
+    if (error.code === 'LOG_FAILED') this.#failure = error;
     for (const { reject } of failed) reject(error);
   }
 
@@ -269,11 +281,10 @@ export class GroupStream {
     viewBefore.append(removed);
   }
 
-  #full(cause: Error): RaftError {
-    return new RaftError('LOG_FULL', `no space for the log of group ${this.groupId}: ${cause.message}`, { cause });
-  }
-
-  #failed(cause: Error): RaftError {
+  #errorOf(cause: Error): RaftError {
+    const isSoft = cause instanceof WalError && (cause.code === 'DISK_FULL' || cause.code === 'QUEUE_FULL');
+    if (isSoft)
+      return new RaftError('LOG_FULL', `no space for the log of group ${this.groupId}: ${cause.message}`, { cause });
     return new RaftError('LOG_FAILED', `the log of group ${this.groupId} cannot be written: ${cause.message}`, {
       cause,
     });

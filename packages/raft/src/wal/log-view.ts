@@ -15,14 +15,15 @@ export const noStart: LogStart = { index: 0, term: 0, confState: emptyConfState 
 /** A group's log in memory: what the core reads. */
 export class LogView {
   /** Which records hold the entries that are durable. */
-  readonly places = new EntryPlaces();
+  readonly places: EntryPlaces;
   #start: LogStart;
   /** `#entries[0]` has index `#start.index + 1`. */
   readonly #entries: Entry[];
   #bytes = 0;
 
-  /** The entries, which follow `start` without gaps, are taken over. */
-  constructor(start: LogStart, entries: Entry[] = []) {
+  /** The entries, which follow `start` without gaps, are taken over, and their places. */
+  constructor(start: LogStart, entries: Entry[] = [], places = new EntryPlaces()) {
+    this.places = places;
     this.#start = start;
     this.#entries = entries;
     this.#bytes = dataBytes(entries);
@@ -90,7 +91,7 @@ export class LogView {
     return removed;
   }
 
-  /** Gives up the entries up to `start`, which is one of them or where the log begins already. */
+  /** Gives up the entries up to `start`, which is one of them or where the log begins. */
   compact(start: LogStart): void {
     const { index } = start;
     invariant(index >= this.#start.index, `compacting up to ${index} what begins behind ${this.#start.index}`);

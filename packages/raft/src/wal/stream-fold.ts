@@ -1,11 +1,18 @@
 /**
  * Makes a group's log of the records of its stream, given in their order. Which writes count, and what they say, is
  * told by docs/formats/command-log.md: numbered writes tell a hole that a full disk left from the log itself.
+ *
+ * Of a log that was compacted the stream lacks its beginning, and where exactly it begins is a matter of segments. What
+ * is read first may therefore refer to what is gone; it only has to come right in the end. So entries are gathered from
+ * whatever index they begin with, and held against the start of the log when all was read.
  */
-import { type Entry, emptyHardState, type HardState } from '../core/entry.js';
+import { invariant } from '@shanghai/env';
+import { emptyConfState } from '../core/configuration/configuration.js';
+import { type Entry, type EntryId, emptyHardState, type HardState } from '../core/entry.js';
 import { RaftError } from '../core/raft-error.js';
+import { EntryPlaces } from './entry-places.js';
 import { decodeFirstReleaseRecord, type FirstReleaseRecord } from './first-release-record.js';
-import { LogView, noStart } from './log-view.js';
+import { type LogStart, LogView, noStart } from './log-view.js';
 import { decodeWrite, type LogBase, type WriteRecord, writeKind } from './write-record.js';
 
 /** What a stream holds. */
@@ -21,201 +28,201 @@ export interface FoldedStream {
 /** A stream being read. */
 export class StreamFold {
   readonly #groupId: number;
-  #view = new LogView(noStart);
-  /** Whether nothing yet has said where the log begins: then it begins with whatever entry comes first. */
-  #floats = true;
-  /** Whether something has said who is in the group. */
-  #hasMembers = false;
-  #isFirstRelease = false;
+  readonly #loneVoter: number;
+  /** Where the log begins, as soon as something has said so. */
+  #start: LogStart | undefined;
+  #startLsn = 0;
+  /** Index of the first of `#entries`, or of the one that would be; `undefined` where any may come. */
+  #firstIndex: number | undefined;
+  #entries: Entry[] = [];
+  #places = new EntryPlaces();
   #hardState: HardState = emptyHardState;
   #hardStateLsn = 0;
-  #startLsn = 0;
-  /** The first write that counts, and the last one. */
+  #isFirstRelease = false;
+  /** Numbers of the first write that counts, and of the last one. */
   #baseNumber: number | undefined;
   #number = 0;
-  /** The last record that counts, and the last of all. */
+  /** The last record that counts. */
   #lsn = 0;
-  #seenLsn = 0;
-  /** What cannot be, unless it turns out that it lay behind a hole. */
+  /** What cannot be, unless what follows makes it pointless. */
   #damage: RaftError | undefined;
 
-  constructor(groupId: number) {
+  /** `loneVoter`: who was in the groups of the first release. */
+  constructor(groupId: number, loneVoter: number) {
     this.#groupId = groupId;
+    this.#loneVoter = loneVoter;
   }
 
   /** Takes the next record. Its payload is kept. Throws `RaftError` `LOG_DAMAGED` or `UNSUPPORTED_FORMAT`. */
   add(kind: number, payload: Uint8Array, lsn: number): void {
-    this.#seenLsn = lsn;
-    if (kind !== writeKind) {
-      const record = decodeFirstReleaseRecord(kind, payload);
-      this.#attempt(() => this.#addFirstRelease(record, lsn));
-    } else {
+    if (kind !== writeKind) this.#addFirstRelease(decodeFirstReleaseRecord(kind, payload), lsn);
+    else {
       const record = decodeWrite(payload);
-      this.#attempt(() => {
-        if (this.#counts(record, lsn)) this.#apply(record, lsn);
-      });
+      if (this.#counts(record, lsn)) this.#apply(record, lsn);
     }
   }
 
-  #attempt(step: () => void): void {
-    try {
-      step();
-    } catch (error) {
-      if (!(error instanceof RaftError)) throw error;
-      this.#damage ??= error;
-    }
-  }
-
-  /** What it came to. `loneVoter`: who was in the groups of the first release. */
-  end(loneVoter: number): FoldedStream {
-    if (this.#floats && (this.#baseNumber ?? 0) > 1) {
-      // The first writes of all found no space: nothing that followed counts.
-      return { view: new LogView(noStart), hardState: emptyHardState, number: 0, neededLsn: this.#seenLsn + 1 };
-    }
+  /** What it came to. Throws `RaftError` `LOG_DAMAGED`. */
+  end(): FoldedStream {
     if (this.#damage !== undefined) throw this.#damage;
-    const view = this.#view;
-    const { index, term, confState } = view.start;
-    if (this.#floats && index > 0) throw this.#damaged(`begins behind entry ${index}, and nothing says why`);
-    if (this.#isFirstRelease && !this.#hasMembers)
-      view.compact({ index, term, confState: { ...confState, voters: [loneVoter] } });
+    if (this.#start === undefined && (this.#baseNumber ?? 0) > 1) {
+      throw this.#damagedBy(`begins with its write ${this.#baseNumber}, and nothing says where the log begins`);
+    }
+    const start = this.#start ?? { ...noStart, confState: this.#firstMembers };
+    const { index } = start;
+    if ((this.#firstIndex ?? 0) > index + 1) {
+      throw this.#damagedBy(`begins with entry ${this.#firstIndex}, but is needed from ${index + 1} on`);
+    }
+    const view = new LogView(start, this.#entries, this.#places);
     const commit = Math.max(index, Math.min(this.#hardState.commit, view.lastIndex));
-    const first = view.places.lsnOf(index + 1);
-    const lsns = [this.#hardStateLsn, this.#startLsn, first ?? 0].filter((lsn) => lsn > 0);
-    return {
-      view,
-      hardState: { ...this.#hardState, commit },
-      number: this.#number,
-      neededLsn: Math.min(this.#lsn, ...lsns),
-    };
+    const hardState = { ...this.#hardState, commit };
+    return { view, hardState, number: this.#number, neededLsn: this.#neededLsn(view) };
+  }
+
+  /** Without a start the stream must keep its first write. */
+  #neededLsn(view: LogView): number {
+    if (this.#start === undefined) return 1;
+    const { index } = this.#start;
+    return Math.min(this.#startLsn, this.#hardStateLsn || this.#startLsn, view.places.lsnOf(index + 1) ?? this.#lsn);
   }
 
   #counts({ number, continues }: WriteRecord, lsn: number): boolean {
+    const base = this.#baseNumber;
+    if (base !== undefined && number > this.#number + 1) return false;
     if (continues) {
-      if (this.#baseNumber !== undefined && number > this.#number + 1) return false;
       if (number === this.#number && lsn === this.#lsn + 1) return true;
-      throw this.#damaged(`lacks what LSN ${lsn} continues`);
+      this.#noteDamage(`lacks what LSN ${lsn} continues`);
+      return false;
     }
-    if (this.#baseNumber === undefined) this.#baseNumber = number;
-    else if (number > this.#number + 1) return false;
-    else if (number < this.#baseNumber || (number <= this.#number && this.#floats && this.#baseNumber > 1)) {
-      this.#reset(number);
-    } else if (number <= this.#number)
-      throw this.#damaged(`has a write ${number} behind ${this.#number} at LSN ${lsn}`);
+    if (base === undefined) this.#baseNumber = number;
+    else if (number <= this.#number) {
+      if (number < base) this.#reset(number);
+      else this.#noteDamage(`has a write ${number} behind ${this.#number} at LSN ${lsn}`);
+    }
     this.#number = number;
     return true;
   }
 
   /** What came lay behind a hole, and what was before the hole is not there any more. */
   #reset(number: number): void {
-    this.#view = new LogView(noStart);
-    this.#floats = true;
-    this.#hasMembers = false;
+    this.#start = undefined;
+    this.#startLsn = 0;
+    this.#beginEntries(undefined);
     this.#hardState = emptyHardState;
     this.#hardStateLsn = 0;
-    this.#startLsn = 0;
     this.#baseNumber = number;
     this.#damage = undefined;
   }
 
+  #beginEntries(firstIndex: number | undefined): void {
+    this.#firstIndex = firstIndex;
+    this.#entries = [];
+    this.#places = new EntryPlaces();
+  }
+
   #apply({ hardState, base, entries }: WriteRecord, lsn: number): void {
     this.#lsn = lsn;
-    if (this.#damage !== undefined) return;
     if (hardState !== undefined) {
       this.#hardState = hardState;
       this.#hardStateLsn = lsn;
     }
-    if (base !== undefined) this.#begin(base, lsn);
+    if (base?.kind === 'snapshot') this.#begin(base, lsn);
+    else if (base !== undefined) this.#compact(base, lsn);
     const first = entries[0];
-    if (first === undefined) return;
-    const { start, lastIndex } = this.#view;
-    if (this.#floats && (this.#isEmpty || first.index <= start.index)) this.#float(first);
-    else if (first.index > lastIndex + 1)
-      throw this.#damaged(`lacks entries behind ${lastIndex}, found ${first.index}`);
-    else if (first.index <= start.index) throw this.#damaged(`begins behind ${start.index} and has ${first.index}`);
-    this.#append(entries, lsn);
+    if (first === undefined || this.#damage !== undefined) return;
+    const next = this.#nextIndex;
+    if (next !== undefined && first.index > next) this.#noteDamage(`lacks entries ${next} to ${first.index - 1}`);
+    else this.#append(entries, lsn);
   }
 
+  /** The index of the next entry; `undefined` where any may come. */
+  get #nextIndex(): number | undefined {
+    return this.#firstIndex === undefined ? undefined : this.#firstIndex + this.#entries.length;
+  }
+
+  /** Entries that leave no gap. */
   #append(entries: readonly Entry[], lsn: number): void {
     const [first, last] = [entries[0], entries.at(-1)] as [Entry, Entry];
-    let term = this.#view.term(first.index - 1) as number;
+    const begin = this.#start?.index ?? 0;
+    if (first.index <= begin) {
+      this.#noteDamage(`begins behind ${begin} and has entry ${first.index}`);
+      return;
+    }
+    if (this.#firstIndex === undefined || first.index < this.#firstIndex) this.#beginEntries(first.index);
+    const kept = first.index - (this.#firstIndex as number);
+    invariant(kept <= this.#entries.length, `entry ${first.index} leaves a gap`);
+    this.#entries.length = kept;
+    let term = this.#termAt(first.index - 1) ?? 0;
     for (const entry of entries) {
-      if (entry.term < term) throw this.#damaged(`falls from term ${term} to ${entry.term} at ${entry.index}`);
+      if (entry.term < term) this.#noteDamage(`falls from term ${term} to ${entry.term} at entry ${entry.index}`);
       term = entry.term;
+      this.#entries.push(entry);
     }
-    this.#view.append(entries);
-    this.#view.places.note(first.index, last.index, lsn);
+    this.#places.note(first.index, last.index, lsn);
   }
 
-  get #isEmpty(): boolean {
-    return this.#view.lastIndex === this.#view.start.index;
+  #termAt(index: number): number | undefined {
+    if (this.#start?.index === index) return this.#start.term;
+    return this.#entries[index - (this.#firstIndex ?? 0)]?.term;
   }
 
-  /** The log begins, for all that is known, with this entry. */
-  #float({ index }: Entry): void {
-    this.#view = new LogView({ ...noStart, index: index - 1 });
-  }
-
-  #begin({ kind, index, term, confState }: LogBase, lsn: number): void {
-    const { start } = this.#view;
-    if (kind === 'snapshot' && !this.#floats && index < start.index) {
-      throw this.#damaged(`goes back from ${start.index} to a snapshot at ${index}`);
-    }
-    if (kind === 'snapshot' || (this.#floats && this.#isEmpty)) this.#view = new LogView({ index, term, confState });
-    else {
-      this.#checkCompaction(index, term);
-      this.#view.compact({ index, term, confState });
-    }
-    this.#floats = false;
-    this.#hasMembers = true;
+  /** Whatever came before is of no matter. */
+  #begin({ index, term, confState }: LogBase, lsn: number): void {
+    const begin = this.#start?.index ?? 0;
+    this.#damage = undefined;
+    if (index < begin) this.#noteDamage(`goes back from ${begin} to ${index}`);
+    this.#start = { index, term, confState };
     this.#startLsn = lsn;
+    this.#beginEntries(index + 1);
   }
 
-  #checkCompaction(index: number, term: number): void {
-    const { start, lastIndex } = this.#view;
-    if (index < start.index || index > lastIndex) {
-      throw this.#damaged(`from ${start.index + 1} to ${lastIndex} is compacted at ${index}`);
+  #compact({ index, term, confState }: LogStart, lsn: number): void {
+    const begin = this.#start?.index ?? 0;
+    const known = this.#termAt(index);
+    const next = this.#nextIndex;
+    if (index < begin) this.#noteDamage(`goes back from ${begin} to ${index}`);
+    if (next !== undefined && index >= next) this.#noteDamage(`ends at ${next - 1} and is compacted at ${index}`);
+    if (known !== undefined && known !== term) {
+      this.#noteDamage(`has term ${known} at entry ${index}, where it is compacted at term ${term}`);
     }
-    const isKnown = index > start.index || !this.#floats;
-    if (isKnown && this.#view.term(index) !== term) {
-      throw this.#damaged(`has term ${this.#view.term(index)} at ${index}, where its compaction has ${term}`);
-    }
+    this.#start = { index, term, confState };
+    this.#startLsn = lsn;
+    if (this.#firstIndex === undefined || index < this.#firstIndex) return;
+    this.#entries.splice(0, index + 1 - this.#firstIndex);
+    this.#firstIndex = index + 1;
+    this.#places.drop(index + 1);
   }
 
   #addFirstRelease(record: FirstReleaseRecord, lsn: number): void {
-    if (this.#number > 0) throw this.#damaged(`goes back to the first release at LSN ${lsn}`);
-    this.#baseNumber = 0;
+    if (this.#number > 0) this.#noteDamage(`goes back to the first release at LSN ${lsn}`);
+    this.#baseNumber ??= 0;
     this.#isFirstRelease = true;
     this.#lsn = lsn;
     if ('hardState' in record) {
       this.#hardState = record.hardState;
       this.#hardStateLsn = lsn;
     } else if ('compaction' in record) this.#compactFirstRelease(record.compaction, lsn);
-    else this.#appendFirstRelease(record.entry, lsn);
-  }
-
-  #appendFirstRelease(entry: Entry, lsn: number): void {
-    const { start, lastIndex } = this.#view;
-    if (this.#floats && (this.#isEmpty || entry.index <= start.index)) this.#float(entry);
-    else if (entry.index > lastIndex + 1) return;
-    else if (entry.index <= start.index) throw this.#damaged(`begins behind ${start.index} and has ${entry.index}`);
-    this.#append([entry], lsn);
+    else if (record.entry.index <= (this.#nextIndex ?? record.entry.index)) this.#append([record.entry], lsn);
   }
 
   /** The state of a single voter may be ahead of its log: the log then goes on behind it. */
-  #compactFirstRelease({ index, term }: { index: number; term: number }, lsn: number): void {
-    const { start, lastIndex } = this.#view;
-    if (index < start.index)
-      throw this.#damaged(`begins with entry ${start.index + 1}, but is needed from ${index + 1} on`);
-    if (index >= lastIndex) this.#view = new LogView({ ...start, index, term });
-    else {
-      this.#checkCompaction(index, term);
-      this.#view.compact({ ...start, index, term });
-    }
-    this.#floats = false;
-    this.#startLsn = lsn;
+  #compactFirstRelease(at: EntryId, lsn: number): void {
+    const start = { ...at, confState: this.#firstMembers };
+    const isAhead = this.#nextIndex !== undefined && at.index + 1 >= this.#nextIndex;
+    if (isAhead) this.#begin({ kind: 'snapshot', ...start }, lsn);
+    else this.#compact(start, lsn);
   }
 
-  #damaged(what: string): RaftError {
+  /** Who is in a group of which nothing says so. */
+  get #firstMembers(): LogStart['confState'] {
+    return this.#isFirstRelease ? { ...emptyConfState, voters: [this.#loneVoter] } : emptyConfState;
+  }
+
+  #noteDamage(what: string): void {
+    this.#damage ??= this.#damagedBy(what);
+  }
+
+  #damagedBy(what: string): RaftError {
     return new RaftError(
       'LOG_DAMAGED',
       `the log of group ${this.#groupId} ${what}; restore the data directory from a backup, or this node from the others`,

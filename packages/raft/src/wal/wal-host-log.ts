@@ -46,7 +46,8 @@ class WalHostLog implements HostLog {
 
   constructor({ wal, clock }: WalHostLogOptions) {
     const onReleased = () => this.#relieve();
-    this.#context = { wal, encoder: new WriteEncoder(), waiting: new WaitingWrites(clock), onReleased };
+    const isSynced = wal.info().durability === 'always';
+    this.#context = { wal, isSynced, encoder: new WriteEncoder(), waiting: new WaitingWrites(clock), onReleased };
   }
 
   async read(loneVoter: number): Promise<void> {
@@ -56,7 +57,7 @@ class WalHostLog implements HostLog {
         if (stream >= reservedStreams || this.#unreadable.has(stream)) continue;
         let fold = folds.get(stream);
         if (fold === undefined) {
-          fold = new StreamFold(stream);
+          fold = new StreamFold(stream, loneVoter);
           folds.set(stream, fold);
         }
         this.#attempt(stream, () => fold.add(kind, payload, lsn));
@@ -65,7 +66,7 @@ class WalHostLog implements HostLog {
       throw asDamaged(error);
     }
     for (const [stream, fold] of folds) {
-      if (!this.#unreadable.has(stream)) this.#attempt(stream, () => this.#take(stream, fold.end(loneVoter)));
+      if (!this.#unreadable.has(stream)) this.#attempt(stream, () => this.#take(stream, fold.end()));
     }
   }
 
