@@ -20,6 +20,11 @@ export interface ShanghaiNode {
    * leader. Resolves to the index from which on a replica of the system group has it. Absent: the node has no others.
    */
   proposeCatalogue?(change: CatalogueCommand): Promise<number>;
+  /**
+   * Moves a group's log time to the clock's for another node, at most once a second, if this one leads the group; else
+   * `CLUSTER_ERROR`. Resolves to the index from which on a replica of the group has it. Absent: the node has no others.
+   */
+  advanceTime?(groupId: number): Promise<number>;
   /** Tells where clients reach the node, once its listeners are open; it enters the node table when that is possible. */
   announce?(addresses: { readonly grpc: string; readonly http: string }): void;
   /** Refuses new requests (`SERVICE_UNAVAILABLE`), waits for those in flight up to `drainMs`, flushes and closes. Idempotent. Rejects with the first failure, everything closed all the same. */

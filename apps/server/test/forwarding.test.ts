@@ -291,6 +291,13 @@ describe('a change of the catalogue', () => {
     expect(changes).toEqual([change]);
   });
 
+  it('and so is the passing of time, for keys that should be gone', async () => {
+    const asked: number[] = [];
+    leader.services.node.advanceTime = async (groupId) => asked.push(groupId) + 9;
+    expect(await follower.calls.advanceTime(leader.address, 5)).toBe(10);
+    expect(asked).toEqual([5]);
+  });
+
   it('is refused with the words of the leader, by other clusters, and where it would make a cluster', async () => {
     const changes: CatalogueCommand[] = [];
     leader.services.node.proposeCatalogue = async (change) => {

@@ -90,6 +90,11 @@ export function grpcLeaderCalls(options: GrpcLeaderCallsOptions): LeaderCalls {
       );
       return Number(response.appliedIndex);
     },
+    async advanceTime(leader, groupId) {
+      const request = { clusterId: options.clusterId, groupId: BigInt(groupId) };
+      const { appliedIndex } = await call(leader, ({ internal }) => internal.advanceTime.bind(internal), request);
+      return Number(appliedIndex);
+    },
     close() {
       isClosed = true;
       channels.close();

@@ -22,6 +22,8 @@ export interface LeaderCalls extends CatalogueForwarder {
   createLog(leader: string, name: string, settings: LogSettings, context: RequestContext): Promise<LogDescription>;
   deleteLog(leader: string, name: string, context: RequestContext): Promise<void>;
   appendLog(leader: string, request: LogAppend, context: RequestContext): Promise<LogAppended>;
+  /** Moves a group's log time to its leader's clock; resolves to the index from which on replicas have it. */
+  advanceTime(leader: string, groupId: number): Promise<number>;
   /** Calls under way fail. Idempotent. */
   close(): void;
 }

@@ -10,14 +10,15 @@ import { decodeReadToken, encodeReadToken } from '../requests/read-token.js';
 import { ServerError } from '../requests/server-error.js';
 import type { CommandLog, CommandLogStatus } from './command-log.js';
 import type { GroupState } from './group-state.js';
-import { Replica } from './replica.js';
+import { notLeader } from './proposal-refusals.js';
+import { Replica, type TimeAtLeader } from './replica.js';
 
 const linearizable = { keyspace: '', level: 'linearizable' } as const;
 const stale = { keyspace: '', level: 'stale' } as const;
 const session = (index: number, groupId = 1) =>
   ({ keyspace: '', level: 'session', token: encodeReadToken({ groupId, index }) }) as const;
 
-async function follower() {
+async function follower(timeAtLeader?: TimeAtLeader) {
   const clock = createManualClock();
   const store = new MapStore();
   const machine = await StateMachine.open({
@@ -34,13 +35,13 @@ async function follower() {
     status: () => ({ ...consensus, firstIndex: 1, lastIndex: 4, state: 'open', raft: consensus }),
   } as unknown as CommandLog<ApplyResult>;
   const state = { groupId: 1, machine, store, changes: machine.changes } as unknown as GroupState;
-  const replica = new Replica(state, log, clock, 1_000);
+  const replica = new Replica(state, log, clock, 1_000, timeAtLeader);
   let index = 0;
   const apply = () => {
     const header = { logTimeMs: 1, sessionId: 0, requestNumber: 0, retry: false, slot: manySlots, epoch: 0 };
     return machine.apply([{ index: ++index, term: 1, command: encodeCommand(header, { kind: 'time' }) }]);
   };
-  return { clock, store, consensus, read, replica, apply };
+  return { clock, store, consensus, read, log, replica, apply };
 }
 
 async function ended(promise: Promise<unknown>): Promise<boolean> {
@@ -74,6 +75,32 @@ test('a stuck apply does not hang reads for ever [T14c]', async () => {
   await new Promise((resolve) => setImmediate(resolve));
   await clock.advance(1_000);
   for (const end of await ends) expect(end).toMatchObject({ status: 'rejected', reason: { code: 'CLUSTER_ERROR' } });
+});
+
+test('a key that should be gone is a matter of its leader, asked once a second at most', async () => {
+  const asked: (readonly [string, number])[] = [];
+  const { replica, log, clock, apply } = await follower(async (...leader) => asked.push(leader));
+  log.propose = async () => {
+    throw notLeader(1, 2, {
+      nodeId: 2,
+      name: '',
+      instanceId: '',
+      grpcAddress: 'two:1',
+      httpAddress: '',
+      peerAddress: '',
+    });
+  };
+  const advanced = replica.advanceTime();
+  const also = replica.advanceTime();
+  expect(await ended(advanced)).toBe(false);
+  await apply();
+  await Promise.all([advanced, also]);
+  await replica.advanceTime();
+  expect(asked).toEqual([['two:1', 1]]);
+  await clock.advance(1_000);
+  await apply();
+  await replica.advanceTime();
+  expect(asked).toHaveLength(2);
 });
 
 test('without a leader a linearizable read fails as the log says, at once', async () => {

@@ -16,12 +16,16 @@ import { ServerError } from '../requests/server-error.js';
 import { AppliedWaits } from './applied-waits.js';
 import { type CommandLog, commandHeadroomBytes } from './command-log.js';
 import type { GroupState } from './group-state.js';
+import { leaderNamedBy } from './proposal-refusals.js';
 
 /** Time entries are at least so far apart. */
 const timeEntryMs = 1000;
 
 /** What a proposal carries beside its body. */
 export type ProposalHeader = Partial<Omit<CommandHeader, 'logTimeMs'>>;
+
+/** Asks the leader of a group, at its gRPC address, to move log time to its clock; resolves to the index that has it. */
+export type TimeAtLeader = (leader: string, groupId: number) => Promise<number>;
 
 /** One group on this node. */
 export class Replica {
@@ -30,17 +34,25 @@ export class Replica {
   readonly log: CommandLog<ApplyResult>;
   readonly #clock: Clock;
   readonly #waits: AppliedWaits;
+  readonly #timeAtLeader: TimeAtLeader | undefined;
   #stampedMs = 0;
   #durableIndex: number;
   #timeEntry: Promise<unknown> | undefined;
   #timeEntryAtMs = Number.NEGATIVE_INFINITY;
   #token: { readonly index: number; readonly bytes: Uint8Array } | undefined;
 
-  constructor(state: GroupState, log: CommandLog<ApplyResult>, clock: Clock, readTimeoutMs: number) {
+  constructor(
+    state: GroupState,
+    log: CommandLog<ApplyResult>,
+    clock: Clock,
+    readTimeoutMs: number,
+    timeAtLeader?: TimeAtLeader,
+  ) {
     this.groupId = log.groupId;
     this.state = state;
     this.log = log;
     this.#clock = clock;
+    this.#timeAtLeader = timeAtLeader;
     this.#durableIndex = log.status().firstIndex - 1;
     this.#waits = new AppliedWaits({
       groupId: log.groupId,
@@ -120,15 +132,15 @@ export class Replica {
   }
 
   /**
-   * Moves log time to the clock's with an entry of its own, at most once a second; else does nothing. Where the log takes
-   * no entry, log time stands still, and with it what readers see.
+   * Moves log time to the clock's with an entry of its own, at most once a second; else does nothing. A node that does not
+   * lead asks its leader. Where the log takes no entry, log time stands still, and with it what readers see.
    */
   async advanceTime(): Promise<void> {
     const nowMs = this.#clock.monotonicMs();
     if (this.#timeEntry === undefined) {
       if (nowMs - this.#timeEntryAtMs < timeEntryMs) return;
       this.#timeEntryAtMs = nowMs;
-      this.#timeEntry = this.propose({ kind: 'time' })
+      this.#timeEntry = this.#moveTime()
         .catch(() => undefined)
         .finally(() => {
           this.#timeEntry = undefined;
@@ -158,6 +170,16 @@ export class Replica {
     await this.log.close(drainMs);
     this.#waits.close(new ServerError('SERVICE_UNAVAILABLE', 'the node is closing; ask another'));
     await this.state.close();
+  }
+
+  async #moveTime(): Promise<void> {
+    try {
+      await this.propose({ kind: 'time' });
+    } catch (error) {
+      const leader = error instanceof ServerError ? leaderNamedBy(error)?.leader : undefined;
+      if (leader === undefined || leader === '' || this.#timeAtLeader === undefined) throw error;
+      await this.untilApplied(await this.#timeAtLeader(leader, this.groupId));
+    }
   }
 
   async #sessionBarrier(bytes: Uint8Array | undefined): Promise<void> {

@@ -2,21 +2,24 @@ import type { InternalServer } from '@shanghai/proto';
 import { type CatalogueCommand, parseCatalogueCommand } from '../../apply/catalogue-command.js';
 import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
-import { unaryCall } from './unary-call.js';
+import { requireSameCluster, unaryCall } from './unary-call.js';
+import { safeNumber } from './wire-numbers.js';
 
 /** The Internal service: what other nodes of the cluster ask. */
 export function internalService(services: ApiServices): InternalServer {
   const { node } = services;
   return {
     proposeCatalogue: unaryCall(services, 'Internal/ProposeCatalogue', async ({ clusterId, change }) => {
-      const own = node.status().clusterId;
-      if (clusterId !== own) {
-        throw new ServerError('CLUSTER_ERROR', `this is cluster '${own}', not '${clusterId}'; nothing was done`);
-      }
+      requireSameCluster(clusterId, services);
       if (node.proposeCatalogue === undefined) {
         throw new ServerError('UNSUPPORTED', 'this node takes no changes of the catalogue from others');
       }
       return { appliedIndex: BigInt(await node.proposeCatalogue(changeOf(change))) };
+    }),
+    advanceTime: unaryCall(services, 'Internal/AdvanceTime', async ({ clusterId, groupId }) => {
+      requireSameCluster(clusterId, services);
+      if (node.advanceTime === undefined) throw new ServerError('UNSUPPORTED', 'this node leads nothing for others');
+      return { appliedIndex: BigInt(await node.advanceTime(safeNumber(groupId, 'group_id'))) };
     }),
   };
 }

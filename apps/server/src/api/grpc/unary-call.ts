@@ -39,8 +39,8 @@ export function unaryCall<Request, Response>(
   };
 }
 
-/** A node passes requests on to addresses of its node table, which may have become those of another cluster. */
-function requireSameCluster(clusterId: string, services: ApiServices): void {
+/** A node passes requests on to addresses of its node table, which may have become those of another cluster: `CLUSTER_ERROR`. */
+export function requireSameCluster(clusterId: string, services: ApiServices): void {
   const own = services.node.status().clusterId;
   if (clusterId === own) return;
   throw new ServerError('CLUSTER_ERROR', `this is cluster '${own}', not '${clusterId}'; nothing was done`);

@@ -29,6 +29,17 @@ export interface ProposeCatalogueResponse {
   appliedIndex: bigint;
 }
 
+export interface AdvanceTimeRequest {
+  /** As above. */
+  clusterId: string;
+  groupId: bigint;
+}
+
+export interface AdvanceTimeResponse {
+  /** A replica of the group that has applied so far has that log time. */
+  appliedIndex: bigint;
+}
+
 function createBaseProposeCatalogueRequest(): ProposeCatalogueRequest {
   return { clusterId: "", fromNodeId: 0n, change: Buffer.alloc(0) };
 }
@@ -149,6 +160,115 @@ export const ProposeCatalogueResponse: MessageFns<ProposeCatalogueResponse> = {
   },
 };
 
+function createBaseAdvanceTimeRequest(): AdvanceTimeRequest {
+  return { clusterId: "", groupId: 0n };
+}
+
+export const AdvanceTimeRequest: MessageFns<AdvanceTimeRequest> = {
+  encode(message: AdvanceTimeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.groupId !== 0n) {
+      if (BigInt.asUintN(64, message.groupId) !== message.groupId) {
+        throw new globalThis.Error("value provided for field message.groupId of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.groupId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AdvanceTimeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdvanceTimeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.groupId = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAdvanceTimeResponse(): AdvanceTimeResponse {
+  return { appliedIndex: 0n };
+}
+
+export const AdvanceTimeResponse: MessageFns<AdvanceTimeResponse> = {
+  encode(message: AdvanceTimeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.appliedIndex !== 0n) {
+      if (BigInt.asUintN(64, message.appliedIndex) !== message.appliedIndex) {
+        throw new globalThis.Error("value provided for field message.appliedIndex of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.appliedIndex);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AdvanceTimeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdvanceTimeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.appliedIndex = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 export type InternalService = typeof InternalService;
 export const InternalService = {
   /**
@@ -167,6 +287,16 @@ export const InternalService = {
       Buffer.from(ProposeCatalogueResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ProposeCatalogueResponse => ProposeCatalogueResponse.decode(value),
   },
+  /** Moves a group's log time to its leader's clock, at most once a second: a replica has read a key that should be gone. */
+  advanceTime: {
+    path: "/shanghai.v1.Internal/AdvanceTime" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AdvanceTimeRequest): Buffer => Buffer.from(AdvanceTimeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AdvanceTimeRequest => AdvanceTimeRequest.decode(value),
+    responseSerialize: (value: AdvanceTimeResponse): Buffer => Buffer.from(AdvanceTimeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AdvanceTimeResponse => AdvanceTimeResponse.decode(value),
+  },
 } as const;
 
 export interface InternalServer extends UntypedServiceImplementation {
@@ -176,6 +306,8 @@ export interface InternalServer extends UntypedServiceImplementation {
    * same one may be proposed again.
    */
   proposeCatalogue: handleUnaryCall<ProposeCatalogueRequest, ProposeCatalogueResponse>;
+  /** Moves a group's log time to its leader's clock, at most once a second: a replica has read a key that should be gone. */
+  advanceTime: handleUnaryCall<AdvanceTimeRequest, AdvanceTimeResponse>;
 }
 
 export interface InternalClient extends Client {
@@ -198,6 +330,22 @@ export interface InternalClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ProposeCatalogueResponse) => void,
+  ): ClientUnaryCall;
+  /** Moves a group's log time to its leader's clock, at most once a second: a replica has read a key that should be gone. */
+  advanceTime(
+    request: AdvanceTimeRequest,
+    callback: (error: ServiceError | null, response: AdvanceTimeResponse) => void,
+  ): ClientUnaryCall;
+  advanceTime(
+    request: AdvanceTimeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AdvanceTimeResponse) => void,
+  ): ClientUnaryCall;
+  advanceTime(
+    request: AdvanceTimeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AdvanceTimeResponse) => void,
   ): ClientUnaryCall;
 }
 
