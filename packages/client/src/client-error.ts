@@ -7,6 +7,8 @@ export type CallStage =
   | 'queue'
   /** No connection to any endpoint. */
   | 'connection'
+  /** No node was found that leads the group. */
+  | 'leader'
   /** A session was being opened, or its window of request numbers was full. */
   | 'session'
   /** Sent; the server has not answered. */

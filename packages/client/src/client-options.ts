@@ -3,8 +3,13 @@ import type { ReadLevel } from './key-value-store.js';
 
 /** How a client works. Everything but `endpoints` has a default, listed in `defaultClientOptions`. */
 export interface ClientOptions {
-  /** Addresses `host:port` of nodes, at least one. The first that can be reached is used until it fails. */
+  /** Addresses `host:port` of nodes, at least one; better several, so that the client finds in although one is down. */
   readonly endpoints: readonly string[];
+  /**
+   * Whether the client learns the other nodes of the cluster from those it reaches, and connects to the addresses that
+   * they advertise. Off where these cannot be reached from here (tunnels, mapped ports): `endpoints` must then name all.
+   */
+  readonly discover?: boolean;
   /** How long a call may take, with all its attempts, in milliseconds; a call's own option comes first. */
   readonly timeoutMs?: number;
   /**
@@ -16,7 +21,7 @@ export interface ClientOptions {
   readonly sessionTtlMs?: number;
   /** Level of reads that name none. */
   readonly readLevel?: ReadLevel;
-  /** Requests sent and not answered; more wait. Higher: more throughput over long ways, longer waits when the server is slow. */
+  /** Requests sent to a node and not answered; more wait. Higher: more throughput over long ways, longer waits when the server is slow. */
   readonly maxInFlightRequests?: number;
   /** Bytes of keys and values sent and not answered; more wait. One request may be larger and then goes alone. */
   readonly maxInFlightBytes?: number;
@@ -30,7 +35,10 @@ export interface ClientOptions {
   readonly maxMessageBytes?: number;
   /** Messages sent of which no request was answered yet; calls made meanwhile share the next one. */
   readonly maxUnansweredMessages?: number;
-  /** Attempts of one call, the first included, ≥ 1. */
+  /**
+   * Attempts of one call, the first included, ≥ 1. The deadline is what usually ends a call; 1: fail at once where nobody
+   * answers. Being sent on to the leader is not an attempt.
+   */
   readonly maxAttempts?: number;
   /** Upper bound of the wait before the second attempt in milliseconds; doubles with each. */
   readonly firstRetryDelayMs?: number;
@@ -47,6 +55,7 @@ export type ResolvedClientOptions = Required<ClientOptions>;
 
 /** What is used where an option is absent. */
 export const defaultClientOptions: Omit<ResolvedClientOptions, 'endpoints' | 'clock' | 'random'> = {
+  discover: true,
   timeoutMs: 5_000,
   sessions: true,
   sessionTtlMs: 3_600_000,
@@ -58,7 +67,7 @@ export const defaultClientOptions: Omit<ResolvedClientOptions, 'endpoints' | 'cl
   maxMessageRequests: 256,
   maxMessageBytes: 64 * 1024,
   maxUnansweredMessages: 4,
-  maxAttempts: 10,
+  maxAttempts: 1_000,
   firstRetryDelayMs: 25,
   maxRetryDelayMs: 1_000,
   streamReconnectMs: 60_000,

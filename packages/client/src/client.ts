@@ -1,9 +1,12 @@
 import { Activity } from './calls/activity.js';
 import type { CallEnvironment } from './calls/call-environment.js';
-import { Endpoints } from './calls/endpoints.js';
 import { Pipeline } from './calls/pipeline.js';
 import { callUnary } from './calls/unary-calls.js';
 import { type ClientOptions, resolveClientOptions } from './client-options.js';
+import { ClusterNodes } from './cluster/cluster-nodes.js';
+import { ContactNode } from './cluster/contact-node.js';
+import { Discovery } from './cluster/discovery.js';
+import { GroupLeader } from './cluster/group-leader.js';
 import { KeyValueClient } from './key-value-client.js';
 import type { CallOptions, KeyValueStore } from './key-value-store.js';
 import type { NamedLogs } from './named-logs.js';
@@ -54,17 +57,23 @@ class TransportClient extends KeyValueClient implements ShanghaiClient {
   constructor(transport: Transport, clientOptions: ClientOptions) {
     const options = resolveClientOptions(clientOptions);
     const closing = new AbortController();
+    const { clock, random, discover } = options;
+    const nodes = new ClusterNodes(transport, options.endpoints, clock, random);
+    const leader = new GroupLeader(nodes, discover);
     const environment: CallEnvironment = {
       options,
-      endpoints: new Endpoints(transport, options.endpoints),
+      nodes,
+      leader,
+      contact: new ContactNode(nodes),
+      discovery: new Discovery({ nodes, leader, clock, discover, closing: closing.signal }),
       activity: new Activity(transport.keepAlive?.bind(transport)),
       closing: closing.signal,
     };
     const token = new SessionToken();
-    const pipeline = new Pipeline(environment, async () => {
+    const pipeline = new Pipeline(environment, async (onRetry) => {
       const request = { ttlMs: BigInt(options.sessionTtlMs) };
       // Opening twice leaves one session to expire; that does no harm.
-      const opened = await callUnary(environment, 'openSession', request, 'repeatable');
+      const opened = await callUnary(environment, 'openSession', request, 'repeatable', {}, onRetry);
       return opened.sessionId;
     });
     super(environment, pipeline, token, '');
@@ -103,6 +112,6 @@ class TransportClient extends KeyValueClient implements ShanghaiClient {
     this.#closing.abort();
     await settled;
     this.#pipeline.close();
-    this.#environment.endpoints.close();
+    this.#environment.nodes.close();
   }
 }

@@ -62,7 +62,8 @@ export class KeyValueClient implements KeyValueStore {
     const value = { options: this.#readOptions(options), key: toKey(key) };
     const body: PipelineBody = { $case: 'get', value };
     const bytes = value.key.length + requestOverheadBytes;
-    const answer = await this.#pipeline.submit({ kind: 'repeatable', body, bytes }, options);
+    const anywhere = value.options.level !== ReadLevelMessage.READ_LEVEL_LINEARIZABLE;
+    const answer = await this.#pipeline.submit({ kind: 'repeatable', body, bytes, anywhere }, options);
     const response = answerOf(answer, 'get');
     this.#observe(response.header, options);
     return entryOfGet(value.key, response);
@@ -146,6 +147,7 @@ export class KeyValueClient implements KeyValueStore {
     const messageTimeoutMs = options.timeoutMs ?? this.#environment.options.timeoutMs;
     const pages = resumeStream(this.#environment, {
       method: 'range',
+      servedBy: this.#readOptions(options).level === ReadLevelMessage.READ_LEVEL_LINEARIZABLE ? 'leader' : 'replica',
       endsByItself: true,
       messageTimeoutMs,
       reconnectMs: messageTimeoutMs,
@@ -177,6 +179,9 @@ export class KeyValueClient implements KeyValueStore {
     let position = options.position === undefined ? noBytes : toBuffer(options.position, 'position');
     const pages = resumeStream(this.#environment, {
       method: 'watch',
+      servedBy: 'replica',
+      isAhead: ({ details: { firstPosition } }) =>
+        typeof firstPosition === 'string' && isBehind(Buffer.from(firstPosition, 'base64'), position),
       endsByItself: false,
       reconnectMs: this.#environment.options.streamReconnectMs,
       signal: options.signal,
@@ -195,7 +200,7 @@ export class KeyValueClient implements KeyValueStore {
 
   #write(body: PipelineBody, bytes: number, options: CallOptions): Promise<PipelineAnswer> {
     const kind = this.#environment.options.sessions ? 'numbered' : 'once';
-    return this.#pipeline.submit({ kind, body, bytes: bytes + requestOverheadBytes }, options);
+    return this.#pipeline.submit({ kind, body, bytes: bytes + requestOverheadBytes, anywhere: false }, options);
   }
 
   #writeOptions(): WriteOptionsMessage {
@@ -227,6 +232,11 @@ function answerOf<Kind extends PipelineAnswer['$case']>(answer: PipelineAnswer, 
   if (answer.$case === kind) return answer.value as Answers[Kind];
   const message = `The server answered a ${kind} with a ${answer.$case}; it does not speak this client's protocol`;
   throw new ClientError(kind === 'get' ? 'INTERNAL_ERROR' : 'OUTCOME_UNKNOWN', message, { answered: true });
+}
+
+/** Whether one position comes before another; of the same groups, as they are opaque otherwise. */
+function isBehind(one: Buffer, other: Buffer): boolean {
+  return one.length === other.length && one.compare(other) < 0;
 }
 
 function watchTarget(options: WatchOptions): WatchRequest['target'] {

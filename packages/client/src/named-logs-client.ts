@@ -112,6 +112,8 @@ export class NamedLogsClient implements NamedLogs {
     let expected = 0;
     const pages = resumeStream(this.#environment, {
       method: 'tailLog',
+      servedBy: 'replica',
+      isAhead: ({ details: { lastSequence } }) => typeof lastSequence === 'number' && lastSequence + 1 < expected,
       endsByItself: false,
       reconnectMs: this.#environment.options.streamReconnectMs,
       signal: options.signal,

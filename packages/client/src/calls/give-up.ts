@@ -1,3 +1,4 @@
+import { type ErrorCode, errorTable } from '@shanghai/proto';
 import { type CallStage, ClientError } from '../client-error.js';
 import { codeOfGivingUp, type RequestKind } from '../core/retry-decision.js';
 
@@ -20,6 +21,7 @@ export interface GivenUpCall {
 const whereIn: Readonly<Record<CallStage, string>> = {
   queue: 'while it waited behind other calls; send less at once, or raise maxInFlightRequests',
   connection: 'while there was no connection; check the endpoints and that a node is running there',
+  leader: 'while no node led its group; check that a majority of the nodes runs',
   session: 'while it waited for its session',
   answer: 'while the server worked on it',
   'back-off': 'between two attempts',
@@ -28,10 +30,7 @@ const whereIn: Readonly<Record<CallStage, string>> = {
 /** The error of a call that is given up: what its caller may believe about it, and where it waited. */
 export function givenUpError(call: GivenUpCall, reason: GiveUpReason): ClientError {
   const { kind, maybeApplied, stage, lastFailure } = call;
-  // Between two attempts at a connection there is none either.
-  const unreached = stage === 'connection' || (stage === 'back-off' && lastFailure?.sent === false);
-  const plainCode = reason.why !== 'deadline' ? 'CANCELLED' : unreached ? 'SERVICE_UNAVAILABLE' : 'DEADLINE_EXCEEDED';
-  const code = codeOfGivingUp(kind, maybeApplied, plainCode);
+  const code = codeOfGivingUp(kind, maybeApplied, reason.why === 'deadline' ? codeOfDeadline(call) : 'CANCELLED');
   const doubt = code === 'OUTCOME_UNKNOWN' ? '; it may have been done' : '';
   const last = lastFailure === undefined ? '' : ` (last attempt: ${lastFailure.code}: ${lastFailure.message})`;
   return new ClientError(code, `${whatHappened(reason)} ${whereIn[stage]}${doubt}${last}`, {
@@ -40,6 +39,18 @@ export function givenUpError(call: GivenUpCall, reason: GiveUpReason): ClientErr
     sent: maybeApplied,
     waitedIn: stage,
   });
+}
+
+/** The code for a call of which nothing was done in its time: what kept it from being done says more than the time. */
+function codeOfDeadline({ stage, lastFailure }: GivenUpCall): ErrorCode {
+  if (stage === 'connection') return 'SERVICE_UNAVAILABLE';
+  if (stage === 'leader') return 'CLUSTER_ERROR';
+  if ((stage !== 'back-off' && stage !== 'session') || lastFailure === undefined) return 'DEADLINE_EXCEEDED';
+  // Between two attempts at a connection there is none either.
+  if (!lastFailure.sent) return 'SERVICE_UNAVAILABLE';
+  return lastFailure.answered && errorTable[lastFailure.code].retry === 'always'
+    ? lastFailure.code
+    : 'DEADLINE_EXCEEDED';
 }
 
 function whatHappened(reason: GiveUpReason): string {

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '@shanghai/env';
 import type { PipelineRequest, PipelineResponse } from '@shanghai/proto';
 import type { CallStage, ClientError } from '../client-error.js';
+import type { ClusterNode } from '../cluster/cluster-node.js';
 import type { RequestKind } from '../core/retry-decision.js';
 import type { CallOptions } from '../key-value-store.js';
 import type { GiveUpReason } from './give-up.js';
@@ -16,10 +17,19 @@ export type PipelineAnswer = Exclude<
   { readonly $case: 'error' } | { readonly $case: 'answers' }
 >;
 
+/** Where a call waits to be sent, or for its answer. */
+export interface CallHolder {
+  /** What a call waits for that was not sent yet. */
+  readonly waitsFor: 'queue' | 'connection' | 'leader';
+  /** Drops a call that was given up. */
+  forget(call: PendingCall): void;
+}
+
 /** A message on its way, and whether any of its requests was answered or given up. */
 export interface SentMessage {
-  /** Drops a call of this message: an answer to it is ignored. */
-  readonly forget: (call: PendingCall) => void;
+  /** The stream it was sent on: drops a call of it, so that an answer to that is ignored. */
+  readonly link: { forget(call: PendingCall): void };
+  readonly node: ClusterNode;
   answered: boolean;
 }
 
@@ -37,6 +47,8 @@ export class PendingCall {
   message: SentMessage | undefined;
   /** Its number on the stream it was last sent on. */
   streamId = 0;
+  /** Where it waits, or was last sent from; nowhere while it backs off. */
+  holder: CallHolder | undefined;
   settled = false;
   readonly promise: Promise<PipelineAnswer>;
   readonly kind: RequestKind;

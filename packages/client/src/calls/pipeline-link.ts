@@ -1,6 +1,7 @@
 import type { PipelineRequest, PipelineResponse } from '@shanghai/proto';
 import type { ClientError } from '../client-error.js';
-import type { Channel, PipelineListener, PipelineStream } from '../transport.js';
+import type { ClusterNode } from '../cluster/cluster-node.js';
+import type { PipelineListener, PipelineStream } from '../transport.js';
 import type { PendingCall, SentMessage } from './pending-call.js';
 
 /** What a link tells the pipeline. */
@@ -15,9 +16,9 @@ export interface PipelineLinkEvents {
 
 /** One stream of the pipeline: matches answers to calls, and counts the messages of which nothing came back yet. */
 export class PipelineLink implements PipelineListener {
-  readonly channel: Channel;
-  /** Whether any answer ever came. */
-  hasAnswered = false;
+  readonly node: ClusterNode;
+  /** Messages with answers that came so far. */
+  answers = 0;
   /** Messages of which no request was answered or given up. */
   unansweredMessages = 0;
   /** The network is behind; `onDrain` will come. */
@@ -28,15 +29,20 @@ export class PipelineLink implements PipelineListener {
   #nextId = 1;
   #ended = false;
 
-  constructor(channel: Channel, events: PipelineLinkEvents) {
-    this.channel = channel;
+  constructor(node: ClusterNode, events: PipelineLinkEvents) {
+    this.node = node;
     this.#events = events;
-    this.#stream = channel.pipeline(this);
+    this.#stream = node.channel.pipeline(this);
+  }
+
+  /** Calls sent and not answered. */
+  get size(): number {
+    return this.#sent.size;
   }
 
   /** Sends calls (at least one) as one message. */
   send(calls: readonly PendingCall[]): void {
-    const message: SentMessage = { forget: (call) => this.#forget(call), answered: false };
+    const message: SentMessage = { link: this, node: this.node, answered: false };
     this.unansweredMessages++;
     const requests = calls.map((call) => this.#register(call, message));
     const first = requests[0] as PipelineRequest;
@@ -50,13 +56,15 @@ export class PipelineLink implements PipelineListener {
     if (!this.#ended) this.#stream.end();
   }
 
-  /** Gives the stream up. */
-  cancel(): void {
-    if (!this.#ended) this.#stream.cancel();
+  /** Gives the stream up; the calls that were not answered end with that failure. */
+  abandon(failure: ClientError): void {
+    if (this.#ended) return;
+    this.onEnd(failure);
+    this.#stream.cancel();
   }
 
   onResponse(response: PipelineResponse): void {
-    this.hasAnswered = true;
+    this.answers++;
     if (response.response?.$case === 'answers') {
       for (const answer of response.response.value.responses) this.#answer(answer);
     } else {
@@ -77,6 +85,16 @@ export class PipelineLink implements PipelineListener {
     this.#events.onEnd(this, unanswered, error);
   }
 
+  /** Drops a call: an answer to it is ignored. */
+  forget(call: PendingCall): void {
+    const { message } = call;
+    if (message === undefined || !this.#sent.delete(call.streamId)) return;
+    if (!message.answered) {
+      message.answered = true;
+      this.unansweredMessages--;
+    }
+  }
+
   #register(call: PendingCall, message: SentMessage): PipelineRequest {
     const id = this.#nextId++;
     call.streamId = id;
@@ -89,16 +107,7 @@ export class PipelineLink implements PipelineListener {
     const call = this.#sent.get(Number(id));
     // Nobody waits for it any more: the call was given up meanwhile.
     if (call === undefined || response === undefined) return;
-    this.#forget(call);
+    this.forget(call);
     this.#events.onAnswer(this, call, response);
-  }
-
-  #forget(call: PendingCall): void {
-    const { message } = call;
-    if (message === undefined || !this.#sent.delete(call.streamId)) return;
-    if (!message.answered) {
-      message.answered = true;
-      this.unansweredMessages--;
-    }
   }
 }

@@ -1,11 +1,16 @@
 import { delay } from '@shanghai/env';
 import { errorTable } from '@shanghai/proto';
 import { ClientError, toClientError } from '../client-error.js';
+import type { ClusterNode } from '../cluster/cluster-node.js';
+import type { ClusterNodes } from '../cluster/cluster-nodes.js';
+import type { SearchStep } from '../core/leader-search.js';
 import type { StreamMethod, StreamMethods } from '../transport.js';
 import { type CallEnvironment, retryDelayMs } from './call-environment.js';
 import { CallScope } from './call-scope.js';
 import { givenUpError } from './give-up.js';
-import { blamesEndpoint, closedError } from './unary-calls.js';
+import { watchLeader, watchReplica } from './silence-watch.js';
+import { blamesNode, isTurnedAway } from './stream-failure.js';
+import { closedError } from './unary-calls.js';
 
 /** A stream that is taken up again where it broke. */
 export interface ResumableStream<Method extends StreamMethod> {
@@ -16,6 +21,10 @@ export interface ResumableStream<Method extends StreamMethod> {
   readonly endsByItself: boolean;
   /** How long the next message may take, in milliseconds; absent: for ever, as nothing may happen for long. */
   readonly messageTimeoutMs?: number;
+  /** Whether a refusal says that the node does not have the position yet, rather than no more. Absent: never. */
+  isAhead?(failure: ClientError): boolean;
+  /** Who serves it: the leader, or whatever replica has little to do. */
+  readonly servedBy: 'leader' | 'replica';
   /** How long a broken stream may stay broken, in milliseconds. */
   readonly reconnectMs: number;
   readonly signal: AbortSignal | undefined;
@@ -38,7 +47,10 @@ export async function* resumeStream<Method extends StreamMethod>(
     brokenSinceMs: undefined,
     connected: false,
     wasConnected: false,
+    wasServed: false,
     lastFailure: undefined,
+    step: 'wait',
+    refusedBy: new Set(),
   };
   try {
     if (environment.activity.closed) throw closedError();
@@ -52,7 +64,7 @@ export async function* resumeStream<Method extends StreamMethod>(
       } catch (error) {
         if (scope.reason !== undefined) throw error;
         const delayMs = judge(environment, stream, state, toClientError(error));
-        await keptAlive(environment, () => delay(options.clock, delayMs, scope.signal));
+        if (delayMs > 0) await keptAlive(environment, () => delay(options.clock, delayMs, scope.signal));
       }
     }
   } catch (error) {
@@ -72,7 +84,13 @@ interface StreamState {
   connected: boolean;
   /** Whether there ever was a connection. */
   wasConnected: boolean;
+  /** Whether a message ever came. */
+  wasServed: boolean;
   lastFailure: ClientError | undefined;
+  /** Whether the next connection may be made at once. */
+  step: SearchStep;
+  /** Nodes that did not have what was asked for, since the last message. */
+  readonly refusedBy: Set<ClusterNode>;
 }
 
 async function* oneConnection<Method extends StreamMethod>(
@@ -82,30 +100,80 @@ async function* oneConnection<Method extends StreamMethod>(
   scope: CallScope,
   state: StreamState,
 ): AsyncGenerator<StreamMethods[Method][1], void, undefined> {
-  const { endpoints } = environment;
-  const channel = endpoints.current();
+  const node = nodeFor(environment, stream.servedBy, state);
+  const { channel } = node;
+  const watch = (stream.servedBy === 'leader' ? watchLeader : watchReplica)(environment, node);
+  const signal = AbortSignal.any([scope.signal, watch.signal]);
+  // Where the next message may take for ever, silence says nothing.
   const startTimer = () => {
-    if (stream.messageTimeoutMs !== undefined) scope.restartTimer(stream.messageTimeoutMs);
+    if (stream.messageTimeoutMs === undefined) return;
+    scope.restartTimer(stream.messageTimeoutMs);
+    if (environment.nodes.all.length > 1) watch.start();
   };
+  const stopTimer = () => {
+    scope.stopTimer();
+    watch.stop();
+  };
+  node.load++;
   try {
     startTimer();
     state.connected = false;
+    state.step = 'wait';
     scope.signal.throwIfAborted();
-    await keptAlive(environment, () => channel.ready(scope.signal));
+    await keptAlive(environment, () => channel.ready(signal));
     state.connected = true;
     state.wasConnected = true;
-    for await (const message of channel.stream(stream.method, request, { signal: scope.signal })) {
-      scope.stopTimer();
+    for await (const message of channel.stream(stream.method, request, { signal })) {
+      stopTimer();
+      if (state.brokenSinceMs !== undefined || !state.wasServed) environment.discovery.answered(node);
+      state.wasServed = true;
       state.failures = 0;
       state.brokenSinceMs = undefined;
+      state.refusedBy.clear();
       yield message;
       startTimer();
     }
-    scope.stopTimer();
-  } catch (error) {
-    scope.stopTimer();
-    if (scope.reason === undefined && blamesEndpoint(toClientError(error))) endpoints.failed(channel);
+    stopTimer();
+  } catch (cause) {
+    stopTimer();
+    const error = watch.signal.aborted && scope.reason === undefined ? watch.signal.reason : cause;
+    if (scope.reason === undefined) learnFrom(environment, stream.servedBy, state, node, toClientError(error));
     throw error;
+  } finally {
+    watch.stop();
+    node.load--;
+  }
+}
+
+/** The node for the next connection. */
+function nodeFor({ nodes, leader }: CallEnvironment, servedBy: 'leader' | 'replica', state: StreamState): ClusterNode {
+  if (servedBy === 'leader') return leader.target();
+  if (state.refusedBy.size === 0) return nodes.pick();
+  // A replica did not have it: the leader does, if anybody.
+  const target = leader.target();
+  return state.refusedBy.has(target) ? (unasked(nodes, state) ?? target) : target;
+}
+
+/** A healthy node that did not refuse yet. */
+function unasked(nodes: ClusterNodes, { refusedBy }: StreamState): ClusterNode | undefined {
+  return nodes.all.find((node) => node.isHealthy && !refusedBy.has(node));
+}
+
+function learnFrom(
+  { leader, nodes }: CallEnvironment,
+  servedBy: 'leader' | 'replica',
+  state: StreamState,
+  node: ClusterNode,
+  failure: ClientError,
+): void {
+  if (servedBy === 'replica') {
+    if (blamesNode(failure)) node.failed();
+    else if (failure.code === 'OUT_OF_RANGE' || failure.code === 'NOT_FOUND') state.refusedBy.add(node);
+    if (state.refusedBy.size > 0 && unasked(nodes, state) !== undefined) state.step = 'follow';
+  } else if (isTurnedAway(failure)) {
+    state.step = leader.refused(node, failure);
+  } else if (blamesNode(failure)) {
+    leader.failed(node);
   }
 }
 
@@ -125,7 +193,7 @@ async function keptAlive(environment: CallEnvironment, wait: () => Promise<void>
 /** How long to wait before the next connection; throws the failure where there shall be none. */
 function judge(
   environment: CallEnvironment,
-  stream: Pick<ResumableStream<StreamMethod>, 'reconnectMs' | 'endsByItself'>,
+  stream: Pick<ResumableStream<StreamMethod>, 'reconnectMs' | 'endsByItself' | 'isAhead'>,
   state: StreamState,
   failure: ClientError,
 ): number {
@@ -133,9 +201,14 @@ function judge(
   state.failures++;
   state.brokenSinceMs ??= nowMs;
   state.lastFailure = failure;
-  const forGood = failure.answered && errorTable[failure.code].retry === 'never';
+  // What one replica does not have, another may: they are behind each other, and keep changes for different times.
+  // A position that was given out is somewhere, and will be everywhere.
+  const comes = state.wasServed && stream.isAhead?.(failure) === true;
+  if (comes) state.refusedBy.clear();
+  const refused = failure.answered && errorTable[failure.code].retry === 'never';
+  const forGood = refused && state.step === 'wait' && !comes;
   // What ends by itself is a call like any other until it has begun; what goes on for ever waits for its node.
   const attemptsLeft = !stream.endsByItself || state.wasConnected || state.failures < environment.options.maxAttempts;
   if (forGood || !attemptsLeft || nowMs - state.brokenSinceMs >= stream.reconnectMs) throw failure;
-  return retryDelayMs(environment, state.failures);
+  return state.step === 'follow' ? 0 : retryDelayMs(environment, state.failures);
 }

@@ -1,3 +1,4 @@
+import type { ClientError } from '../client-error.js';
 import { RequestNumbers } from '../core/request-numbers.js';
 
 /** A request's place in a session. */
@@ -14,8 +15,8 @@ export interface Session {
 
 /** What the keeper needs and tells. */
 export interface SessionKeeperPorts {
-  /** Opens a session at the server, and resolves to its id. */
-  open(): Promise<bigint>;
+  /** Opens a session at the server, and resolves to its id. `onRetry` hears of every attempt that failed meanwhile. */
+  open(onRetry: (failure: ClientError) => void): Promise<bigint>;
   /** Numbers can be had again. */
   onAvailable(): void;
   /** No session could be opened; the next `take` tries again. */
@@ -30,6 +31,8 @@ export class SessionKeeper {
   readonly #ports: SessionKeeperPorts;
   #session: Session | undefined;
   #opening = false;
+  /** Why there is no session yet, where that is known. */
+  lastFailure: ClientError | undefined;
 
   constructor(ports: SessionKeeperPorts) {
     this.#ports = ports;
@@ -59,14 +62,18 @@ export class SessionKeeper {
 
   async #open(): Promise<void> {
     this.#opening = true;
+    const onRetry = (failure: ClientError) => {
+      this.lastFailure = failure;
+    };
     try {
-      this.#session = { id: await this.#ports.open(), numbers: new RequestNumbers() };
+      this.#session = { id: await this.#ports.open(onRetry), numbers: new RequestNumbers() };
     } catch (error) {
       this.#opening = false;
       this.#ports.onFailure(error);
       return;
     }
     this.#opening = false;
+    this.lastFailure = undefined;
     this.#ports.onAvailable();
   }
 }

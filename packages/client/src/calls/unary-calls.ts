@@ -1,15 +1,33 @@
 import { delay } from '@shanghai/env';
 import { type CallStage, ClientError, toClientError } from '../client-error.js';
+import type { ClusterNode } from '../cluster/cluster-node.js';
+import type { NodeRoute } from '../cluster/node-route.js';
+import type { SearchStep } from '../core/leader-search.js';
 import { decideRetry, type RequestKind } from '../core/retry-decision.js';
 import type { CallOptions } from '../key-value-store.js';
-import type { UnaryMethod, UnaryMethods } from '../transport.js';
-import { type CallEnvironment, retryDelayMs } from './call-environment.js';
+import type { TransportCallOptions, UnaryMethod, UnaryMethods } from '../transport.js';
+import { type CallEnvironment, retryDelayMs, searchDelayMs } from './call-environment.js';
 import { CallScope } from './call-scope.js';
 import { givenUpError } from './give-up.js';
+import { watchLeader } from './silence-watch.js';
+import { blamesNode, isTurnedAway } from './stream-failure.js';
+
+/** Requests about the node that answers; all others are about what the cluster holds, and go to the leader. */
+const aboutNode: ReadonlySet<UnaryMethod> = new Set<UnaryMethod>([
+  'getStatus',
+  'listNodes',
+  'shutdown',
+  'getMetrics',
+  'checkpoint',
+  'merge',
+]);
+
+/** Hints followed before a call waits. */
+const maxFollowed = 5;
 
 /**
  * One request and its answer, sent again where that is safe, within the call's deadline. `kind` says what a second time
- * would do. Rejects with a `ClientError`.
+ * would do; `onRetry` hears of attempts that failed and are repeated. Rejects with a `ClientError`.
  */
 export async function callUnary<Method extends UnaryMethod>(
   environment: CallEnvironment,
@@ -17,6 +35,7 @@ export async function callUnary<Method extends UnaryMethod>(
   request: UnaryMethods[Method][0],
   kind: RequestKind,
   callOptions: CallOptions = {},
+  onRetry?: (failure: ClientError) => void,
 ): Promise<UnaryMethods[Method][1]> {
   const { options } = environment;
   // A session may still be needed by a write that was made before the client closed.
@@ -24,18 +43,33 @@ export async function callUnary<Method extends UnaryMethod>(
   const timeoutMs = callOptions.timeoutMs ?? options.timeoutMs;
   const deadlineMs = options.clock.monotonicMs() + timeoutMs;
   const scope = new CallScope(options.clock, { ...callOptions, timeoutMs });
+  const route: NodeRoute = aboutNode.has(method) ? environment.contact : environment.leader;
+  const attempt: Attempt = {
+    kind,
+    stage: 'connection',
+    maybeApplied: false,
+    attempts: 0,
+    followed: 0,
+    lastFailure: undefined,
+  };
   environment.activity.begin();
-  const attempt: Attempt = { kind, stage: 'connection', maybeApplied: false, attempts: 0, lastFailure: undefined };
   try {
     for (;;) {
+      const node = route.target();
       try {
         const remainingMs = Math.max(1, deadlineMs - options.clock.monotonicMs());
-        return await attemptOnce(environment, method, request, scope, attempt, remainingMs);
+        const answer = await watched(environment, route, node, kind, scope.signal, (signal) =>
+          attemptOnce(node, method, request, { signal, timeoutMs: remainingMs }, attempt),
+        );
+        environment.discovery.answered(node);
+        return answer;
       } catch (error) {
         if (scope.reason !== undefined) throw error;
-        const delayMs = judge(environment, attempt, toClientError(error));
-        attempt.stage = 'back-off';
-        await delay(options.clock, delayMs, scope.signal);
+        const failure = toClientError(error);
+        const step = learnFrom(route, node, failure);
+        const delayMs = judge(environment, attempt, failure, step);
+        onRetry?.(failure);
+        if (delayMs > 0) await delay(options.clock, delayMs, scope.signal);
       }
     }
   } catch (error) {
@@ -58,46 +92,78 @@ interface Attempt {
   stage: CallStage;
   maybeApplied: boolean;
   attempts: number;
+  /** Hints followed since it last waited. */
+  followed: number;
   lastFailure: ClientError | undefined;
 }
 
 async function attemptOnce<Method extends UnaryMethod>(
-  { endpoints }: CallEnvironment,
+  node: ClusterNode,
   method: Method,
   request: UnaryMethods[Method][0],
-  scope: CallScope,
+  call: TransportCallOptions,
   attempt: Attempt,
-  timeoutMs: number,
 ): Promise<UnaryMethods[Method][1]> {
-  const channel = endpoints.current();
   attempt.stage = 'connection';
   attempt.attempts++;
+  node.load++;
   try {
-    scope.signal.throwIfAborted();
-    await channel.ready(scope.signal);
+    call.signal.throwIfAborted();
+    await node.channel.ready(call.signal);
     attempt.stage = 'answer';
-    return await channel.call(method, request, { signal: scope.signal, timeoutMs });
-  } catch (error) {
-    if (scope.reason === undefined && blamesEndpoint(toClientError(error))) endpoints.failed(channel);
-    throw error;
+    return await node.channel.call(method, request, call);
+  } finally {
+    node.load--;
   }
 }
 
-/** Whether another endpoint might do better: the connection broke, or the node says that it cannot serve now. */
-export function blamesEndpoint(error: ClientError): boolean {
-  return !error.answered || error.code === 'SERVICE_UNAVAILABLE' || error.code === 'CLUSTER_ERROR';
+/**
+ * An attempt at a leader who may have gone without a word: given up when another one is named. What may not be sent again
+ * has nothing to gain from that.
+ */
+async function watched<Answer>(
+  environment: CallEnvironment,
+  route: NodeRoute,
+  node: ClusterNode,
+  kind: RequestKind,
+  signal: AbortSignal,
+  attempt: (signal: AbortSignal) => Promise<Answer>,
+): Promise<Answer> {
+  if (route !== environment.leader || kind === 'once' || environment.nodes.all.length < 2) return attempt(signal);
+  const watch = watchLeader(environment, node);
+  watch.start();
+  try {
+    return await attempt(AbortSignal.any([signal, watch.signal]));
+  } catch (error) {
+    throw watch.signal.aborted && !signal.aborted ? watch.signal.reason : error;
+  } finally {
+    watch.stop();
+  }
+}
+
+/** Tells the route how the node failed; says whether the next attempt may be made at once. */
+function learnFrom(route: NodeRoute, node: ClusterNode, failure: ClientError): SearchStep {
+  if (isTurnedAway(failure)) return route.refused(node, failure);
+  if (blamesNode(failure)) route.failed(node);
+  return 'wait';
 }
 
 /** How long to wait before the next attempt; throws what the caller is told where there is none. */
-function judge(environment: CallEnvironment, attempt: Attempt, failure: ClientError): number {
+function judge(environment: CallEnvironment, attempt: Attempt, failure: ClientError, step: SearchStep): number {
+  // Being sent on is not an attempt; but hints that lead round in circles are not followed for ever.
+  const follows = step === 'follow' && attempt.followed < maxFollowed;
+  attempt.followed = follows ? attempt.followed + 1 : 0;
+  if (follows) attempt.attempts--;
   const decision = decideRetry({ ...attempt, maxAttempts: environment.options.maxAttempts }, failure);
   attempt.lastFailure = failure;
-  if (decision.action === 'retry') {
-    attempt.maybeApplied = decision.maybeApplied;
-    return retryDelayMs(environment, attempt.attempts);
-  }
   // Unary requests carry no session; there is nothing to renumber.
-  throw decision.action === 'fail' ? failedWith(decision.code, failure) : failure;
+  if (decision.action === 'renumber') throw failure;
+  if (decision.action === 'fail') throw failedWith(decision.code, failure);
+  attempt.maybeApplied = decision.maybeApplied;
+  const isSearch = failure.answered && failure.code === 'CLUSTER_ERROR';
+  attempt.stage = isSearch ? 'leader' : 'back-off';
+  if (follows) return 0;
+  return isSearch ? searchDelayMs(environment, attempt.attempts) : retryDelayMs(environment, attempt.attempts);
 }
 
 /** The failure itself where it already says what the caller must know, else one with the code that does. */

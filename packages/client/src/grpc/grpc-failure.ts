@@ -26,7 +26,7 @@ export function errorOfGrpc(error: unknown, endpoint: string): ClientError {
     return new ClientError('SERVICE_UNAVAILABLE', `The call to '${endpoint}' broke: ${message}`, { cause: error });
   }
   const code = codeInTrailer(error.metadata);
-  const details = { endpoint, ...detailsInTrailer(error.metadata) };
+  const details = { endpoint, ...leaderInTrailer(error.metadata), ...detailsInTrailer(error.metadata) };
   if (code !== undefined) return new ClientError(code, error.details, { cause: error, details, answered: true });
   return new ClientError(
     errorCodeOfGrpcStatus(error.code),
@@ -47,4 +47,9 @@ function codeInTrailer(metadata: Metadata | undefined): ErrorCode | undefined {
 function detailsInTrailer(metadata: Metadata | undefined): Readonly<Record<string, unknown>> {
   const value = metadata?.get(wireMetadata.errorDetails)[0];
   return value === undefined ? {} : detailsOfJson(value.toString());
+}
+
+function leaderInTrailer(metadata: Metadata | undefined): { readonly leader?: string } {
+  const value = metadata?.get(wireMetadata.leader)[0];
+  return typeof value === 'string' && value !== '' ? { leader: value } : {};
 }

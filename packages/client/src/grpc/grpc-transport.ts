@@ -8,7 +8,7 @@ import { createProcessKeeper } from './process-keeper.js';
 export interface GrpcTransportOptions {
   /** How servers are recognised and this client to them. Default: not at all, without encryption. */
   readonly credentials?: ChannelCredentials;
-  /** How long a connection may take to be made before the next endpoint is tried, in milliseconds. Default 2,000. */
+  /** How long a connection may take to be made before the next endpoint is tried, in milliseconds. Default 1,000. */
   readonly connectTimeoutMs?: number;
   readonly clock?: Clock;
 }
@@ -20,8 +20,8 @@ const channelOptions: GrpcClientOptions = {
   'grpc.max_send_message_length': -1,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 1_000,
-  'grpc.keepalive_time_ms': 20_000,
-  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 5_000,
 };
 
 /** Ways to servers over gRPC. */
@@ -29,7 +29,7 @@ export function grpcTransport(options: GrpcTransportOptions = {}): Transport {
   const settings = {
     credentials: options.credentials ?? credentials.createInsecure(),
     clock: options.clock ?? nodeClock(),
-    connectTimeoutMs: options.connectTimeoutMs ?? 2_000,
+    connectTimeoutMs: options.connectTimeoutMs ?? 1_000,
     channelOptions,
   };
   return {

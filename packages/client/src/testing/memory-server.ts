@@ -14,6 +14,7 @@ import { detailOf, refusal } from './memory-error.js';
 import { MemoryKeyValue } from './memory-key-value.js';
 import { MemoryLogs } from './memory-logs.js';
 import { MemorySessions } from './memory-sessions.js';
+import type { MemoryHost } from './memory-transport.js';
 
 type UnaryHandlers = {
   readonly [Method in UnaryMethod]: (request: UnaryMethods[Method][0]) => UnaryMethods[Method][1];
@@ -30,7 +31,8 @@ type StreamHandlers = {
  * A server in memory that speaks the whole protocol on its messages: keys with revisions, expiry, conditions, sessions
  * and watches, and named logs. Nothing is durable, and there are no limits but those of memory: for tests.
  */
-export class MemoryServer {
+export class MemoryServer implements MemoryHost {
+  readonly clock: Clock;
   readonly keyValue: MemoryKeyValue;
   readonly logs: MemoryLogs;
   readonly sessions = new MemorySessions();
@@ -41,6 +43,7 @@ export class MemoryServer {
 
   /** Times are those of `clock`. */
   constructor(clock: Clock = nodeClock()) {
+    this.clock = clock;
     this.keyValue = new MemoryKeyValue(clock);
     this.logs = new MemoryLogs(clock);
     this.#unary = this.#unaryHandlers();
@@ -187,7 +190,7 @@ const memoryNode: NodeDescription = {
   nodeId: 1n,
   name: 'memory',
   instanceId: 'memory',
-  grpcAddress: 'memory:1',
+  grpcAddress: '',
   httpAddress: '',
   peerAddress: '',
   state: 'up',

@@ -1,3 +1,4 @@
+import { type Clock, delay } from '@shanghai/env';
 import type { PipelineRequest, PipelineResponse } from '@shanghai/proto';
 import { ClientError } from '../client-error.js';
 import type {
@@ -16,51 +17,100 @@ import { MemoryServer } from './memory-server.js';
 
 /**
  * What happens to a request: `deliver`; `lose-request`: the connection breaks before the server sees it; `lose-answer`:
- * after the server has done it; `stall`: it never arrives and nobody says so; an error: the server answers that and
- * does nothing.
+ * after the server has done it; `late`: the connection breaks, and the server sees it when `deliverLate` is called;
+ * `stall`: it never arrives and nobody says so; an error: the server answers that and does nothing.
  */
-export type RequestFate = 'deliver' | 'lose-request' | 'lose-answer' | 'stall' | ClientError;
+export type RequestFate = 'deliver' | 'lose-request' | 'lose-answer' | 'late' | 'stall' | ClientError;
 
-/** A request on its way: a pipelined one, or a method with its request. */
-export type RequestOnTheWay =
+/** A request on its way to an endpoint: a pipelined one, or a method with its request. */
+export type RequestOnTheWay = { readonly endpoint: string } & (
   | { readonly kind: 'pipeline'; readonly request: PipelineRequest }
   | { readonly kind: 'unary'; readonly method: UnaryMethod; readonly request: unknown }
-  | { readonly kind: 'stream'; readonly method: StreamMethod; readonly request: unknown };
+  | { readonly kind: 'stream'; readonly method: StreamMethod; readonly request: unknown }
+);
 
-/** A way to a server in memory, with the faults of a network. */
-export interface MemoryTransport extends Transport {
-  readonly server: MemoryServer;
+/** What stands at an endpoint: answers, or throws a `ClientError`. */
+export interface MemoryHost {
+  unary<Method extends UnaryMethod>(method: Method, request: UnaryMethods[Method][0]): UnaryMethods[Method][1];
+  stream<Method extends StreamMethod>(
+    method: Method,
+    request: StreamMethods[Method][0],
+    signal: AbortSignal,
+  ): AsyncIterable<StreamMethods[Method][1]> | Iterable<StreamMethods[Method][1]>;
+  pipeline(request: PipelineRequest): PipelineResponse;
+}
+
+/** Ways to servers in memory, with the faults of a network. */
+export interface MemoryNetwork extends Transport {
   /** Decides what happens to each request. Default: `deliver`. May be replaced at any time. */
   fate: (request: RequestOnTheWay) => RequestFate;
   /** Endpoints that cannot be reached. */
   readonly unreachable: Set<string>;
+  /** Endpoints that swallow everything: no answer, no refusal, as a machine without power. */
+  readonly silent: Set<string>;
   /** Messages written to pipelines so far, in order; a group counts as one. */
   readonly messages: readonly PipelineRequest[];
   /** Connections tried, in order. */
   readonly connections: readonly string[];
   /** While true no pipeline is answered; answers come when it is false again. */
   holdAnswers: boolean;
-  /** Breaks every open pipeline and stream, as a server that was killed. */
-  breakConnections(): void;
+  /**
+   * Breaks open pipelines and streams, all or those to one endpoint, as a server that was killed; with a reason as one
+   * that says so: what it had not answered was not done.
+   */
+  breakConnections(endpoint?: string, reason?: ClientError): void;
+  /** Gives the requests whose fate was `late` to their servers. */
+  deliverLate(): void;
+}
+
+/** A network with one server. */
+export interface MemoryTransport extends MemoryNetwork {
+  readonly server: MemoryServer;
 }
 
 /** A transport whose endpoints all lead to one server in memory. */
 export function createMemoryTransport(server: MemoryServer = new MemoryServer()): MemoryTransport {
-  return new FaultyTransport(server);
+  return Object.assign(new FaultyTransport(() => server, server.clock), { server });
 }
 
-class FaultyTransport implements MemoryTransport {
-  readonly server: MemoryServer;
+/** A transport to many servers: `hostAt` says what stands at an endpoint. */
+export function createMemoryNetwork(hostAt: (endpoint: string) => MemoryHost, clock: Clock): MemoryNetwork {
+  return new FaultyTransport(hostAt, clock);
+}
+
+/** How long a connection to a silent endpoint is tried, in milliseconds. */
+const connectTimeoutMs = 1_000;
+
+/** Breaks something open, with a reason where there is one. */
+type Breaker = (reason?: ClientError) => void;
+
+class FaultyTransport implements MemoryNetwork {
+  readonly hostAt: (endpoint: string) => MemoryHost;
   fate: (request: RequestOnTheWay) => RequestFate = () => 'deliver';
   readonly unreachable = new Set<string>();
+  readonly silent = new Set<string>();
   readonly messages: PipelineRequest[] = [];
   readonly connections: string[] = [];
-  readonly breakers = new Set<() => void>();
+  /** What breaks each open pipeline and stream, and the endpoint it leads to. */
+  readonly breakers = new Map<Breaker, string>();
+  readonly late: (() => void)[] = [];
+  readonly #clock: Clock;
   #holdAnswers = false;
   #held: (() => void)[] = [];
 
-  constructor(server: MemoryServer) {
-    this.server = server;
+  constructor(hostAt: (endpoint: string) => MemoryHost, clock: Clock) {
+    this.hostAt = hostAt;
+    this.#clock = clock;
+  }
+
+  /** Resolves when a connection to nowhere is given up. */
+  connectTimeout(signal: AbortSignal): Promise<void> {
+    return delay(this.#clock, connectTimeoutMs, signal);
+  }
+
+  /** What becomes of a request. */
+  fateOf(request: RequestOnTheWay): RequestFate {
+    return this.silent.has(request.endpoint) ? 'stall' : this.fate(request);
   }
 
   get holdAnswers(): boolean {
@@ -85,15 +135,22 @@ class FaultyTransport implements MemoryTransport {
     return new MemoryChannel(endpoint, this);
   }
 
-  breakConnections(): void {
-    for (const breakOne of [...this.breakers]) breakOne();
+  breakConnections(endpoint?: string, reason?: ClientError): void {
+    for (const [breakOne, leadsTo] of [...this.breakers]) {
+      if (endpoint === undefined || endpoint === leadsTo) breakOne(reason);
+    }
+  }
+
+  deliverLate(): void {
+    for (const deliver of this.late.splice(0)) deliver();
   }
 }
 
 class MemoryChannel implements Channel {
   readonly #endpoint: string;
   readonly #transport: FaultyTransport;
-  readonly #open = new Set<() => void>();
+  readonly #open = new Set<Breaker>();
+  #connected = false;
 
   constructor(endpoint: string, transport: FaultyTransport) {
     this.#endpoint = endpoint;
@@ -104,7 +161,11 @@ class MemoryChannel implements Channel {
     signal.throwIfAborted();
     this.#transport.connections.push(this.#endpoint);
     await Promise.resolve();
-    if (!this.#transport.unreachable.has(this.#endpoint)) return;
+    // Nobody says that a connection to a machine without power is dead.
+    if (this.#transport.silent.has(this.#endpoint) && this.#connected) return;
+    this.#connected = !this.#transport.silent.has(this.#endpoint) && !this.#transport.unreachable.has(this.#endpoint);
+    if (this.#connected) return;
+    if (this.#transport.silent.has(this.#endpoint)) await this.#transport.connectTimeout(signal);
     const message = `'${this.#endpoint}' cannot be reached`;
     throw new ClientError('SERVICE_UNAVAILABLE', message, { sent: false, waitedIn: 'connection' });
   }
@@ -114,12 +175,16 @@ class MemoryChannel implements Channel {
     request: UnaryMethods[Method][0],
     { signal }: TransportCallOptions,
   ): Promise<UnaryMethods[Method][1]> {
-    const fate = this.#transport.fate({ kind: 'unary', method, request });
+    const host = this.#transport.hostAt(this.#endpoint);
+    const fate = this.#transport.fateOf({ endpoint: this.#endpoint, kind: 'unary', method, request });
     await Promise.resolve();
     if (fate instanceof ClientError) throw fate;
     if (fate === 'stall') return await until(signal);
-    if (fate === 'lose-request') throw broken(this.#endpoint);
-    const answer = this.#transport.server.unary(method, request);
+    if (fate === 'late') this.#transport.late.push(() => ignoringFailure(() => host.unary(method, request)));
+    if (fate === 'late' || fate === 'lose-request' || this.#transport.unreachable.has(this.#endpoint)) {
+      throw broken(this.#endpoint);
+    }
+    const answer = host.unary(method, request);
     if (fate === 'lose-answer') throw broken(this.#endpoint);
     return answer;
   }
@@ -129,24 +194,28 @@ class MemoryChannel implements Channel {
     request: StreamMethods[Method][0],
     { signal }: TransportCallOptions,
   ): AsyncGenerator<StreamMethods[Method][1], void, undefined> {
-    const fate = this.#transport.fate({ kind: 'stream', method, request });
+    const fate = this.#transport.fateOf({ endpoint: this.#endpoint, kind: 'stream', method, request });
     await Promise.resolve();
     if (fate instanceof ClientError) throw fate;
     if (fate === 'stall') return await until(signal);
     if (fate !== 'deliver') throw broken(this.#endpoint);
     const controller = new AbortController();
-    const stop = () => controller.abort();
+    let why = broken(this.#endpoint);
+    const stop = (reason?: ClientError) => {
+      why = reason ?? why;
+      controller.abort();
+    };
     const ended = AbortSignal.any([signal, controller.signal]);
     this.#track(stop);
     try {
-      for await (const message of this.#transport.server.stream(method, request, ended)) {
+      for await (const message of this.#transport.hostAt(this.#endpoint).stream(method, request, ended)) {
         if (controller.signal.aborted) break;
         signal.throwIfAborted();
         yield message;
         if (controller.signal.aborted) break;
       }
       signal.throwIfAborted();
-      if (controller.signal.aborted) throw broken(this.#endpoint);
+      if (controller.signal.aborted) throw why;
     } finally {
       this.#forget(stop);
     }
@@ -154,7 +223,7 @@ class MemoryChannel implements Channel {
 
   pipeline(listener: PipelineListener): PipelineStream {
     const stream = new MemoryPipeline(this.#transport, this.#endpoint, listener, () => this.#forget(stop));
-    const stop = () => stream.break();
+    const stop = (reason?: ClientError) => stream.break(reason);
     this.#track(stop);
     return stream;
   }
@@ -163,12 +232,12 @@ class MemoryChannel implements Channel {
     for (const stop of [...this.#open]) stop();
   }
 
-  #track(stop: () => void): void {
+  #track(stop: Breaker): void {
     this.#open.add(stop);
-    this.#transport.breakers.add(stop);
+    this.#transport.breakers.set(stop, this.#endpoint);
   }
 
-  #forget(stop: () => void): void {
+  #forget(stop: Breaker): void {
     this.#open.delete(stop);
     this.#transport.breakers.delete(stop);
   }
@@ -202,9 +271,9 @@ class MemoryPipeline implements PipelineStream {
     this.#end(undefined);
   }
 
-  /** Breaks as a connection does. */
-  break(): void {
-    this.#end(broken(this.#endpoint));
+  /** Breaks as a connection does, or ends with a reason. */
+  break(reason?: ClientError): void {
+    this.#end(reason ?? broken(this.#endpoint));
   }
 
   #receive(message: PipelineRequest): void {
@@ -213,15 +282,20 @@ class MemoryPipeline implements PipelineStream {
     let breaks = false;
     for (const request of requests) {
       if (this.#ended) return;
-      const fate = this.#transport.fate({ kind: 'pipeline', request });
-      breaks ||= fate === 'lose-request' || fate === 'lose-answer';
+      const fate = this.#transport.fateOf({ endpoint: this.#endpoint, kind: 'pipeline', request });
+      breaks ||= fate === 'lose-request' || fate === 'lose-answer' || fate === 'late';
+      if (fate === 'late') {
+        const copy = copyOf(request);
+        this.#transport.late.push(() => this.#transport.hostAt(this.#endpoint).pipeline(copy));
+        break;
+      }
       if (fate === 'lose-request') break;
       if (fate === 'stall') continue;
       if (fate instanceof ClientError) {
         responses.push({ id: request.id, response: { $case: 'error', value: detailOf(fate) } });
         continue;
       }
-      const response = this.#transport.server.pipeline(request);
+      const response = this.#transport.hostAt(this.#endpoint).pipeline(request);
       if (fate === 'lose-answer') break;
       responses.push(response);
     }
@@ -250,6 +324,14 @@ function broken(endpoint: string): ClientError {
   return new ClientError('SERVICE_UNAVAILABLE', `The connection to '${endpoint}' broke`, { waitedIn: 'answer' });
 }
 
+function ignoringFailure(run: () => unknown): void {
+  try {
+    run();
+  } catch {
+    // Whoever sent it does not hear any more what became of it.
+  }
+}
+
 /** Never resolves; rejects when the signal aborts. */
 function until(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
@@ -260,7 +342,7 @@ function until(signal: AbortSignal): Promise<never> {
 }
 
 /** What was written, as it was then: the client reuses a request for its next attempt. Keys and values are shared. */
-function copyOf({ id, request }: PipelineRequest): PipelineRequest {
+export function copyOf({ id, request }: PipelineRequest): PipelineRequest {
   if (request === undefined) return { id, request };
   if (request.$case === 'group') {
     return { id, request: { $case: 'group', value: { requests: request.value.requests.map(copyOf) } } };
