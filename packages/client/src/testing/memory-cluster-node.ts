@@ -164,6 +164,14 @@ export class MemoryClusterNode implements MemoryHost {
       logTimeMs: 0n,
       sessions: BigInt(this.server.sessions.count),
       slots: 0,
+      isLearner: false,
+      isAsleep: false,
+      logBytes: 0n,
+      state: 'open',
+      leaderHeardMsAgo: this.#leaderId === undefined ? undefined : 0n,
+      replicas: [],
+      configuration: undefined,
+      proposalsInFlight: 0n,
     };
     return { ...this.server.unary('getStatus', {}), node: descriptionOf(this.member), groups: [group] };
   }
