@@ -145,6 +145,21 @@ test('a peer that falls silent is hung up on, and dialled until it answers again
   await second.until(({ frames }) => frames.length === 1);
 });
 
+test('a peer that comes back is dialled at once, however long the wait had become', async () => {
+  const limits = { retryMinMs: 3_600_000, retryMaxMs: 3_600_000 };
+  const first = await node(1, { limits });
+  const gone = await node(2);
+  const { address } = gone.peers;
+  await gone.peers.close();
+  first.peers.setPeers([{ nodeId: 2, address }]);
+  await first.untilEvent('unreachable 2 control out');
+  await first.untilEvent('unreachable 2 log out');
+  const back = await node(2, { port: Number(address.split(':')[1]) });
+  back.peers.setPeers([{ nodeId: 1, address: first.peers.address }]);
+  await first.untilEvent('connected 2 control out');
+  await first.untilEvent('connected 2 log out');
+});
+
 test('an address that is none is a peer that cannot be reached', async () => {
   const first = await node(1);
   first.peers.setPeers([

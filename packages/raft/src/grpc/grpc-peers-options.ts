@@ -53,7 +53,7 @@ export interface GrpcPeersLimits {
   readonly maxEntryBytes: number;
   /** All snapshots that are sent together. Default 64 MiB. */
   readonly snapshotBytesPerSecond: number;
-  /** Bytes of a snapshot on their way to its receiver's disk. Default 2 MiB. */
+  /** Bytes of a snapshot on their way to its receiver's disk, 512 KiB at least. Default 2 MiB. */
   readonly snapshotWindowBytes: number;
   /** Snapshots that come in at a time; others wait. Default 2. */
   readonly maxSnapshotsReceived: number;
@@ -79,11 +79,17 @@ export const defaultGrpcPeersLimits: GrpcPeersLimits = {
   snapshotIdleMs: 30_000,
 };
 
-/** Fills in what is missing. Throws `RangeError` where a limit is not an integer from 1 on. */
+/** A chunk must fit, and another one behind it, or every chunk waits for the disk. */
+const leastWindowBytes = 524_288;
+
+/** Fills in what is missing. Throws `RangeError` where a limit is not an integer from 1 on, or a window too small. */
 export function resolveGrpcPeersLimits(limits: Partial<GrpcPeersLimits> = {}): GrpcPeersLimits {
   const resolved = { ...defaultGrpcPeersLimits, ...limits };
   for (const [name, value] of Object.entries(resolved)) {
     if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name} is ${value}; it is at least 1`);
+  }
+  if (resolved.snapshotWindowBytes < leastWindowBytes) {
+    throw new RangeError(`snapshotWindowBytes is ${resolved.snapshotWindowBytes}; it is at least ${leastWindowBytes}`);
   }
   return resolved;
 }

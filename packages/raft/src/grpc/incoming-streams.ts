@@ -26,6 +26,8 @@ export interface IncomingSettings {
   readonly book: PeerBook;
   readonly limits: GrpcPeersLimits;
   readonly listener: GrpcPeersListener;
+  /** A peer has dialled and was let in. */
+  readonly onAdmitted: (nodeId: number) => void;
 }
 
 /** A stream that was let in. */
@@ -69,6 +71,7 @@ export class IncomingStreams {
     const admitted: Admitted = { peer, end };
     this.#admitted.set(key, admitted);
     listener.connected?.(event);
+    this.#settings.onAdmitted(peer.nodeId);
     const fragments = new Fragments(limits.maxEntryBytes + wholeSlackBytes);
     call.on('data', (bytes: Uint8Array) => {
       const handlers = this.#handlers();

@@ -62,10 +62,12 @@ class OpenPeers implements GrpcPeers {
     this.#rate = new ByteRate(clock, limits.snapshotBytesPerSecond);
     this.#dial = { self, book, clock, limits, credentials: credentials?.client ?? grpcCredentials.createInsecure() };
     const handlers = () => (this.#closing === undefined ? this.#handlers : undefined);
-    this.#streams = new IncomingStreams({ self, book, limits, listener }, handlers);
-    this.#snapshots = new IncomingSnapshots({ self, book, limits, listener }, clock, handlers);
+    const onAdmitted = (nodeId: number) => this.#hurry(nodeId);
+    const incoming = { self, book, limits, listener, onAdmitted };
+    this.#streams = new IncomingStreams(incoming, handlers);
+    this.#snapshots = new IncomingSnapshots(incoming, clock, handlers);
     this.#server = new Server({
-      ...connectionOptions(limits),
+      ...connectionOptions,
       'grpc.max_concurrent_streams': 16,
       'grpc.max_connection_idle_ms': limits.idleConnectionMs,
       // Two processes must not share a port by accident.
@@ -136,6 +138,13 @@ class OpenPeers implements GrpcPeers {
     const control = new OutgoingLane(settings, peer, 'control');
     const log = new OutgoingLane(settings, peer, 'log');
     this.#reached.set(peer.nodeId, { peer, control, log });
+  }
+
+  /** Who has come back need not be waited for. */
+  #hurry(nodeId: number): void {
+    const reached = this.#reached.get(nodeId);
+    reached?.control.hurry();
+    reached?.log.hurry();
   }
 
   #letGo(nodeId: number): void {

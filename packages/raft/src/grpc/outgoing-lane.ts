@@ -31,6 +31,7 @@ export class OutgoingLane {
   #stream: DialledStream | undefined;
   #timer: Timer | undefined;
   #failures = 0;
+  #isRefused = false;
   /** What the owner was told last, so that the same is not told again and again. */
   #lastReason = '';
   #instanceId = '';
@@ -54,6 +55,13 @@ export class OutgoingLane {
   /** Who answered; empty where nobody has. */
   get instanceId(): string {
     return this.#state === 'open' ? this.#instanceId : '';
+  }
+
+  /** The peer has shown that it is there: one that is waited for is dialled now. */
+  hurry(): void {
+    if (this.#state !== 'waiting' || this.#isRefused) return;
+    this.#timer?.cancel();
+    this.#dial();
   }
 
   /** Takes frames over, in their order; those larger than a frame may be go in fragments. */
@@ -120,12 +128,13 @@ export class OutgoingLane {
       else listener.unreachable?.(event);
     }
     this.#lastReason = error.message;
+    this.#isRefused = error.code === 'REFUSED';
     this.#state = 'waiting';
     this.#stream = undefined;
     this.#held = [];
     this.#tellUnreachable();
     const grown = Math.min(limits.retryMaxMs, limits.retryMinMs * 2 ** Math.min(this.#failures, 30));
-    const waitMs = error.code === 'REFUSED' ? limits.refusedRetryMs : grown;
+    const waitMs = this.#isRefused ? limits.refusedRetryMs : grown;
     this.#failures++;
     // Nodes that lost the same peer should not come back in step.
     this.#timer = clock.setTimer(waitMs * (0.5 + random.float() / 2), () => this.#dial());
