@@ -251,7 +251,7 @@ function openGroup(
     ...group,
     directory: `${options.dataDirectory}/groups`,
     wal,
-    logWriter: files,
+    logFiles: files,
     limits,
     engine: settings.engine,
     store: options.store ?? {},

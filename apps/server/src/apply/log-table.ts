@@ -165,7 +165,8 @@ function encodeLog(log: LogCounters): Buffer {
   return bytes;
 }
 
-function decodeLog(bytes: Uint8Array): LogCounters {
+/** Reads a log's record. */
+export function decodeLog(bytes: Uint8Array): LogCounters {
   invariant(bytes.length === recordBytes && bytes[0] === recordVersion, 'a log record of an unknown version');
   return {
     logId: readU32(bytes, 8),

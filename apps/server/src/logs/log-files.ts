@@ -8,32 +8,27 @@
  * Files that are opened must hold at least what was ever told to be in them; otherwise the log is damaged
  * (damaged-logs.ts), and refused until the next start.
  */
-import { type Clock, type Disk, ensureDirectory, invariant, isErrno, type Random } from '@shanghai/env';
-import { openWal, type TornTail, type Wal, type WalError, type WalRecord } from '@shanghai/wal';
+import { type Clock, invariant } from '@shanghai/env';
+import type { TornTail, Wal, WalError, WalRecord } from '@shanghai/wal';
 import type { AcceptedAppend } from '../apply/log-table.js';
 import type { LogWriter } from '../apply/log-writer.js';
 import { ServerError } from '../requests/server-error.js';
 import { DamagedLogs, foreignEntry, foreignFiles, isDamage, shortFiles, unreadableFiles } from './damaged-logs.js';
 import { fileLogId, isOwnLog } from './file-log-id.js';
 import { encodeFileRecords, fileRecordIndex } from './log-file-record.js';
-import { removeTree } from './remove-tree.js';
+import { LogHomes } from './log-homes.js';
+import { type LogFileOptions, openLogFile } from './open-log-file.js';
+import { listIfPresent, removeIfPresent } from './remove-tree.js';
 
 /** What the files are made with. */
-export interface LogFilesOptions {
+export interface LogFilesOptions extends LogFileOptions {
   /** `logs/` of the data directory. */
   readonly directory: string;
   /** Whose logs they are: files of another cluster are refused. */
   readonly clusterId: string;
-  readonly disk: Disk;
   readonly clock: Clock;
-  readonly random: Random;
   /** Files open at once; more only while they are in use. */
   readonly maxOpen: number;
-  /** Largest record, and what may wait for the writer of one log. */
-  readonly maxRecordBytes: number;
-  readonly maxQueuedBytes: number;
-  readonly segmentBytes: number;
-  readonly firstSegmentBytes: number;
   /** Told once of a log that is refused from now on. */
   readonly onDamaged?: (event: LogDamage) => void;
   /** Told of the end of a log's files that a crash left half written: it was copied aside and cut off. */
@@ -70,6 +65,16 @@ interface OpenFile {
   readonly wal: Promise<Wal>;
   users: number;
   dirty: boolean;
+  /** Told when nobody uses it any more, where it is no longer the log's. */
+  onIdle?: () => void;
+}
+
+/** A file as far as it is final: its first `bytes` bytes never change, as long as its log is held. */
+export interface LogFileImage {
+  readonly path: string;
+  /** Without directories. */
+  readonly name: string;
+  readonly bytes: number;
 }
 
 /** The files of all logs of this node. */
@@ -81,12 +86,16 @@ export class LogFiles implements LogWriter {
   readonly #closing = new Map<string, Promise<void>>();
   readonly #expected = new Map<string, Expected>();
   readonly #damaged = new DamagedLogs();
+  readonly #homes: LogHomes;
+  /** Files that are another state's, and are still read. */
+  readonly #leaving = new Set<Promise<unknown>>();
   #writingTimeMs = 0;
   /** Why files that were closed to make room may not be on the disk: nothing is durable behind it. */
   #closeFailure: unknown;
 
   constructor(options: LogFilesOptions) {
     this.#options = options;
+    this.#homes = new LogHomes(options.directory);
     // Frames carry log time, so that a search by time follows the entries' own.
     this.#clock = {
       nowMs: () => this.#writingTimeMs,
@@ -121,6 +130,7 @@ export class LogFiles implements LogWriter {
       return await use(await file.wal);
     } finally {
       file.users--;
+      if (file.users === 0) file.onIdle?.();
       this.#closeSome();
     }
   }
@@ -147,9 +157,9 @@ export class LogFiles implements LogWriter {
     if (short !== undefined) this.#damage(place, short);
   }
 
-  /** Gives up the entries before `firstSequence`. Only what is durably trimmed in the state. Nothing where the log is damaged. */
+  /** Gives up the entries before `firstSequence`. Only what is durably trimmed in the state. Nothing where the log is damaged or held. */
   async release(place: LogPlace, firstSequence: number): Promise<void> {
-    if (this.#damaged.get(nameOf(place)) !== undefined) return;
+    if (this.#damaged.get(nameOf(place)) !== undefined || this.#homes.isHeld(place.logId)) return;
     const expected = this.#expectedOf(nameOf(place));
     expected.firstSequence = Math.max(expected.firstSequence, firstSequence);
     await this.use(place, async (wal) => wal.release(0, firstSequence - 1));
@@ -165,13 +175,13 @@ export class LogFiles implements LogWriter {
     const dirty = [...this.#open.values()].filter((file) => file.dirty);
     for (const file of dirty) file.dirty = false;
     // A file that is being closed is synced by that.
-    await Promise.all([...dirty.map(async (file) => (await file.wal).flush()), ...this.#closing.values()]);
+    await Promise.all([...dirty.map(flushFile), ...this.#closing.values()]);
     if (this.#closeFailure !== undefined) throw this.#closeFailure;
   }
 
   /** Bytes and segments of a log's files, without opening them. */
   async size(place: LogPlace): Promise<{ readonly bytes: number; readonly segments: number }> {
-    const directory = this.#directory(place);
+    const directory = this.#homes.directory(place);
     const { disk } = this.#options;
     const names = (await listIfPresent(disk, directory)).filter((name) => name.endsWith('.wal'));
     let bytes = 0;
@@ -188,21 +198,64 @@ export class LogFiles implements LogWriter {
   /** Removes the files of logs that are gone. Only for what is durably gone from the state. */
   async removeGone(isGone: (logId: number) => boolean): Promise<void> {
     const { disk, directory } = this.#options;
-    for (const name of await listIfPresent(disk, directory)) {
-      if (!/^\d+$/.test(name) || !isGone(Number(name))) continue;
-      const open = [...this.#open].filter(([, { place }]) => place.logId === Number(name));
+    const known = (await listIfPresent(disk, directory)).filter((name) => /^\d+$/.test(name)).map(Number);
+    for (const logId of new Set([...known, ...this.#homes.moved()])) {
+      if (!isGone(logId) || this.#homes.isHeld(logId)) continue;
+      const open = [...this.#open].filter(([, { place }]) => place.logId === logId);
       // A reader that is still at it keeps its files until the next time.
       if (open.some(([, file]) => file.users > 0)) continue;
       for (const [key, file] of open) await this.#close(key, file);
-      await removeTree(disk, `${directory}/${name}`);
-      this.#damaged.forget(Number(name));
+      await removeIfPresent(disk, this.#homes.treeOf(logId));
+      this.#homes.move([logId], undefined);
+      this.#damaged.forget(logId);
     }
+  }
+
+  /**
+   * What the files of a log hold now of the sequences from `firstSequence` on, oldest first. Only while nothing is written
+   * to it, and it must be held. Rejects with `DATA_CORRUPTED` where the log is damaged.
+   */
+  async image(place: LogPlace, firstSequence: number): Promise<readonly LogFileImage[]> {
+    const directory = this.#homes.directory(place);
+    return this.use(place, async (wal) => {
+      const segments = wal.pins();
+      const needed = segments.filter(({ lastLsn }, i) => lastLsn >= firstSequence || i === segments.length - 1);
+      return needed.map(({ segment, finalBytes }) => {
+        return { path: `${directory}/${segment}`, name: segment, bytes: finalBytes };
+      });
+    });
+  }
+
+  /** Keeps all that these logs hold now, whatever the state says, until what is returned is called; that may be called again. */
+  hold(logIds: readonly number[]): () => void {
+    return this.#homes.hold(logIds);
+  }
+
+  /**
+   * From the call on the files of these logs are those below `home` (absent: `logs/`), of which nothing is known yet. Resolves when
+   * nobody reads the earlier ones any more; they are left for the caller to remove.
+   */
+  async relocate(logIds: readonly number[], home: string | undefined): Promise<void> {
+    const moved = new Set(logIds);
+    const left: Promise<unknown>[] = [];
+    for (const [name, file] of [...this.#open]) if (moved.has(file.place.logId)) left.push(this.#leave(name, file));
+    for (const name of [...this.#expected.keys()])
+      if (moved.has(Number.parseInt(name, 10))) this.#expected.delete(name);
+    for (const logId of logIds) this.#damaged.forget(logId);
+    this.#homes.move(logIds, home);
+    await Promise.all(left);
+  }
+
+  /** Removes what is left below `logs/` of logs that lie elsewhere now. */
+  async removeMoved(): Promise<void> {
+    const { disk, directory } = this.#options;
+    for (const logId of this.#homes.moved()) await removeIfPresent(disk, `${directory}/${logId}`);
   }
 
   /** Syncs and closes all files. */
   async close(): Promise<void> {
     for (const [name, file] of [...this.#open]) this.#close(name, file);
-    await Promise.all(this.#closing.values());
+    await Promise.all([...this.#closing.values(), ...this.#leaving]);
   }
 
   /** A damaged log takes nothing, and that is no failure of the run: the command log keeps what was left out. */
@@ -250,7 +303,7 @@ export class LogFiles implements LogWriter {
     if (firstSequence < wal.info().firstLsn) return;
     const held = await wal.read(firstSequence);
     if (held !== undefined && fileRecordIndex(held.payload) === entryIndex) return;
-    throw foreignEntry(logId, this.#directory({ logId, origin }), firstSequence, entryIndex);
+    throw foreignEntry(logId, this.#homes.directory({ logId, origin }), firstSequence, entryIndex);
   }
 
   #expectedOf(name: string): Expected {
@@ -264,7 +317,7 @@ export class LogFiles implements LogWriter {
 
   #damage(place: LogPlace, cause: ServerError | WalError): ServerError {
     const { logId } = place;
-    const directory = this.#directory(place);
+    const directory = this.#homes.directory(place);
     const error = cause instanceof ServerError ? cause : unreadableFiles(logId, directory, cause);
     if (this.#damaged.add(nameOf(place), logId, error)) this.#options.onDamaged?.({ logId, directory, error });
     return error;
@@ -272,7 +325,7 @@ export class LogFiles implements LogWriter {
 
   #short(place: LogPlace, found: Readonly<Expected> | undefined): ServerError {
     const expected = { ...this.#expectedOf(nameOf(place)) };
-    return shortFiles({ logId: place.logId, directory: this.#directory(place), expected, found });
+    return shortFiles({ logId: place.logId, directory: this.#homes.directory(place), expected, found });
   }
 
   #acquire(place: LogPlace): OpenFile {
@@ -285,41 +338,32 @@ export class LogFiles implements LogWriter {
       return known;
     }
     const file: OpenFile = { place, wal: this.#openChecked(name, place), users: 1, dirty: false };
-    file.wal.catch(() => this.#open.delete(name));
+    file.wal.catch(() => {
+      if (this.#open.get(name) === file) this.#open.delete(name);
+    });
     this.#open.set(name, file);
     return file;
   }
 
   async #openChecked(name: string, place: LogPlace): Promise<Wal> {
+    const directory = this.#homes.directory(place);
     try {
       await this.#closing.get(name);
       return await this.#openFile(name, place);
     } catch (error) {
-      throw isDamage(error) ? this.#damage(place, error) : error;
+      // What another state's files looked like says nothing about these.
+      const isMoved = directory !== this.#homes.directory(place);
+      throw isDamage(error) && !isMoved ? this.#damage(place, error) : error;
     }
   }
 
   async #openFile(name: string, place: LogPlace): Promise<Wal> {
-    const { disk, random, segmentBytes, firstSegmentBytes, maxRecordBytes, maxQueuedBytes, onTornTail } = this.#options;
-    const directory = this.#directory(place);
-    const expected = this.#expectedOf(name);
+    const { clusterId, onTornTail } = this.#options;
+    const directory = this.#homes.directory(place);
     // Files that were lost are not begun anew: that would hide it.
-    if (expected.lastSequence > 0 && (await this.size(place)).segments === 0) throw this.#short(place, undefined);
-    await ensureDirectory(disk, directory);
-    const wal = await openWal({
-      directory,
-      logId: fileLogId(this.#options.clusterId, place),
-      durability: 'never',
-      segmentsAhead: 0,
-      lock: false,
-      segmentBytes,
-      firstSegmentBytes,
-      maxRecordBytes,
-      maxQueuedBytes,
-      disk,
-      random,
-      clock: this.#clock,
-    });
+    const isLost = this.#expectedOf(name).lastSequence > 0 && (await this.size(place)).segments === 0;
+    if (isLost) throw this.#short(place, undefined);
+    const wal = await openLogFile(this.#options, directory, fileLogId(clusterId, place), this.#clock);
     const { tornTail } = wal.info();
     if (tornTail !== undefined) onTornTail?.({ ...tornTail, logId: place.logId, directory });
     const damage = this.#judgeOrigin(place, wal) ?? this.#judge(place, wal);
@@ -331,7 +375,7 @@ export class LogFiles implements LogWriter {
   #judgeOrigin(place: LogPlace, wal: Wal): ServerError | undefined {
     const { logId } = wal.info();
     if (isOwnLog(logId, this.#options.clusterId, place)) return undefined;
-    return foreignFiles(place.logId, this.#directory(place), logId);
+    return foreignFiles(place.logId, this.#homes.directory(place), logId);
   }
 
   #judge(place: LogPlace, wal: Wal): ServerError | undefined {
@@ -352,6 +396,21 @@ export class LogFiles implements LogWriter {
     }
   }
 
+  /** Takes a file out of use. Resolves when those who read it have ended; what becomes of it then matters to nobody. */
+  #leave(name: string, file: OpenFile): Promise<unknown> {
+    this.#open.delete(name);
+    const idle = new Promise<void>((resolve) => {
+      file.onIdle = resolve;
+      if (file.users === 0) resolve();
+    });
+    const leaving = idle
+      .then(async () => (await file.wal).close())
+      .catch(() => undefined)
+      .finally(() => this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
+    return leaving;
+  }
+
   #close(name: string, file: OpenFile): Promise<void> {
     this.#open.delete(name);
     const closing = file.wal
@@ -366,21 +425,17 @@ export class LogFiles implements LogWriter {
     this.#closing.set(name, closing);
     return closing;
   }
-
-  #directory(place: LogPlace): string {
-    return `${this.#options.directory}/${place.logId}/${place.origin}`;
-  }
 }
 
 function nameOf({ logId, origin }: LogPlace): string {
   return `${logId}/${origin}`;
 }
 
-async function listIfPresent(disk: Disk, directory: string): Promise<string[]> {
+/** Where it was taken out of use meanwhile nobody needs it any more. */
+async function flushFile(file: OpenFile): Promise<void> {
   try {
-    return await disk.list(directory);
+    await (await file.wal).flush();
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return [];
-    throw error;
+    if (file.onIdle === undefined) throw error;
   }
 }

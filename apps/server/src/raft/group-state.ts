@@ -2,14 +2,33 @@
  * A group's replicated state on this node as consensus sees it: the store that is the group's now, and the state machine
  * over it. A snapshot from another node puts others in their place, so nobody keeps `store` or `machine` across a wait;
  * the ring of changes alone stays, and tells its watchers.
+ *
+ * Where things lie, and what a crash leaves, is said in docs/formats/group-snapshot.md.
  */
-import type { Entry, StateMachine as ReplicatedState, Snapshot, SnapshotMetadata, StateSnapshot } from '@shanghai/raft';
+import type {
+  Entry,
+  StateMachine as ReplicatedState,
+  Snapshot,
+  SnapshotMetadata,
+  SnapshotSink,
+  StateSnapshot,
+} from '@shanghai/raft';
 import type { ApplyResult } from '../apply/apply-result.js';
 import type { ChangeRing } from '../apply/change-ring.js';
 import type { StateMachine } from '../apply/state-machine.js';
 import type { StorageEngine } from '../engine/storage-engine.js';
+import type { LogFileImage } from '../logs/log-files.js';
+import { removeIfPresent } from '../logs/remove-tree.js';
 import type { CommandApplier, CommittedEntry } from './command-log.js';
+import { GroupDirectories } from './group-directories.js';
+import { GroupSnapshotError } from './group-snapshot-error.js';
+import { gatheredSnapshot, IncomingSnapshot, keepGathered } from './incoming-snapshot.js';
 import { type GroupStore, type GroupStoreOptions, openGroupStore } from './open-group-store.js';
+import { OutgoingSnapshot } from './outgoing-snapshot.js';
+import { isJournalOf } from './snapshot-journal.js';
+import { checkOffer, encodeOffer } from './snapshot-offer.js';
+import { type StateChecksum, stateChecksum } from './state-checksum.js';
+import { Turns } from './turns.js';
 
 /** What a group's state is opened with. */
 export interface GroupStateOptions extends GroupStoreOptions {
@@ -24,13 +43,26 @@ export class GroupState implements ReplicatedState<ApplyResult> {
   readonly changes: ChangeRing;
   /** As whom commands without consensus are applied. */
   readonly applier: CommandApplier<ApplyResult>;
+  readonly #options: GroupStateOptions;
+  readonly #directories: GroupDirectories;
   #current: GroupStore;
-  /** Checkpoints and what replaces the store come one after the other. */
-  #last: Promise<unknown> = Promise.resolve();
+  #isServing = false;
+  #durableIndex = 0;
+  #incoming: IncomingSnapshot | undefined;
+  readonly #outgoing = new Set<OutgoingSnapshot>();
+  #snapshotsTaken = 0;
+  /** Of checkpoints, and of what replaces the store. */
+  readonly #turns = new Turns();
+  /** Of what writes to where snapshots are gathered. */
+  readonly #gathering = new Turns();
+  #failure: Error | undefined;
+  #closing: Promise<void> | undefined;
 
-  private constructor(options: GroupStateOptions, opened: GroupStore) {
+  private constructor(options: GroupStateOptions, directories: GroupDirectories, opened: GroupStore) {
     this.groupId = options.groupId;
     this.changes = opened.machine.changes;
+    this.#options = options;
+    this.#directories = directories;
     this.#current = opened;
     const machine = () => this.machine;
     this.applier = {
@@ -41,9 +73,22 @@ export class GroupState implements ReplicatedState<ApplyResult> {
     };
   }
 
-  /** Opens the group's store, making it where there is none. Rejects as `openGroupStore` does. */
+  /**
+   * Opens the group's store, making it where there is none. Rejects as `openGroupStore` does, and with
+   * `DataDirectoryError` where it is not known which store is the group's, or that one is gone.
+   */
   static async open(options: GroupStateOptions): Promise<GroupState> {
-    return new GroupState(options, await openGroupStore(options, `${options.directory}/${options.groupId}`));
+    const { disk, directory, groupId, logFiles } = options;
+    const directories = await GroupDirectories.open(disk, directory, groupId);
+    const { current } = directories;
+    if (current !== undefined) {
+      await logFiles.relocate(current.logIds, directories.logsOf(current.metadata));
+      await logFiles.removeMoved();
+    }
+    const opened = await openGroupStore(options, directories.store);
+    const state = new GroupState(options, directories, opened);
+    await keepGathered(disk, directories.incoming, state.appliedIndex);
+    return state;
   }
 
   /** Not to be kept across a wait. */
@@ -60,6 +105,15 @@ export class GroupState implements ReplicatedState<ApplyResult> {
     return this.machine.visible.appliedIndex;
   }
 
+  get restored(): SnapshotMetadata | undefined {
+    return this.#directories.current?.metadata;
+  }
+
+  /** The last entry that is known to be durable without the log; 0 = not known. */
+  get durableIndex(): number {
+    return this.#durableIndex;
+  }
+
   /** Whether applying waits for space on the disk. */
   get waitsForSpace(): boolean {
     return this.machine.waitsForSpace;
@@ -67,22 +121,87 @@ export class GroupState implements ReplicatedState<ApplyResult> {
 
   /** From now on a full disk is waited out; see `StateMachine.beginServing`. */
   beginServing(): void {
+    this.#isServing = true;
     this.machine.beginServing();
   }
 
   async apply(entries: readonly Entry[]): Promise<readonly (ApplyResult | undefined)[]> {
+    if (this.#failure !== undefined) throw this.#failure;
     const held = this.appliedIndex;
     const results = await this.machine.apply(entries.map(committed));
     if (entries.length === 0 || (entries[0] as Entry).index > held) return results;
     return results.map((result, i) => ((entries[i] as Entry).index <= held ? undefined : result));
   }
 
-  async snapshot(_metadata: SnapshotMetadata): Promise<StateSnapshot> {
-    throw new Error(`group ${this.groupId} cannot be sent to another node by this version`);
+  /** Rejects with `DATA_CORRUPTED` where a log of the group is damaged here: what is lost here must not be lost elsewhere too. */
+  async snapshot({ term, index }: SnapshotMetadata): Promise<StateSnapshot> {
+    const { disk } = this.#options;
+    const { store, machine } = this.#current;
+    const { visible } = machine;
+    if (visible.appliedIndex !== index || visible.appliedTerm !== term) {
+      throw new RangeError(
+        `group ${this.groupId} is at entry ${visible.appliedIndex}, not at ${index} of term ${term}`,
+      );
+    }
+    const directory = `${this.#directories.outgoing}/${term}-${index}.${this.#snapshotsTaken++}`;
+    const release = this.#options.logFiles.hold(machine.logs.ids());
+    try {
+      const logFiles = await this.#logImages(machine);
+      const engine = await store.snapshot(`${directory}/store`);
+      const source: OutgoingSnapshot = new OutgoingSnapshot({
+        disk,
+        directory,
+        engine,
+        logFiles,
+        onReleased: () => {
+          this.#outgoing.delete(source);
+          release();
+        },
+      });
+      this.#outgoing.add(source);
+      return { data: encodeOffer(this.#owner, visible), source };
+    } catch (error) {
+      release();
+      await removeIfPresent(disk, directory).catch(() => undefined);
+      throw error;
+    }
   }
 
-  async restore(_snapshot: Snapshot): Promise<void> {
-    throw new Error(`group ${this.groupId} cannot be put in from another node by this version`);
+  /** One is gathered at a time: another one takes the place of one that is still on its way. */
+  async receive(snapshot: Snapshot): Promise<SnapshotSink> {
+    checkOffer(snapshot, this.#owner);
+    const { index } = snapshot.metadata;
+    if (index <= this.appliedIndex) {
+      const message = `group ${this.groupId} is at entry ${this.appliedIndex} and needs no snapshot at ${index}`;
+      throw new GroupSnapshotError('NOT_NEWER', message);
+    }
+    await this.#incoming?.replace('another snapshot of the group is on its way in');
+    const incoming = new IncomingSnapshot({
+      disk: this.#options.disk,
+      directory: this.#directories.incoming,
+      snapshot,
+      inTurn: (work) => this.#gathering.run(work),
+      onComplete: () => this.#directories.takeIncoming(snapshot.metadata),
+    });
+    this.#incoming = incoming;
+    return incoming;
+  }
+
+  /** Rejects with `GroupSnapshotError`, or as the engine does; then the state is what it was. */
+  restore(snapshot: Snapshot): Promise<void> {
+    return this.#turns.run(async () => {
+      if (snapshot.metadata.index <= this.appliedIndex) return;
+      checkOffer(snapshot, this.#owner);
+      const { disk } = this.#options;
+      const gathered = await gatheredSnapshot(disk, this.#directories.stateOf(snapshot.metadata));
+      if (gathered === undefined || !isJournalOf(gathered, snapshot)) {
+        throw new GroupSnapshotError(
+          'INCOMPLETE',
+          `the snapshot of group ${this.groupId} at entry ${snapshot.metadata.index} has not come; it must be sent again`,
+        );
+      }
+      await this.#replace(await this.#openRestored(snapshot.metadata), snapshot.metadata);
+    });
   }
 
   /**
@@ -90,27 +209,122 @@ export class GroupState implements ReplicatedState<ApplyResult> {
    * entry it could not take (infinite: it took all). Resolves to the last entry that is durable without the log.
    */
   checkpoint(syncOthers: () => Promise<number>): Promise<number> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
+      if (this.#failure !== undefined) throw this.#failure;
       const { store, machine } = this.#current;
       const { appliedIndex } = machine.visible;
       const [, unstoredFrom] = await Promise.all([store.checkpoint(), syncOthers()]);
       const index = Math.min(appliedIndex, unstoredFrom - 1);
+      this.#durableIndex = Math.max(this.#durableIndex, index);
       await machine.forgetNotes(index);
       return index;
     });
   }
 
-  /** Ends waiting for space, and closes the store. Idempotent. */
-  async close(): Promise<void> {
+  /** A checksum of what is replicated, at some entry between now and then; for comparing copies. Reads all of it. */
+  async checksum(): Promise<StateChecksum> {
+    const { store, machine } = this.#current;
+    const release = this.#options.logFiles.hold(machine.logs.ids());
+    try {
+      return await stateChecksum(store, this.#options.logFiles);
+    } finally {
+      release();
+    }
+  }
+
+  /** Ends waiting for space and snapshots on their way, and closes the store. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.machine.stop();
-    await this.#last;
+    await this.#incoming?.replace('the node is closing');
+    await this.#turns.idle();
+    await Promise.all([...this.#outgoing].map((source) => source.release()));
     await this.store.close();
   }
 
-  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const mine = this.#last.then(work);
-    this.#last = mine.catch(() => undefined);
-    return mine;
+  /** The files of the group's logs, by their names in a snapshot. */
+  async #logImages(machine: StateMachine): Promise<ReadonlyMap<string, LogFileImage>> {
+    const images = new Map<string, LogFileImage>();
+    for (const logId of machine.logs.ids()) {
+      const log = machine.logs.get(logId);
+      if (log === undefined || log.lastSequence === 0) continue;
+      const { origin, firstSequence } = log;
+      for (const image of await this.#options.logFiles.image({ logId, origin }, firstSequence)) {
+        images.set(`logs/${logId}/${origin}/${image.name}`, image);
+      }
+    }
+    return images;
+  }
+
+  /** Opens what came, and makes it durable as it is then. Where it is not what the log says it goes again. */
+  async #openRestored(metadata: SnapshotMetadata): Promise<GroupStore> {
+    const directory = this.#directories.stateOf(metadata);
+    let opened: GroupStore | undefined;
+    try {
+      opened = await openGroupStore(this.#options, `${directory}/store`, this.changes);
+      const { appliedIndex, appliedTerm, revision } = opened.machine.visible;
+      if (appliedIndex !== metadata.index || appliedTerm !== metadata.term || revision < this.changes.revision) {
+        throw new GroupSnapshotError(
+          'DAMAGED',
+          `the snapshot of group ${this.groupId} holds entry ${appliedIndex} of term ${appliedTerm} and revision ${revision}, ` +
+            `expected entry ${metadata.index} of term ${metadata.term}`,
+        );
+      }
+      await opened.store.checkpoint();
+      return opened;
+    } catch (error) {
+      await opened?.store.close().catch(() => undefined);
+      await removeIfPresent(this.#options.disk, directory).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #replace(next: GroupStore, metadata: SnapshotMetadata): Promise<void> {
+    const { logFiles } = this.#options;
+    const before = this.#current;
+    const logIds = next.machine.logs.ids();
+    try {
+      await this.#directories.makeCurrent({ metadata, logIds });
+    } catch (error) {
+      await next.store.close().catch(() => undefined);
+      if (this.#directories.isUncertain) this.#failure = error as Error;
+      throw error;
+    }
+    this.#current = next;
+    this.#durableIndex = metadata.index;
+    if (this.#isServing) next.machine.beginServing();
+    const gone = before.machine.logs.ids().filter((logId) => !logIds.includes(logId));
+    const left = [
+      logFiles.relocate(logIds, this.#directories.logsOf(metadata)),
+      logFiles.relocate(gone, undefined),
+      // Reads that are under way there fail with `CLOSED`, which callers are told to repeat.
+      before.store.close().catch(() => undefined),
+    ];
+    this.changes.restart(next.machine.visible.revision);
+    before.machine.stop();
+    await this.#expectLogs(next.machine);
+    await Promise.all(left);
+    // What stays is removed at the next start.
+    await this.#directories.removeOthers().catch(() => undefined);
+    await logFiles.removeMoved().catch(() => undefined);
+  }
+
+  async #expectLogs(machine: StateMachine): Promise<void> {
+    for (const logId of machine.logs.ids()) {
+      const log = machine.logs.get(logId);
+      if (log === undefined) continue;
+      const { origin, firstSequence, lastSequence } = log;
+      await this.#options.logFiles.expect({ logId, origin, firstSequence, lastSequence });
+    }
+  }
+
+  get #owner() {
+    const { clusterId, groupId, engine } = this.#options;
+    return { clusterId, groupId, engine };
   }
 }
 

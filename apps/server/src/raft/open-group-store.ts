@@ -2,11 +2,11 @@ import type { BitcaskListener } from '@shanghai/bitcask';
 import { type Clock, type Disk, ensureDirectory } from '@shanghai/env';
 import type { ChangeRing } from '../apply/change-ring.js';
 import { claimStore } from '../apply/claim-store.js';
-import type { LogWriter } from '../apply/log-writer.js';
 import { StateMachine } from '../apply/state-machine.js';
 import { openEngine } from '../engine/open-engine.js';
 import type { EngineName, StorageEngine } from '../engine/storage-engine.js';
 import type { NodeLimits } from '../limits.js';
+import type { LogFiles } from '../logs/log-files.js';
 import type { NodeListener } from '../node-events.js';
 import type { NodeStoreOptions } from '../node-options.js';
 
@@ -14,7 +14,7 @@ import type { NodeStoreOptions } from '../node-options.js';
 export interface GroupStoreOptions {
   readonly groupId: number;
   readonly clusterId: string;
-  readonly logWriter: LogWriter;
+  readonly logFiles: LogFiles;
   readonly limits: NodeLimits;
   readonly engine: EngineName;
   readonly store: NodeStoreOptions;
@@ -50,7 +50,7 @@ export async function openGroupStore(
     await claimStore(store, directory, options.clusterId, groupId);
     machine = await StateMachine.open({
       store,
-      logWriter: options.logWriter,
+      logWriter: options.logFiles,
       ring: { maxChanges: limits.watchChanges, maxBytes: limits.watchBytes },
       clock,
       onApplied: (run) => listener.applied?.({ groupId, ...run }),

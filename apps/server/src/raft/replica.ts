@@ -36,7 +36,7 @@ export class Replica {
   readonly #waits: AppliedWaits;
   readonly #timeAtLeader: TimeAtLeader | undefined;
   #stampedMs = 0;
-  #durableIndex: number;
+  readonly #durableAtStart: number;
   #timeEntry: Promise<unknown> | undefined;
   #timeEntryAtMs = Number.NEGATIVE_INFINITY;
   #token: { readonly index: number; readonly bytes: Uint8Array } | undefined;
@@ -53,7 +53,7 @@ export class Replica {
     this.log = log;
     this.#clock = clock;
     this.#timeAtLeader = timeAtLeader;
-    this.#durableIndex = log.status().firstIndex - 1;
+    this.#durableAtStart = log.status().firstIndex - 1;
     this.#waits = new AppliedWaits({
       groupId: log.groupId,
       published: state.changes.published,
@@ -76,7 +76,7 @@ export class Replica {
 
   /** What is durable without the log. */
   get durableAppliedIndex(): number {
-    return this.#durableIndex;
+    return Math.max(this.#durableAtStart, this.state.durableIndex);
   }
 
   /** Proposes a command and resolves to what applying it gave; refusals of the state machine become `ServerError`s. */
@@ -156,9 +156,8 @@ export class Replica {
    */
   async checkpoint(syncOthers: () => Promise<number>): Promise<number> {
     const index = await this.state.checkpoint(syncOthers);
-    this.#durableIndex = Math.max(this.#durableIndex, index);
     await this.log.compact(index);
-    return this.#durableIndex;
+    return this.durableAppliedIndex;
   }
 
   /** Resolves when entry `index` is applied here. */

@@ -1,0 +1,102 @@
+/**
+ * A snapshot on its way out: what the engine put into a directory, and segments of the group's logs, which are read where
+ * they are. Which files these are, and their checksums, is found out when the first asks, beside applying.
+ */
+import { type Disk, type DiskFile, readFully } from '@shanghai/env';
+import type { SnapshotFile, SnapshotSource } from '@shanghai/raft';
+import type { EngineSnapshot } from '../engine/storage-engine.js';
+import type { LogFileImage } from '../logs/log-files.js';
+import { removeIfPresent } from '../logs/remove-tree.js';
+import { fileChecksum } from './file-checksum.js';
+import { GroupSnapshotError } from './group-snapshot-error.js';
+
+/** What a snapshot is made of. */
+export interface OutgoingSnapshotOptions {
+  readonly disk: Disk;
+  /** Its own; `store/` in it is the engine's. Removed when it is released. */
+  readonly directory: string;
+  readonly engine: EngineSnapshot;
+  /** By the names they have in the snapshot. */
+  readonly logFiles: ReadonlyMap<string, LogFileImage>;
+  /** Called once, when it is released. */
+  readonly onReleased: () => void;
+}
+
+/** A snapshot's files while they are sent. */
+export class OutgoingSnapshot implements SnapshotSource {
+  readonly #options: OutgoingSnapshotOptions;
+  readonly #stop = new AbortController();
+  #listing: Promise<readonly SnapshotFile[]> | undefined;
+  #open: { readonly path: string; readonly file: Promise<DiskFile> } | undefined;
+  #releasing: Promise<void> | undefined;
+
+  constructor(options: OutgoingSnapshotOptions) {
+    this.#options = options;
+  }
+
+  files(): Promise<readonly SnapshotFile[]> {
+    this.#listing ??= this.#list();
+    return this.#listing;
+  }
+
+  async read(name: string, offset: number, length: number): Promise<Uint8Array> {
+    this.#stop.signal.throwIfAborted();
+    const file = await this.#opened(this.#options.logFiles.get(name)?.path ?? `${this.#options.directory}/${name}`);
+    const bytes = new Uint8Array(length);
+    const read = await readFully(file, bytes, offset);
+    if (read === length) return bytes;
+    throw new GroupSnapshotError(
+      'DAMAGED',
+      `'${name}' ends at ${offset + read}, expected ${length} bytes from ${offset}`,
+    );
+  }
+
+  release(): Promise<void> {
+    this.#releasing ??= this.#release();
+    return this.#releasing;
+  }
+
+  async #release(): Promise<void> {
+    const { disk, directory, engine, onReleased } = this.#options;
+    this.#stop.abort(new GroupSnapshotError('INCOMPLETE', 'the snapshot was released'));
+    await engine.abandon();
+    await this.#listing?.catch(() => undefined);
+    await this.#close();
+    onReleased();
+    // What stays is removed at the next start.
+    await removeIfPresent(disk, directory).catch(() => undefined);
+  }
+
+  async #list(): Promise<readonly SnapshotFile[]> {
+    const { disk, directory, engine, logFiles } = this.#options;
+    await engine.finish();
+    const found: { name: string; path: string; bytes: number }[] = [];
+    for (const name of await disk.list(`${directory}/store`)) {
+      const path = `${directory}/store/${name}`;
+      found.push({ name: `store/${name}`, path, bytes: (await disk.stat(path))?.bytes ?? 0 });
+    }
+    for (const [name, { path, bytes }] of logFiles) found.push({ name, path, bytes });
+    const files: SnapshotFile[] = [];
+    for (const { name, path, bytes } of found) {
+      files.push({ name, bytes, crc: await fileChecksum(disk, path, bytes, this.#stop.signal) });
+    }
+    return files;
+  }
+
+  /** One file is open at a time: they are read one after the other. */
+  async #opened(path: string): Promise<DiskFile> {
+    if (this.#open?.path !== path) {
+      const before = this.#close();
+      const file = before.then(() => this.#options.disk.open(path, 'read'));
+      this.#open = { path, file };
+    }
+    return this.#open.file;
+  }
+
+  async #close(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
+    const file = await open?.file.catch(() => undefined);
+    await file?.close();
+  }
+}
