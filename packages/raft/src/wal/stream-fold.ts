@@ -73,6 +73,10 @@ export class StreamFold {
     if ((this.#firstIndex ?? 0) > index + 1) {
       throw this.#damagedBy(`begins with entry ${this.#firstIndex}, but is needed from ${index + 1} on`);
     }
+    const [first] = this.#entries;
+    if (first !== undefined && first.term < start.term) {
+      throw this.#damagedBy(`falls from term ${start.term} to ${first.term} at entry ${first.index}`);
+    }
     const view = new LogView(start, this.#entries, this.#places);
     const commit = Math.max(index, Math.min(this.#hardState.commit, view.lastIndex));
     const hardState = { ...this.#hardState, commit };
