@@ -145,6 +145,16 @@ test('a peer that falls silent is hung up on, and dialled until it answers again
   await second.until(({ frames }) => frames.length === 1);
 });
 
+test('a node that is dialled notices too when who dialled it falls silent', async () => {
+  const first = await node(1, { limits: { keepaliveMs: 60_000 } });
+  const second = await node(2, { limits: { keepaliveMs: 50, keepaliveTimeoutMs: 50 } });
+  const between = await proxy(second.peers.address);
+  first.peers.setPeers([{ nodeId: 2, address: between.address }]);
+  await second.untilEvent('connected 1 log in');
+  between.silence();
+  await second.untilEvent('disconnected 1 log in');
+});
+
 test('a peer that comes back is dialled at once, however long the wait had become', async () => {
   const limits = { retryMinMs: 3_600_000, retryMaxMs: 3_600_000 };
   const first = await node(1, { limits });

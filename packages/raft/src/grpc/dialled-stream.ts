@@ -48,21 +48,23 @@ export interface DialledStream {
 /** Window of what comes back; frames of more than one MiB do not come. */
 const receiveWindowBytes = 1_048_576;
 
-/** The library's settings for both ends. (Its server's pings end nothing as long as a stream is open.) */
-export const connectionOptions: ChannelOptions = {
-  'grpc.max_receive_message_length': maxFrameBytes,
-  'grpc.max_send_message_length': maxFrameBytes,
-  'grpc.enable_channelz': 0,
-};
+/** The library's settings for both ends. */
+export function connectionOptions(limits: GrpcPeersLimits): ChannelOptions {
+  return {
+    'grpc.keepalive_time_ms': limits.keepaliveMs,
+    'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
+    'grpc.max_receive_message_length': maxFrameBytes,
+    'grpc.max_send_message_length': maxFrameBytes,
+    'grpc.enable_channelz': 0,
+  };
+}
 
 /** Dials. Returns at once. */
 export function dialStream(settings: DialSettings, peer: Peer, lane: PeerLane, events: DialEvents): DialledStream {
   const { limits, clock, self, book } = settings;
   // With its scheme said, an address that is none is a peer that cannot be reached.
   const client = new Client(`dns:${peer.address}`, settings.credentials, {
-    ...connectionOptions,
-    'grpc.keepalive_time_ms': limits.keepaliveMs,
-    'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
+    ...connectionOptions(limits),
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_retries': 0,
     'grpc.enable_http_proxy': 0,

@@ -26,8 +26,9 @@ export interface IncomingSettings {
   readonly book: PeerBook;
   readonly limits: GrpcPeersLimits;
   readonly listener: GrpcPeersListener;
-  /** A peer has dialled and was let in. */
-  readonly onAdmitted: (nodeId: number) => void;
+  /** A peer has dialled from `address` and was let in; and such a stream has ended. */
+  readonly onAdmitted: (nodeId: number, address: string) => void;
+  readonly onEnded: (address: string) => void;
 }
 
 /** A stream that was let in. */
@@ -71,7 +72,6 @@ export class IncomingStreams {
     const admitted: Admitted = { peer, end };
     this.#admitted.set(key, admitted);
     listener.connected?.(event);
-    this.#settings.onAdmitted(peer.nodeId);
     const fragments = new Fragments(limits.maxEntryBytes + wholeSlackBytes);
     call.on('data', (bytes: Uint8Array) => {
       const handlers = this.#handlers();
@@ -111,11 +111,8 @@ function readFrame(bytes: Uint8Array, fragments: Fragments, from: number, to: nu
 }
 
 /** Judges a call by its hello and answers it, or refuses it and gives nobody. */
-export function admit(
-  call: PeerCall,
-  lane: PeerLane,
-  { self, book, listener }: IncomingSettings,
-): RemotePeer | undefined {
+export function admit(call: PeerCall, lane: PeerLane, settings: IncomingSettings): RemotePeer | undefined {
+  const { self, book, listener, onAdmitted, onEnded } = settings;
   const outcome = judgeHello(call.metadata, self, book);
   if (outcome.refusal !== undefined) {
     const { nodeId, message, refusal } = outcome;
@@ -123,8 +120,11 @@ export function admit(
     refuse(call, status.FAILED_PRECONDITION, `node ${self.nodeId} refuses: ${message}`, refusalMetadata(refusal));
     return undefined;
   }
+  const address = call.getPeer();
+  call.on('close', () => onEnded(address));
   widenWindow(call);
   call.sendMetadata(helloAnswer(self));
+  onAdmitted(outcome.nodeId, address);
   return outcome;
 }
 

@@ -14,6 +14,7 @@ import { checkSelf } from './hello.js';
 import { IncomingSnapshots } from './incoming-snapshots.js';
 import { IncomingStreams, type PeerCall } from './incoming-streams.js';
 import { type LaneSettings, OutgoingLane } from './outgoing-lane.js';
+import { PeerListener } from './peer-listener.js';
 import { peerService } from './peer-service.js';
 import { sendSnapshotTo } from './snapshot-sender.js';
 
@@ -44,6 +45,7 @@ interface Reached {
 class OpenPeers implements GrpcPeers {
   readonly #options: GrpcPeersOptions;
   readonly #server: Server;
+  readonly #listener: PeerListener;
   readonly #dial: DialSettings;
   readonly #rate: ByteRate;
   readonly #streams: IncomingStreams;
@@ -62,46 +64,39 @@ class OpenPeers implements GrpcPeers {
     this.#rate = new ByteRate(clock, limits.snapshotBytesPerSecond);
     this.#dial = { self, book, clock, limits, credentials: credentials?.client ?? grpcCredentials.createInsecure() };
     const handlers = () => (this.#closing === undefined ? this.#handlers : undefined);
-    const onAdmitted = (nodeId: number) => this.#hurry(nodeId);
-    const incoming = { self, book, limits, listener, onAdmitted };
+    const incoming = {
+      self,
+      book,
+      limits,
+      listener,
+      onAdmitted: (nodeId: number, address: string) => {
+        this.#listener.keep(address);
+        this.#hurry(nodeId);
+      },
+      onEnded: (address: string) => this.#listener.release(address),
+    };
     this.#streams = new IncomingStreams(incoming, handlers);
     this.#snapshots = new IncomingSnapshots(incoming, clock, handlers);
     this.#server = new Server({
-      ...connectionOptions,
+      ...connectionOptions(limits),
       'grpc.max_concurrent_streams': 16,
-      'grpc.max_connection_idle_ms': limits.idleConnectionMs,
-      // Two processes must not share a port by accident.
-      'grpc.so_reuseport': 0,
     });
     this.#server.addService(peerService, {
       control: (call: PeerCall) => this.#streams.serve('control', call),
       log: (call: PeerCall) => this.#streams.serve('log', call),
       snapshot: (call: PeerCall) => this.#snapshots.serve(call),
     });
+    const serverCredentials = credentials?.server ?? ServerCredentials.createInsecure();
+    this.#listener = new PeerListener(this.#server, serverCredentials, clock, limits.idleConnectionMs);
   }
 
   get address(): string {
-    return `${this.#host()}:${this.#port}`;
-  }
-
-  #host(): string {
     const { host } = this.#options;
-    return host.includes(':') ? `[${host}]` : host;
+    return `${host.includes(':') ? `[${host}]` : host}:${this.#port}`;
   }
 
-  listen(): Promise<void> {
-    const address = `${this.#host()}:${this.#options.port}`;
-    const credentials = this.#options.credentials?.server ?? ServerCredentials.createInsecure();
-    return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, credentials, (error, port) => {
-        this.#port = port;
-        if (error === null) resolve();
-        else
-          reject(
-            new PeerError('LISTEN_FAILED', `'${address}' cannot be listened on: ${error.message}`, { cause: error }),
-          );
-      });
-    });
+  async listen(): Promise<void> {
+    this.#port = await this.#listener.listen(this.#options.host, this.#options.port);
   }
 
   open(handlers: PeerHandlers): void {
@@ -208,10 +203,8 @@ class OpenPeers implements GrpcPeers {
     for (const nodeId of [...this.#reached.keys()]) this.#letGo(nodeId);
     this.#streams.close();
     const settled = this.#snapshots.close();
-    await new Promise<void>((resolve) => {
-      this.#server.tryShutdown(() => resolve());
-      this.#server.forceShutdown();
-    });
+    this.#server.forceShutdown();
+    await this.#listener.close();
     await settled;
   }
 }
