@@ -1,14 +1,18 @@
 /**
  * `pnpm sim raft`: nodes of bare cores on virtual time, with faults. A seed is a whole simulation and can be repeated to
- * the last bit.
+ * the last bit. `pnpm sim hosts` and `pnpm sim cluster` are in `cluster-command.ts`.
  */
 import { parseArgs } from 'node:util';
+import { clusterCommand, clusterSubjects } from './cluster-command.js';
 import { type Exercise, type ExerciseCounts, emptyExercise } from './raft/exercise.js';
 import { type FaultKind, faultKinds } from './raft/faults.js';
 import { runSimulation } from './raft/run-simulation.js';
 
-const usage = `usage: pnpm sim raft [options]
+const usage = `usage: pnpm sim raft [options]       bare cores of consensus
+       pnpm sim hosts [options]      hosts of many groups on real logs
+       pnpm sim cluster [options]    whole nodes with clients
 
+options of pnpm sim raft (the others: pnpm sim hosts --help):
   --seed n         the first seed; default: by the clock
   --count n        how many seeds, one after the other; default 1
   --nodes n        voters at the start; default 3
@@ -100,4 +104,6 @@ function faultsOf(text: string): readonly FaultKind[] | undefined {
   return known.length === names.length ? known : undefined;
 }
 
-process.exitCode = main();
+const args = process.argv.slice(2);
+const isForClusters = clusterSubjects.some((subject) => args.includes(subject));
+process.exitCode = isForClusters ? await clusterCommand(args) : main();

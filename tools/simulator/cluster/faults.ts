@@ -22,6 +22,7 @@ export const faultKinds = [
   'sync',
   'transfer',
   'compaction',
+  'configuration',
 ] as const;
 
 /** One kind of fault. */
@@ -40,6 +41,8 @@ export interface FaultPlace {
   transfer(to: number): void;
   /** Lets a node cut its log as far as it can. */
   compact(nodeId: number): void;
+  /** Changes who is a member. */
+  reconfigure(): void;
 }
 
 const meanBetweenMs = 2500;
@@ -147,6 +150,9 @@ export class Faults {
         return;
       case 'compaction':
         this.#place.compact(machine.id);
+        return;
+      case 'configuration':
+        this.#place.reconfigure();
         return;
     }
   }

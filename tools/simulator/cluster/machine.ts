@@ -2,7 +2,7 @@
  * One machine: a disk that stays, a clock that may be wrong, and one process after the other on them. The process is
  * whatever `boot` starts; it may be stopped in the middle of anything.
  */
-import type { Clock, Random } from '@shanghai/env';
+import type { Clock, Disk, Random } from '@shanghai/env';
 import type { CrashSurvival } from '@shanghai/env/testing';
 import type { PeerTransport } from '@shanghai/raft';
 import { Violation } from '../raft/truth.js';
@@ -24,12 +24,14 @@ export interface ProcessPlace {
   readonly nodeId: number;
   /** 1 for the first process of the machine. */
   readonly life: number;
-  readonly clock: Clock;
+  readonly clock: VirtualClock;
   readonly random: Random;
-  readonly disk: VirtualDisk['disk'];
+  readonly disk: Disk;
   readonly transport: PeerTransport;
   /** Whether the process still runs. */
   isAlive(): boolean;
+  /** Called when it has ended, whatever the reason. */
+  whenGone(callback: () => void): void;
   /** The process ends itself: it cannot go on. */
   exit(error: Error): void;
 }
@@ -50,6 +52,7 @@ export class Machine<Process> {
   #process: Process | undefined;
   #clock: VirtualClock;
   #transport: VirtualTransport | undefined;
+  readonly #whenGone: (() => void)[] = [];
   /** Calls that had gone wrong when the process began. */
   #faultsBefore = 0;
 
@@ -107,6 +110,7 @@ export class Machine<Process> {
       disk: this.disk.disk,
       transport: this.#transport,
       isAlive,
+      whenGone: (callback) => void this.#whenGone.push(callback),
       exit: (error) => isAlive() && this.#exited(error),
     };
     this.#boot(place).then(
@@ -125,6 +129,14 @@ export class Machine<Process> {
     this.#room.world.trace(() => `${this.id} crashes (${survival})`);
     this.crashes++;
     this.#end(survival);
+  }
+
+  /** The process has closed, and goes; somebody starts it again. */
+  shutDown(): void {
+    if (!this.#isUp) return;
+    this.#room.world.trace(() => `${this.id} has closed`);
+    this.#end('all');
+    this.#startLater();
   }
 
   pause(): void {
@@ -150,8 +162,12 @@ export class Machine<Process> {
     }
     this.#end('all');
     this.exits++;
+    this.#startLater();
+  }
+
+  #startLater(): void {
     const life = this.#life;
-    world.queue.after(500 + this.#random.float() * 1500, () => this.#life === life && this.start());
+    this.#room.world.queue.after(500 + this.#random.float() * 1500, () => this.#life === life && this.start());
   }
 
   #end(survival: CrashSurvival): void {
@@ -160,6 +176,7 @@ export class Machine<Process> {
     this.#clock.stop();
     this.#transport?.stop();
     this.disk.crash(survival);
+    for (const callback of this.#whenGone.splice(0)) callback();
   }
 
   #faultsOfDisk(): number {

@@ -2,7 +2,7 @@
  * The disk of one machine: a fault disk whose calls take time, and now and then fail. It is the machine's: a crash of the
  * process takes what was not synced, or a part of it, and the next process finds the rest.
  */
-import type { Clock, Random } from '@shanghai/env';
+import type { Clock, Disk, DiskFile, DiskOpenMode, Random } from '@shanghai/env';
 import {
   type CrashSurvival,
   createFaultDisk,
@@ -50,6 +50,8 @@ export interface DiskCounts {
 /** A machine's disk, beyond the life of its processes. */
 export class VirtualDisk {
   conditions: DiskConditions = calmDisk;
+  /** It says that it has synced, and has not: nothing that is built on it can stand that. */
+  isLying = false;
   readonly counts: DiskCounts = { failedWrites: 0, failedSyncs: 0, stalled: 0 };
   readonly #random: Random;
   readonly #clock: Clock;
@@ -65,8 +67,8 @@ export class VirtualDisk {
   }
 
   /** As the process that runs now sees it. */
-  get disk(): FaultDisk {
-    return this.#disk;
+  get disk(): Disk {
+    return this.isLying ? lying(this.#disk) : this.#disk;
   }
 
   /** The process has died, or the power has failed. */
@@ -134,4 +136,25 @@ export class VirtualDisk {
     if (maxMs === 0) return atOnce;
     return { kind: 'delay', delayMs: this.#random.float() * maxMs };
   }
+}
+
+/** A disk whose files are never synced. */
+function lying(disk: Disk): Disk {
+  const open = async (path: string, mode: DiskOpenMode): Promise<DiskFile> => {
+    const file = await disk.open(path, mode);
+    return new Proxy(file, {
+      get(target, name) {
+        if (name === 'sync') return async () => {};
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  };
+  return new Proxy(disk, {
+    get(target, name) {
+      if (name === 'open') return open;
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
 }

@@ -86,9 +86,9 @@ export class VirtualTransport implements PeerTransport {
           await journey.there(() => toSink.write(name, at, part));
         }
       }
+      // Whoever gave the sink takes the message as received then.
       await journey.there(() => toSink.complete());
       sink = undefined;
-      await journey.there(async () => peer.#receive(own, this.#owner.startId, { messages: [offer], signals: [] }));
     } catch (error) {
       if (sink !== undefined && !peer.#isClosed) await sink.abandon().catch(() => {});
       throw error;

@@ -57,6 +57,15 @@ export class VirtualWorld {
     this.#failure ??= { error };
   }
 
+  /** Looks whether something holds: what it throws ends the simulation, and nothing of what is simulated. */
+  check(look: () => void): void {
+    try {
+      look();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
   /** Lets everything happen up to a time. Rejects with the first failure. */
   async runUntil(endMs: number): Promise<void> {
     const { queue } = this;

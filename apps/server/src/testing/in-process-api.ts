@@ -1,0 +1,151 @@
+/**
+ * A node's API without a network: messages of the protocol in, messages out, each encoded and decoded on the way as it
+ * would be. For simulators and tests that have a network of their own.
+ */
+import * as wire from '@shanghai/proto';
+import { wireFailure } from '../api/error-mapping.js';
+import { nodeMessage } from '../api/grpc/cluster-messages.js';
+import { detailsJson } from '../api/grpc/grpc-failure.js';
+import { keyValueCalls } from '../api/grpc/key-value-calls.js';
+import { rangeOf, rangeResponseOf, readContextOf, watchOf, watchResponseOf } from '../api/grpc/key-value-messages.js';
+import {
+  appendedMessage,
+  appendOf,
+  descriptionMessage,
+  readMessage,
+  readOf,
+  settingsOf,
+} from '../api/grpc/log-messages.js';
+import { knownNodes } from '../api/known-nodes.js';
+import type { ShanghaiNode } from '../node.js';
+import type { RequestContext } from '../requests/request-context.js';
+
+/** Requests and answers of the methods that there are. */
+export interface InProcessMethods {
+  readonly openSession: readonly [wire.OpenSessionRequest, wire.OpenSessionResponse];
+  readonly listNodes: readonly [wire.ListNodesRequest, wire.ListNodesResponse];
+  readonly createLog: readonly [wire.CreateLogRequest, wire.CreateLogResponse];
+  readonly appendLog: readonly [wire.LogAppendRequest, wire.LogAppendResponse];
+  readonly readLog: readonly [wire.LogReadRequest, wire.LogReadResponse];
+}
+
+/** A method's name. */
+export type InProcessMethod = keyof InProcessMethods;
+
+/** What a node answers. Calls reject as the node's own do; `failureOf` says what a caller elsewhere would be told. */
+export interface InProcessApi {
+  unary<Method extends InProcessMethod>(
+    method: Method,
+    request: InProcessMethods[Method][0],
+    context: RequestContext,
+  ): Promise<InProcessMethods[Method][1]>;
+  /** One request of a pipeline, which is not a group. Never rejects. */
+  pipeline(request: wire.PipelineRequest, context: RequestContext): Promise<wire.PipelineResponse>;
+  range(request: wire.RangeRequest, context: RequestContext): AsyncIterable<wire.RangeResponse>;
+  watch(request: wire.WatchRequest, context: RequestContext): AsyncIterable<wire.WatchResponse>;
+  failureOf(error: unknown): wire.ErrorDetail;
+}
+
+/** The API of a node. `onDefect` hears of failures that no caller should see: `INTERNAL_ERROR`. */
+export function inProcessApi(node: ShanghaiNode, onDefect: (error: unknown) => void): InProcessApi {
+  const failureOf = (error: unknown): wire.ErrorDetail => {
+    const { code, message, details } = wireFailure(error, 'in-process');
+    if (code === 'INTERNAL_ERROR') onDefect(error);
+    return { code, message, detailsJson: detailsJson(details) ?? '' };
+  };
+  const calls = keyValueCalls(node.keyValue);
+  const handlers = handlersOf(node);
+  return {
+    unary(method, request, context) {
+      return handlers[method](request, context);
+    },
+    async pipeline(request, context) {
+      const { id, request: one } = copied(wire.PipelineRequest, request);
+      try {
+        return copied(wire.PipelineResponse, { id, response: await answerOf(calls, one, context) });
+      } catch (error) {
+        return { id, response: { $case: 'error', value: failureOf(error) } };
+      }
+    },
+    async *range(request, context) {
+      const message = copied(wire.RangeRequest, request);
+      const pages = node.keyValue.range(rangeOf(message), readContextOf(message.options), context);
+      for await (const page of pages) yield copied(wire.RangeResponse, rangeResponseOf(page));
+    },
+    async *watch(request, context) {
+      const pages = node.keyValue.watch(watchOf(copied(wire.WatchRequest, request)), context);
+      for await (const page of pages) yield copied(wire.WatchResponse, watchResponseOf(page));
+    },
+    failureOf,
+  };
+}
+
+type Handlers = {
+  readonly [Method in InProcessMethod]: (
+    request: InProcessMethods[Method][0],
+    context: RequestContext,
+  ) => Promise<InProcessMethods[Method][1]>;
+};
+
+function handlersOf(node: ShanghaiNode): Handlers {
+  const { logs } = node;
+  const calls = keyValueCalls(node.keyValue);
+  const none = { http: '', grpc: '', peer: '' };
+  return {
+    openSession: passing(wire.OpenSessionRequest, wire.OpenSessionResponse, calls.openSession),
+    listNodes: passing(wire.ListNodesRequest, wire.ListNodesResponse, async () => ({
+      nodes: knownNodes(node.status(), none).map(nodeMessage),
+    })),
+    createLog: passing(wire.CreateLogRequest, wire.CreateLogResponse, async ({ name, settings }, context) => ({
+      log: descriptionMessage(await logs.create(name, settingsOf(settings), context)),
+    })),
+    appendLog: passing(wire.LogAppendRequest, wire.LogAppendResponse, async (request, context) =>
+      appendedMessage(await logs.append(appendOf(request), context)),
+    ),
+    readLog: passing(wire.LogReadRequest, wire.LogReadResponse, async (request, context) =>
+      readMessage(await logs.read(readOf(request), context)),
+    ),
+  };
+}
+
+async function answerOf(
+  calls: ReturnType<typeof keyValueCalls>,
+  request: wire.PipelineRequest['request'],
+  context: RequestContext,
+): Promise<NonNullable<wire.PipelineResponse['response']>> {
+  switch (request?.$case) {
+    case 'get':
+      return { $case: 'get', value: await calls.get(request.value, context) };
+    case 'put':
+      return { $case: 'put', value: await calls.put(request.value, context) };
+    case 'append':
+      return { $case: 'append', value: await calls.append(request.value, context) };
+    case 'delete':
+      return { $case: 'delete', value: await calls.delete(request.value, context) };
+    case 'batch':
+      return { $case: 'batch', value: await calls.batch(request.value, context) };
+    case 'transact':
+      return { $case: 'transact', value: await calls.transact(request.value, context) };
+    case 'group':
+    case undefined:
+      throw new TypeError('a pipeline request holds a request that is not a group');
+  }
+}
+
+interface MessageForm<Message> {
+  encode(message: Message): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): Message;
+}
+
+/** A message as it arrives: what its sender does with the original concerns nobody. */
+function copied<Message>(form: MessageForm<Message>, message: Message): Message {
+  return form.decode(Buffer.from(form.encode(message).finish()));
+}
+
+function passing<Request, Response>(
+  request: MessageForm<Request>,
+  response: MessageForm<Response>,
+  handle: (request: Request, context: RequestContext) => Promise<Response>,
+): (request: Request, context: RequestContext) => Promise<Response> {
+  return async (message, context) => copied(response, await handle(copied(request, message), context));
+}

@@ -1,0 +1,89 @@
+/**
+ * What clients did and were told, and whether that could have come from one store that does one thing at a time. Keys
+ * stand in small families that are used for a while and then left: the search for an order is hard where many operations
+ * of one family have no answer.
+ */
+import { checkLinearizability } from '../../histories/linearizability.js';
+import type { Operation } from '../../histories/operation.js';
+import { Violation } from '../raft/truth.js';
+import { type KeysInput, type KeysOutput, keysModel } from './keys-model.js';
+
+type Recorded = {
+  -readonly [Field in keyof Operation<KeysInput, KeysOutput>]: Operation<KeysInput, KeysOutput>[Field];
+};
+
+/** Steps of the search for one family before it counts as not decided. */
+const maxLooks = 500;
+
+/** An operation that is under way. */
+export interface Call {
+  /** It was answered. */
+  answered(output: KeysOutput): void;
+  /** Nothing was done, and whoever asked knows it. */
+  refused(): void;
+  /** It may have been done, or will be. */
+  unknown(): void;
+}
+
+/** Histories of all families. */
+export class Recorder {
+  readonly #families = new Map<string, Recorded[]>();
+  #position = 0;
+  operations = 0;
+  /** Families whose history could not be decided. */
+  undecided = 0;
+
+  /** Somebody asks for something. */
+  call(family: string, process: number, input: KeysInput): Call {
+    const operation: Recorded = {
+      process,
+      input,
+      output: undefined,
+      call: ++this.#position,
+      return: Number.POSITIVE_INFINITY,
+    };
+    let history = this.#families.get(family);
+    if (history === undefined) {
+      history = [];
+      this.#families.set(family, history);
+    }
+    history.push(operation);
+    const own = history;
+    this.operations++;
+    return {
+      answered: (output) => {
+        operation.output = output;
+        operation.return = ++this.#position;
+      },
+      refused: () => void own.splice(own.indexOf(operation), 1),
+      // A read of which nothing is known says nothing.
+      unknown: () => input.type === 'read' && void own.splice(own.indexOf(operation), 1),
+    };
+  }
+
+  /** Throws a `Violation` with the shortest history that shows it. */
+  check(): void {
+    for (const [family, history] of this.#families) {
+      let looks = 0;
+      const { verdict, longest } = checkLinearizability(history, keysModel, () => ++looks > maxLooks);
+      if (verdict === 'unknown') this.undecided++;
+      if (verdict === 'violation') throw new Violation(describe(family, history, longest));
+    }
+  }
+}
+
+/** The operations around the place where no order goes on. */
+function describe(family: string, history: readonly Recorded[], longest: readonly number[]): string {
+  const done = new Set(longest);
+  const open = history.map((operation, id) => ({ operation, id })).filter(({ id }) => !done.has(id));
+  const stuck = open.reduce((least, { operation }) => Math.min(least, operation.return), Number.POSITIVE_INFINITY);
+  const lines = history
+    .map((operation, id) => ({ operation, id }))
+    .filter(({ operation, id }) => (!done.has(id) && operation.call < stuck) || longest.slice(-12).includes(id))
+    .map(({ operation, id }) => {
+      const { process, call, input, output } = operation;
+      const place = done.has(id) ? `${longest.indexOf(id)}`.padStart(4) : ' –  ';
+      return `${place} client ${process} [${call}, ${operation.return}] ${keysModel.describe(input, output)}`;
+    });
+  return `linearizability: no order explains family ${family} behind ${longest.length} of ${history.length} operations:\n${lines.join('\n')}`;
+}

@@ -1,0 +1,180 @@
+/** Whole nodes on machines of a virtual world, and real clients that use them all the time. */
+import { Violation } from '../raft/truth.js';
+import { AppendedKeys } from './appended-keys.js';
+import { KeyFamilies, type KeyFamily } from './key-families.js';
+import { Machine } from './machine.js';
+import { Recorder } from './recorder.js';
+import { drawSettings, grpcAddress, openServerProcess, type ServerProcess, type ServerRoom } from './server-process.js';
+import { SimulatedClient } from './simulated-client.js';
+import { VirtualClientTransport } from './virtual-client-transport.js';
+import { VirtualClock } from './virtual-clock.js';
+import { VirtualNetwork } from './virtual-network.js';
+import type { VirtualWorld } from './virtual-world.js';
+import { Watcher } from './watcher.js';
+
+/** What a cluster is made of. */
+export interface ServerClusterOptions {
+  readonly nodes: number;
+  readonly operationsPerSecond: number;
+}
+
+/** Without faults a cluster must have come to itself in this time. */
+const recoveryMs = 120_000;
+const clients = 4;
+
+/** One simulated cluster. */
+export class ServerCluster {
+  readonly world: VirtualWorld;
+  readonly network: VirtualNetwork;
+  readonly machines: readonly Machine<ServerProcess>[];
+  readonly clientIds: readonly number[];
+  readonly counts = new Map<string, number>();
+  readonly #families: KeyFamilies;
+  readonly #recorder = new Recorder();
+  readonly #appended = new AppendedKeys();
+  readonly #clients: readonly SimulatedClient[];
+  readonly #watcher: Watcher;
+  /** What keys that only grow hold at the end. */
+  readonly #final = new Map<string, string>();
+  readonly #ends: Promise<void>[] = [];
+
+  constructor(world: VirtualWorld, options: ServerClusterOptions) {
+    this.world = world;
+    this.network = new VirtualNetwork(world);
+    const nodeIds = Array.from({ length: options.nodes }, (_, i) => i + 1);
+    const settings = drawSettings(world.randomFor('settings'));
+    const room: ServerRoom = { world, nodeIds, settings, count: (what) => this.count(what) };
+    const machineRoom = { world, network: this.network, directory: new Map() };
+    this.machines = nodeIds.map((id) => new Machine(id, machineRoom, (place) => openServerProcess(place, room)));
+    this.#families = new KeyFamilies(world.randomFor('families'));
+    this.clientIds = Array.from({ length: clients }, (_, i) => 101 + i);
+    this.#clients = this.clientIds.map((id) => this.#makeClient(id, nodeIds, options));
+    const { client } = this.#clients[1] as SimulatedClient;
+    const clock = new VirtualClock(world.queue, { rate: 1, wallOffsetMs: 0 });
+    this.#watcher = new Watcher({ world, client, clock, prefix: 'appended/', count: (what) => this.count(what) });
+  }
+
+  get acknowledged(): number {
+    return this.#clients.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
+  }
+
+  start(): void {
+    for (const machine of this.machines) machine.start();
+    for (const client of this.#clients) {
+      const end = client.run();
+      end.catch((error: unknown) => this.world.fail(error));
+      this.#ends.push(end);
+    }
+    this.#watcher.run().catch((error: unknown) => this.world.fail(error));
+  }
+
+  count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  }
+
+  leaders(): readonly number[] {
+    const isLeading = ({ process }: Machine<ServerProcess>) =>
+      process?.node.status().groups.some(({ role }) => role === 'leader') === true;
+    return this.machines.filter(isLeading).map(({ id }) => id);
+  }
+
+  /** Nodes hand over when they close: this one closes as a server does, and is started again. */
+  transfer(to: number): void {
+    const machine = this.machines[to - 1];
+    const { process } = machine ?? {};
+    if (machine === undefined || process === undefined) return;
+    this.count('closes');
+    process.node.close(1000).then(
+      () => process.isAlive() && machine.shutDown(),
+      (error: Error) => process.isAlive() && this.world.trace(() => `${to} closed badly: ${error.message}`),
+    );
+  }
+
+  compact(nodeId: number): void {
+    this.machines[nodeId - 1]?.process?.node.checkpoint().catch(() => {});
+  }
+
+  reconfigure(): void {}
+
+  async recover(): Promise<void> {
+    const { world } = this;
+    const endMs = world.nowMs + recoveryMs;
+    for (const client of this.#clients) {
+      while (!(await world.runThrough('a write', client.writeSomething(), 60_000))) {
+        if (world.nowMs > endMs) throw new Violation(`liveness: no write is acknowledged after ${recoveryMs} ms`);
+      }
+      client.stop();
+    }
+    await world.runThrough('the clients', Promise.all(this.#ends), recoveryMs);
+    const reader = this.#clients[0] as SimulatedClient;
+    for (const family of this.#families.all) await this.#lookAtEnd(reader, family);
+    await this.#watchToEnd(endMs + recoveryMs);
+    this.#recorder.check();
+    this.counts.set('operations', this.#recorder.operations);
+    this.counts.set('families undecided', this.#recorder.undecided);
+    await this.#agree(endMs + recoveryMs);
+  }
+
+  async #lookAtEnd(reader: SimulatedClient, family: KeyFamily): Promise<void> {
+    const values = await this.world.runThrough(`reading ${family.name}`, reader.readAtEnd(family), recoveryMs);
+    if (family.kind !== 'appended') return;
+    const key = family.keys[0] as string;
+    this.#appended.check(key, values[0] ?? '');
+    this.#final.set(key, values[0] ?? '');
+  }
+
+  /** Whoever watches has been told of everything. */
+  async #watchToEnd(endMs: number): Promise<void> {
+    const { values } = this.#watcher;
+    for (;;) {
+      const behind = [...values].filter(([key, value]) => this.#final.get(key) !== value);
+      if (behind.length === 0) break;
+      if (this.world.nowMs > endMs) throw new Violation(`watch: it ends with ${behind[0]?.join(' = ')}`);
+      await this.world.runUntil(this.world.nowMs + 200);
+    }
+    this.#watcher.stop();
+  }
+
+  /** All copies of every group come to the same entry. */
+  async #agree(endMs: number): Promise<void> {
+    const groupIds = this.machines[0]?.process?.node.status().groups.map(({ groupId }) => groupId) ?? [];
+    for (const groupId of groupIds) {
+      for (;;) {
+        const applied = this.machines.map(({ process }) => appliedOf(process, groupId));
+        if (applied.every((index) => index === applied[0])) break;
+        if (this.world.nowMs > endMs) throw new Violation(`agreement: group ${groupId} stands at ${applied} for ever`);
+        await this.world.runUntil(this.world.nowMs + 200);
+      }
+    }
+  }
+
+  #makeClient(id: number, nodeIds: readonly number[], { operationsPerSecond }: ServerClusterOptions): SimulatedClient {
+    const { world, network } = this;
+    const clock = new VirtualClock(world.queue, { rate: 1, wallOffsetMs: 0 });
+    const random = world.randomFor(`client ${id}`);
+    const client = { id, clock, isAlive: () => true };
+    const find = (endpoint: string) => {
+      const nodeId = nodeIds.find((one) => grpcAddress(one) === endpoint);
+      if (nodeId === undefined) throw new Violation(`a client was sent to '${endpoint}', which is no node`);
+      return { nodeId, process: this.machines[nodeId - 1]?.process };
+    };
+    return new SimulatedClient({
+      id,
+      world,
+      clock,
+      random,
+      transport: new VirtualClientTransport({ world, network, random, client, find }),
+      endpoints: nodeIds.map(grpcAddress),
+      families: this.#families,
+      recorder: this.#recorder,
+      appended: this.#appended,
+      sessions: id % 4 !== 0,
+      meanPauseMs: (1000 * 3 * clients) / operationsPerSecond,
+      count: (what) => this.count(what),
+    });
+  }
+}
+
+function appliedOf(process: ServerProcess | undefined, groupId: number): number | undefined {
+  return process?.node.status().groups.find((group) => group.groupId === groupId)?.appliedIndex;
+}
