@@ -38,12 +38,12 @@ const allowedImports: Readonly<Record<string, readonly string[]>> = {
 /** Sub-entries that join two packages: the real form of a port. */
 const joiningImports: readonly (readonly [RegExp, string])[] = [[/^packages\/raft\/src\/wal\//, '@shanghai/wal']];
 
-/** Outside the apps, only these may import `node:` modules: two for zlib's pure computation, one for its sockets. */
+/** Outside the apps, only these may import `node:` modules: two for zlib's pure computation, two for sockets. */
 const mayImportNode = [
   /^packages\/env\/src\/(node|testing)\//,
   /^packages\/env\/src\/crc32\.ts$/,
   /^packages\/bitcask\/src\/compression\.ts$/,
-  /^packages\/raft\/src\/grpc\/peer-listener\.ts$/,
+  /^packages\/raft\/src\/grpc\/(peer-listener|probe-address)\.ts$/,
 ];
 
 /** Only here may the machine's clock, timers and randomness be used; everyone else is handed the ports. */

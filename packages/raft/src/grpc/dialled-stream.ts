@@ -8,16 +8,18 @@ import {
   type ChannelOptions,
   Client,
   type ClientDuplexStream,
+  type Metadata,
   type StatusObject,
   status,
 } from '@grpc/grpc-js';
-import type { Clock } from '@shanghai/env';
+import type { Clock, Timer } from '@shanghai/env';
 import type { Peer } from '../ports/peer-transport.js';
 import { maxFrameBytes } from '../wire/frame-codec.js';
 import { PeerError } from '../wire/peer-error.js';
 import type { GrpcPeersLimits, PeerBook, PeerLane, PeerSelf } from './grpc-peers-options.js';
 import { helloTo, isRefusal, judgeAnswer } from './hello.js';
 import { asBuffer, asBytes, lanePaths } from './peer-service.js';
+import { probeAddress } from './probe-address.js';
 
 /** What every stream of a node is dialled with. */
 export interface DialSettings {
@@ -61,61 +63,99 @@ export function connectionOptions(limits: GrpcPeersLimits): ChannelOptions {
 
 /** Dials. Returns at once. */
 export function dialStream(settings: DialSettings, peer: Peer, lane: PeerLane, events: DialEvents): DialledStream {
-  const { limits, clock, self, book } = settings;
-  // With its scheme said, an address that is none is a peer that cannot be reached.
-  const client = new Client(`dns:${peer.address}`, settings.credentials, {
-    ...connectionOptions(limits),
-    'grpc.use_local_subchannel_pool': 1,
-    'grpc.enable_retries': 0,
-    'grpc.enable_http_proxy': 0,
-    'grpc.service_config_disable_resolution': 1,
-    'grpc-node.flow_control_window': receiveWindowBytes,
-  });
-  const call: ClientDuplexStream<Uint8Array, Uint8Array> = client.makeBidiStreamRequest(
-    lanePaths[lane],
-    asBuffer,
-    asBytes,
-    helloTo(peer.nodeId, self),
-  );
-  let isOver = false;
-  const hangUp = () => {
-    isOver = true;
-    timer.cancel();
-    call.cancel();
-    client.close();
-  };
-  const end = (error: PeerError) => {
-    if (isOver) return;
-    hangUp();
-    events.onEnd(error);
-  };
-  const timer = clock.setTimer(limits.connectTimeoutMs, () => {
-    end(new PeerError('UNREACHABLE', `node ${peer.nodeId} at '${peer.address}' did not answer`));
-  });
-  let isOpen = false;
-  call.on('metadata', (metadata) => {
-    if (isOver) return;
-    // A call that is refused ends with a status and no answer.
-    const outcome = judgeAnswer(metadata, peer.nodeId, self, book);
+  return new Dialling(settings, peer, lane, events);
+}
+
+/** First somebody must listen; then there is a call; then it is open. */
+class Dialling implements DialledStream {
+  readonly #settings: DialSettings;
+  readonly #peer: Peer;
+  readonly #lane: PeerLane;
+  readonly #events: DialEvents;
+  readonly #timer: Timer;
+  readonly #stopProbing: () => void;
+  #client: Client | undefined;
+  #call: ClientDuplexStream<Uint8Array, Uint8Array> | undefined;
+  #isOpen = false;
+  #isOver = false;
+
+  constructor(settings: DialSettings, peer: Peer, lane: PeerLane, events: DialEvents) {
+    this.#settings = settings;
+    this.#peer = peer;
+    this.#lane = lane;
+    this.#events = events;
+    this.#timer = settings.clock.setTimer(settings.limits.connectTimeoutMs, () => this.#end('did not answer'));
+    this.#stopProbing = probeAddress(peer.address, (error) => {
+      if (error === undefined) this.#dial();
+      else this.#end(error.message);
+    });
+  }
+
+  write(frame: Uint8Array, onWritten: () => void): void {
+    if (!this.#isOver) this.#call?.write(frame, onWritten);
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#timer.cancel();
+    this.#stopProbing();
+    this.#call?.cancel();
+    this.#client?.close();
+  }
+
+  #dial(): void {
+    const { limits, credentials, self } = this.#settings;
+    const { address, nodeId } = this.#peer;
+    // With its scheme said, an address that is none is a peer that cannot be reached.
+    const client = new Client(`dns:${address}`, credentials, {
+      ...connectionOptions(limits),
+      'grpc.use_local_subchannel_pool': 1,
+      'grpc.enable_retries': 0,
+      'grpc.enable_http_proxy': 0,
+      'grpc.service_config_disable_resolution': 1,
+      'grpc-node.flow_control_window': receiveWindowBytes,
+    });
+    this.#client = client;
+    const hello = helloTo(nodeId, self);
+    const call: ClientDuplexStream<Uint8Array, Uint8Array> = client.makeBidiStreamRequest(
+      lanePaths[this.#lane],
+      asBuffer,
+      asBytes,
+      hello,
+    );
+    this.#call = call;
+    call.on('metadata', (metadata: Metadata) => this.#takeAnswer(metadata));
+    call.on('data', (frame: Uint8Array) => {
+      if (!this.#isOver && this.#isOpen) this.#events.onFrame(frame);
+    });
+    call.on('error', (error: Partial<StatusObject> & Error) => this.#endWith(errorOf(error, this.#peer)));
+    call.on('end', () => this.#end('hung up'));
+  }
+
+  /** A call that is refused ends with a status and without an answer. */
+  #takeAnswer(metadata: Metadata): void {
+    if (this.#isOver) return;
+    const { self, book } = this.#settings;
+    const outcome = judgeAnswer(metadata, this.#peer.nodeId, self, book);
     if (outcome.refusal !== undefined) {
-      end(new PeerError('REFUSED', outcome.message, { details: { refusal: outcome.refusal } }));
+      this.#endWith(new PeerError('REFUSED', outcome.message, { details: { refusal: outcome.refusal } }));
       return;
     }
-    isOpen = true;
-    timer.cancel();
-    events.onOpen(outcome.instanceId);
-  });
-  call.on('data', (frame: Uint8Array) => {
-    if (!isOver && isOpen) events.onFrame(frame);
-  });
-  call.on('error', (error: Partial<StatusObject> & Error) => end(errorOf(error, peer)));
-  call.on('end', () => end(new PeerError('UNREACHABLE', `node ${peer.nodeId} at '${peer.address}' hung up`)));
-  return {
-    write(frame, onWritten) {
-      if (!isOver) call.write(frame, onWritten);
-    },
-    close: hangUp,
-  };
+    this.#isOpen = true;
+    this.#timer.cancel();
+    this.#events.onOpen(outcome.instanceId);
+  }
+
+  #end(what: string): void {
+    const { nodeId, address } = this.#peer;
+    this.#endWith(new PeerError('UNREACHABLE', `node ${nodeId} at '${address}': ${what}`));
+  }
+
+  #endWith(error: PeerError): void {
+    if (this.#isOver) return;
+    this.close();
+    this.#events.onEnd(error);
+  }
 }
 
 function errorOf(error: Partial<StatusObject> & Error, { nodeId, address }: Peer): PeerError {
