@@ -42,6 +42,7 @@ export class HostCluster {
   readonly nodes = new Map<number, ClusterNode>();
   readonly #options: ClusterOptions;
   readonly #seed: number;
+  #starts = 0;
 
   private constructor(options: ClusterOptions) {
     this.#options = options;
@@ -71,7 +72,7 @@ export class HostCluster {
       log,
       transport: this.network.transport(id),
       clock: this.clock,
-      random: createSeededRandom(this.#seed * 100 + id + this.nodes.size * 1000),
+      random: createSeededRandom(this.#seed * 100 + id + this.#starts++ * 1000),
       ...(limits && { limits }),
       ...(listener && { listener: listener(id) }),
       onFatal: (error) => fatal.push(error),
@@ -79,19 +80,25 @@ export class HostCluster {
     const machines = keepsState ? (before?.machines ?? new Map()) : new Map();
     const node: ClusterNode = { id, log, machines, fatal, host, isUp: true };
     this.nodes.set(id, node);
-    for (const groupId of groups ?? [1]) await this.openGroup(id, groupId);
+    const opening = (groups ?? [1]).map((groupId) => this.#open(id, groupId));
+    await this.settle();
+    await Promise.all(opening);
     return node;
   }
 
   /** Opens a group on a node; a first member knows who the others are. */
   async openGroup(id: number, groupId: number): Promise<RaftGroup<number>> {
+    const opening = this.#open(id, groupId);
+    await this.settle();
+    return opening;
+  }
+
+  #open(id: number, groupId: number): Promise<RaftGroup<number>> {
     const node = this.node(id);
     const made = node.machines.get(groupId) ?? this.#options.machine?.(id, groupId) ?? new MemoryStateMachine();
     node.machines.set(groupId, made);
     const isFirst = this.initial.voters.includes(id);
-    const opening = node.host.openGroup({ groupId, machine: made, ...(isFirst && { initial: this.initial }) });
-    await this.settle();
-    return opening;
+    return node.host.openGroup({ groupId, machine: made, ...(isFirst && { initial: this.initial }) });
   }
 
   /** The process of a node is gone, with all that was not synced. */

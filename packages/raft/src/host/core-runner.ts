@@ -27,6 +27,7 @@ import type { ProposalTracker } from './proposal-tracker.js';
 import type { ReadTracker } from './read-tracker.js';
 import type { Sleeper } from './sleeper.js';
 import type { SnapshotSender } from './snapshot-sender.js';
+import type { Transfer } from './transfer.js';
 
 /** Bytes of proposals that one group may put into its log in one turn. */
 const turnProposalBytes = 1_048_576;
@@ -41,6 +42,7 @@ export interface CoreRunnerOptions {
   readonly reads: ReadTracker;
   readonly sleeper: Sleeper;
   readonly snapshots: SnapshotSender;
+  readonly transfer: Transfer;
   readonly machine: MachineQueue<unknown>;
   /** The configuration at `applied`. */
   readonly confState: ConfState;
@@ -109,12 +111,15 @@ export class CoreRunner {
 
   /** A turn's share of what there is. Throws where this core cannot go on. */
   turn(): void {
-    const { inbox, sleeper, host } = this.#options;
+    const { inbox, sleeper, host, transfer } = this.#options;
     const nowMs = host.clock.monotonicMs();
     this.#respond();
     for (const message of inbox.take()) this.#receive(message, nowMs);
     for (const received of inbox.takeSignals()) sleeper.onSignal(received);
     this.#propose(nowMs);
+    // Behind what was proposed before: a leader that hands over takes nothing any more.
+    const heir = transfer.take();
+    if (heir !== undefined) this.raw.transferLeader(heir);
     this.#ask(nowMs);
     this.work();
     this.#notice(nowMs);

@@ -12,10 +12,12 @@ export class DiskWatch {
   readonly #log: HostLog;
   readonly #limits: HostLimits;
   readonly #listener: HostListener;
-  #checkedMs: number | undefined;
+  #checkedMs: number;
+  #wasLate = false;
   #stalledSinceMs = 0;
 
-  constructor(log: HostLog, limits: HostLimits, listener: HostListener) {
+  constructor(log: HostLog, limits: HostLimits, listener: HostListener, nowMs: number) {
+    this.#checkedMs = nowMs;
     this.#log = log;
     this.#limits = limits;
     this.#listener = listener;
@@ -29,7 +31,8 @@ export class DiskWatch {
   /** What has changed since the last look. */
   check(nowMs: number): 'stalled' | 'fatal' | 'answered' | undefined {
     const { tickMs, stallStepDownMs, stallFatalMs } = this.#limits;
-    const isLate = this.#checkedMs !== undefined && nowMs - this.#checkedMs > 3 * tickMs;
+    const isLate = !this.#wasLate && nowMs - this.#checkedMs > 3 * tickMs;
+    this.#wasLate = isLate;
     this.#checkedMs = nowMs;
     const waitedMs = this.waitedMs(nowMs);
     if (isLate) return undefined;

@@ -145,12 +145,14 @@ export class GroupDriver<Result> implements HostedGroup {
 
   propose(proposal: Proposal): void {
     this.proposals.queue(proposal, this.host.clock.monotonicMs());
+    this.sleeper.disturb();
     this.wake();
   }
 
   read(): Promise<number> {
     if (this.isClosed || this.failure !== undefined) return Promise.reject(this.closedError());
     const index = this.reads.queue();
+    this.sleeper.disturb();
     this.wake();
     return index;
   }
@@ -294,9 +296,9 @@ export class GroupDriver<Result> implements HostedGroup {
   }
 
   #openCore(applied: number | undefined): CoreRunner {
-    const { groupId, host, log, proposals, reads, sleeper, snapshots, history, options } = this;
+    const { groupId, host, log, proposals, reads, sleeper, snapshots, transfer, history, options } = this;
     return new CoreRunner({
-      ...{ groupId, host, log, proposals, reads, sleeper, snapshots, applied },
+      ...{ groupId, host, log, proposals, reads, sleeper, snapshots, transfer, applied },
       inbox: this.#inbox,
       machine: this.#machine,
       confState: history.latest.confState,
@@ -468,6 +470,10 @@ export class GroupDriver<Result> implements HostedGroup {
   async #reopen(): Promise<void> {
     const { log, options, host, groupId } = this;
     await alignLog(log, options, host.nodeId);
+    const { restored, appliedIndex } = options.machine;
+    // A snapshot was put in, and the log had no space to begin behind it.
+    if (restored !== undefined && restored.index > this.#applied) this.#onRestored(restored.index, restored.confState);
+    this.#applied = appliedIndex;
     const { hardState } = log.initialState();
     await log.append({ snapshot: undefined, entries: [], hardState });
     if (!this.isFull) return;

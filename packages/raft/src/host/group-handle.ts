@@ -44,7 +44,6 @@ export class GroupHandle<Result> implements RaftGroup<Result> {
     const { electionTicks, tickMs } = host.limits;
     const done = driver.transfer.begin(to, host.clock.monotonicMs() + electionTicks * tickMs);
     driver.wake();
-    driver.guard(({ raw }) => raw.transferLeader(to));
     return done;
   }
 

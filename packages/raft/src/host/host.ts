@@ -71,7 +71,7 @@ export class Host implements RaftHost, HostContext {
     this.listener = listener ?? {};
     this.outbox = new Outbox(transport);
     this.#log = log;
-    this.#disk = new DiskWatch(log, this.limits, this.listener);
+    this.#disk = new DiskWatch(log, this.limits, this.listener, clock.monotonicMs());
     this.#onFatal = onFatal;
     this.#nextTickMs = clock.monotonicMs();
   }
@@ -167,6 +167,10 @@ export class Host implements RaftHost, HostContext {
     const log = await this.#log.open(groupId);
     const driver = await this.#started(options, log);
     const handle = new GroupHandle(driver, () => this.#forget(groupId));
+    if (this.#failure !== undefined || this.#closed !== undefined) {
+      await handle.close(0);
+      throw this.#closedError();
+    }
     this.#groups.set(groupId, { driver: driver as GroupDriver<unknown>, handle });
     this.membersChanged();
     await leading(driver);
@@ -208,8 +212,10 @@ export class Host implements RaftHost, HostContext {
 
   #armTick(): void {
     const nowMs = this.clock.monotonicMs();
+    const { tickMs } = this.limits;
     // Ticks that were missed are not made up for: the others have not waited for them either.
-    this.#nextTickMs = Math.max(this.#nextTickMs + this.limits.tickMs, nowMs);
+    const isLate = this.#nextTickMs + tickMs <= nowMs;
+    this.#nextTickMs = (isLate ? nowMs : this.#nextTickMs) + tickMs;
     this.#timer = this.clock.setTimer(this.#nextTickMs - nowMs, () => this.#tick());
   }
 

@@ -35,6 +35,7 @@ export class Sleeper {
   readonly #group: SleepingGroup;
   #isAsleep = false;
   #idleTicks = 0;
+  #idleIndex: number | undefined;
   #agreed = new Set<number>();
   #agreedIndex = 0;
   #agreedTerm = 0;
@@ -53,7 +54,9 @@ export class Sleeper {
     const { sleepTicks } = this.#host.limits;
     const index = this.#restIndex();
     const raw = this.#group.raw;
-    if (sleepTicks === 0 || index === undefined || raw?.marks().state !== 'StateLeader') {
+    const isBusy = index === undefined || index !== this.#idleIndex || raw?.marks().state !== 'StateLeader';
+    this.#idleIndex = index;
+    if (sleepTicks === 0 || isBusy) {
       this.#idleTicks = 0;
       return;
     }
@@ -78,11 +81,17 @@ export class Sleeper {
     }
   }
 
-  /** There is something to do, or to fear. */
-  wake(): void {
+  /** There is work: a group that has just had some is not put to rest. */
+  disturb(): void {
     this.#idleTicks = 0;
+    this.wake();
+  }
+
+  /** There is something to hear, or to fear. */
+  wake(): void {
     if (!this.#isAsleep) return;
     this.#isAsleep = false;
+    this.#idleTicks = 0;
     this.#group.raw?.wake();
     this.#group.onSleep(false);
   }

@@ -6,6 +6,8 @@ export class Transfer {
     | { readonly to: number; readonly deadlineMs: number; resolve(): void; reject(error: Error): void }
     | undefined;
 
+  #untold: number | undefined;
+
   get isPending(): boolean {
     return this.#pending !== undefined;
   }
@@ -14,9 +16,17 @@ export class Transfer {
     if (this.#pending !== undefined) {
       return Promise.reject(refusal('REFUSED', `leadership is being handed to node ${this.#pending.to} already`));
     }
+    this.#untold = to;
     return new Promise((resolve, reject) => {
       this.#pending = { to, deadlineMs, resolve, reject };
     });
+  }
+
+  /** To whom the core is to be told to hand over now; once. */
+  take(): number | undefined {
+    const to = this.#untold;
+    this.#untold = undefined;
+    return to;
   }
 
   /** This node leads no more. */

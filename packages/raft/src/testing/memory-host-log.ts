@@ -78,6 +78,18 @@ export class MemoryHostLog implements HostLog {
     this.#open.clear();
   }
 
+  /** What is durable now, to be put back later: a backup, as it were. */
+  copy(): ReadonlyMap<number, MemoryLogStorage> {
+    return new Map([...this.#durable].map(([groupId, store]) => [groupId, copyOf(store)]));
+  }
+
+  /** Puts a copy in the place of everything. No group is open. */
+  restoreFrom(copy: ReadonlyMap<number, MemoryLogStorage>): void {
+    invariant(this.#open.size === 0, 'a group is open');
+    this.#durable.clear();
+    for (const [groupId, store] of copy) this.#durable.set(groupId, copyOf(store));
+  }
+
   /** Takes a write over. Only for the groups of this log. */
   write(group: MemoryGroupLog, needsSpace: boolean, change: (store: MemoryLogStorage) => void): Promise<void> {
     // Of a process that is gone: it does not hear of anything any more.

@@ -1,0 +1,128 @@
+/** Who is in a group, and who leads it. */
+import { expect, test } from 'vitest';
+import type { ConfChangeType } from '../src/core/configuration/conf-change.js';
+import { command, HostCluster, numbersOf, watched } from './host-cluster.js';
+
+const change = (type: ConfChangeType, nodeId: number) => ({ transition: 'auto' as const, changes: [{ type, nodeId }] });
+const others = (id: number) => [1, 2, 3].filter((other) => other !== id);
+
+test('a node becomes learner, then voter, and another one is removed', async () => {
+  const cluster = await HostCluster.open({ nodes: 4, voters: [1, 2, 3] });
+  const leader = await cluster.elected(1, [1, 2, 3]);
+  const leaving = others(leader)[0] as number;
+  const group = cluster.group(leader);
+  const made = async (type: ConfChangeType, nodeId: number) => {
+    const result = watched(group.changeConfiguration(change(type, nodeId)));
+    await cluster.until(() => result.value !== undefined || result.error !== undefined);
+    return result.value;
+  };
+  expect(await made('addLearner', 4)).toMatchObject({ voters: [1, 2, 3], learners: [4] });
+  expect(await made('addNode', 4)).toMatchObject({ voters: [1, 2, 3, 4], learners: [] });
+  expect(await made('removeNode', leaving)).toMatchObject({ voters: [1, 2, 3, 4].filter((id) => id !== leaving) });
+  await Promise.all([group.propose(command(1)), cluster.ticks(2)]);
+  await cluster.until(() => cluster.machine(4).commands.length === 1);
+  expect(cluster.machine(leaving).commands).toEqual([]);
+  await cluster.close();
+});
+
+test('a change that the configuration cannot take is refused, and so is a second one before the first is applied', async () => {
+  const cluster = await HostCluster.open();
+  const leader = await cluster.elected();
+  const group = cluster.group(leader);
+  const leave = watched(group.changeConfiguration({ transition: 'auto', changes: [] }));
+  const learner = watched(group.changeConfiguration(change('addLearner', 8)));
+  const second = watched(group.changeConfiguration(change('addLearner', 9)));
+  await cluster.ticks(2);
+  expect(leave.error).toMatchObject({ code: 'REFUSED' });
+  expect(learner.value).toMatchObject({ learners: [8] });
+  expect(second.error).toMatchObject({ code: 'REFUSED' });
+  const last = watched(cluster.group(leader).changeConfiguration(change('removeNode', 8)));
+  await cluster.ticks(1);
+  expect(last.value).toMatchObject({ learners: [] });
+  await cluster.close();
+});
+
+test('several nodes change at once through both majorities, and the joint configuration is left by itself', async () => {
+  const cluster = await HostCluster.open({ nodes: 5, voters: [1, 2, 3] });
+  const leader = await cluster.elected(1, [1, 2, 3]);
+  const [leaving] = others(leader) as [number];
+  const result = watched(
+    cluster.group(leader).changeConfiguration({
+      transition: 'auto',
+      changes: [
+        { type: 'addNode', nodeId: 4 },
+        { type: 'addNode', nodeId: 5 },
+        { type: 'removeNode', nodeId: leaving },
+      ],
+    }),
+  );
+  await cluster.until(() => result.value !== undefined);
+  expect(result.value?.votersOutgoing).toEqual([1, 2, 3]);
+  await cluster.until(() => cluster.group(leader).status().configuration.votersOutgoing.length === 0);
+  await Promise.all([cluster.group(leader).propose(command(1)), cluster.ticks(3)]);
+  await cluster.until(() => [4, 5].every((id) => cluster.machine(id).commands.length === 1));
+  await cluster.close();
+});
+
+test('a leader that removes itself leads no more, and the others go on', async () => {
+  const cluster = await HostCluster.open();
+  const leader = await cluster.elected();
+  const gone = watched(cluster.group(leader).changeConfiguration(change('removeNode', leader)));
+  await cluster.ticks(1);
+  expect(gone.value?.voters).toEqual(others(leader));
+  const next = await cluster.elected(1, others(leader));
+  await Promise.all([cluster.group(next).propose(command(1)), cluster.ticks(2)]);
+  expect(numbersOf(cluster.machine(next).commands)).toEqual([1]);
+  await cluster.close();
+});
+
+test('configurations are known again after a restart, also where the log was cut behind a change', async () => {
+  const limits = { compactBytes: 1_000, trailingEntries: 3, trailingBytes: 1_000 };
+  const cluster = await HostCluster.open({ limits });
+  const leader = await cluster.elected();
+  const group = cluster.group(leader);
+  await Promise.all([group.changeConfiguration(change('addLearner', 9)), cluster.ticks(1)]);
+  for (let i = 0; i < 40; i++) await Promise.all([group.propose(command(i, 50)), cluster.settle()]);
+  await Promise.all([group.compact(group.status().appliedIndex), cluster.settle()]);
+  await Promise.all([group.changeConfiguration(change('addLearner', 10)), cluster.ticks(1)]);
+  const { firstIndex } = group.status();
+  expect(firstIndex).toBeGreaterThan(30);
+  await cluster.crash(leader);
+  await cluster.startNode(leader);
+  expect(cluster.group(leader).status()).toMatchObject({
+    configuration: { voters: [1, 2, 3], learners: [9, 10] },
+    firstIndex,
+  });
+  await cluster.close();
+});
+
+test('leadership goes to whom it is given, behind what was proposed before', async () => {
+  const cluster = await HostCluster.open();
+  const leader = await cluster.elected();
+  const [heir] = others(leader) as [number];
+  const before = watched(cluster.group(leader).propose(command(1)));
+  const moved = watched(
+    cluster
+      .group(leader)
+      .transferLeadership(heir)
+      .then(() => true),
+  );
+  await cluster.until(() => cluster.leaderOf() === heir, 5);
+  expect([moved.value, before.value]).toEqual([true, 1]);
+  await expect(cluster.group(leader).propose(command(2))).rejects.toMatchObject({ code: 'NOT_LEADER', leaderId: heir });
+  await cluster.close();
+});
+
+test('a transfer that does not come about is refused after an election timeout, and the leader goes on', async () => {
+  const cluster = await HostCluster.open();
+  const leader = await cluster.elected();
+  const [heir, third] = others(leader) as [number, number];
+  cluster.network.cut(heir);
+  const moved = watched(cluster.group(leader).transferLeadership(heir));
+  await cluster.ticks(13);
+  expect(moved.error).toMatchObject({ code: 'REFUSED' });
+  await expect(cluster.group(leader).transferLeadership(9)).rejects.toMatchObject({ code: 'REFUSED' });
+  await expect(cluster.group(third).transferLeadership(leader)).rejects.toMatchObject({ code: 'NOT_LEADER' });
+  await Promise.all([cluster.group(leader).propose(command(1)), cluster.ticks(1)]);
+  await cluster.close();
+});
