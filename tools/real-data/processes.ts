@@ -33,9 +33,9 @@ export function killAll(): void {
 }
 
 /** Starts a node on free ports and waits until it listens. */
-export async function startNode(dataDirectory: string): Promise<RunningNode> {
+export async function startNode(dataDirectory: string, flags: readonly string[] = []): Promise<RunningNode> {
   const ports = ['--http-port', '0', '--grpc-port', '0', '--peer-port', '0'];
-  const child = start(serverMain, ['--data-dir', dataDirectory, ...ports]);
+  const child = start(serverMain, ['--data-dir', dataDirectory, ...ports, ...flags]);
   const { http, grpc } = await listening(child);
   const end = async (signal: NodeJS.Signals) => {
     const exited = once(child, 'exit');
@@ -47,7 +47,17 @@ export async function startNode(dataDirectory: string): Promise<RunningNode> {
 
 /** Starts `shanghaictl` and gives its process; `finished` collects what it prints. */
 export function startCtl(node: RunningNode, args: readonly string[]): ChildProcess {
-  return start(ctlMain, ['--endpoint', node.grpc, ...args]);
+  return startCtlAt(node.grpc, args);
+}
+
+/** `startCtl` against several nodes: `host:port`, separated by commas. */
+export function startCtlAt(endpoints: string, args: readonly string[]): ChildProcess {
+  return start(ctlMain, ['--endpoint', endpoints, ...args]);
+}
+
+/** Runs `shanghaictl` against several nodes to its end. */
+export async function ctlAt(endpoints: string, args: readonly string[]): Promise<CommandResult> {
+  return await finished(startCtlAt(endpoints, args));
 }
 
 /** Runs `shanghaictl` to its end. */
