@@ -33,6 +33,9 @@ const hastyAttempts = 3;
 /** Who asks every node does not want to wait for one that is down. */
 const reportTimeoutMs = 3_000;
 
+/** Checksums read everything. */
+const checksumTimeoutMs = 600_000;
+
 /** Entries of one page of a log. */
 const pageEntries = 1000;
 
@@ -83,7 +86,10 @@ export function connectClient(settings: Settings, { sessions }: ConnectOptions, 
     logs: logConnection(client, call),
     status: async () => toStatus(await client.status(call)),
     nodes: () => client.nodes(call),
-    reports: async () => Promise.all((await client.nodes(call)).map((node) => reportOf(node, timeoutMs))),
+    reports: async (options) => {
+      const nodes = await client.nodes(call);
+      return Promise.all(nodes.map((node) => reportOf(node, timeoutMs, options?.checksums === true)));
+    },
     metrics: async () => (await client.admin.metrics(call)).text,
     shutdown: (drainMs) => client.admin.shutdown({ drainMs, ...call }),
     close: () => client.close(),
@@ -95,13 +101,16 @@ function toStatus({ groups, storage, wal, ...status }: ClientStatus): NodeStatus
 }
 
 /** Asks one node, by its own address. */
-async function reportOf(node: NodeDescription, timeoutMs: number): Promise<NodeReport> {
+async function reportOf(node: NodeDescription, timeoutMs: number, withChecksums: boolean): Promise<NodeReport> {
   if (node.grpcAddress === '') return { node, problem: 'its address is not known' };
   const own = { timeoutMs: Math.min(timeoutMs, reportTimeoutMs), maxAttempts: 1 };
   const client = connect({ endpoints: [node.grpcAddress], ...own });
   try {
     const status = toStatus(await client.status());
-    if (status.node.nodeId === node.nodeId) return { node, status };
+    if (status.node.nodeId === node.nodeId) {
+      if (!withChecksums) return { node, status };
+      return { node, status, checksums: await client.admin.checksums({ timeoutMs: checksumTimeoutMs }) };
+    }
     return { node, problem: `node ${status.node.nodeId} answers at its address` };
   } catch (error) {
     return { node, problem: error instanceof Error ? error.message : String(error) };

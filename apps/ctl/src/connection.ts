@@ -29,7 +29,7 @@ export interface Connection {
   status(): Promise<NodeStatus>;
   nodes(): Promise<readonly NodeDescription[]>;
   /** Asks every node of the cluster, all at once; those that do not answer in a few seconds are reported as such. */
-  reports(): Promise<readonly NodeReport[]>;
+  reports(options?: { readonly checksums?: boolean }): Promise<readonly NodeReport[]>;
   /** Prometheus text. */
   metrics(): Promise<string>;
   /** Begins the shutdown of the node; `drainMs` is how long requests in flight may take. */
@@ -231,6 +231,12 @@ export interface NodeReport {
   /** Absent: it did not answer. */
   readonly status?: NodeStatus;
   readonly problem?: string;
+  /** Where they were asked for. */
+  readonly checksums?: readonly {
+    readonly groupId: number;
+    readonly appliedIndex: number;
+    readonly checksum: string;
+  }[];
 }
 
 /** Healthy: all up; degraded: some node is not, but every group has a quorum; unavailable: some group has none. */

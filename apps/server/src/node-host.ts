@@ -5,7 +5,7 @@ import type { DataDirectory } from './data-directory.js';
 import type { LeaderCalls } from './forward/leader-calls.js';
 import type { LogFiles } from './logs/log-files.js';
 import type { LogRequests } from './logs/log-requests.js';
-import type { NodeStatus, ReadinessCheck, ShanghaiNode } from './node.js';
+import type { GroupChecksum, NodeStatus, ReadinessCheck, ShanghaiNode } from './node.js';
 import type { NodeCheckpoints } from './node-checkpoints.js';
 import { groupStatus, storageStatus, walStatus } from './node-status.js';
 import type { Replica } from './raft/replica.js';
@@ -79,6 +79,12 @@ export class NodeHost implements ShanghaiNode {
 
   checkpoint(): Promise<readonly { readonly groupId: number; readonly durableAppliedIndex: number }[]> {
     return this.#parts.checkpoints.run();
+  }
+
+  async checksums(): Promise<readonly GroupChecksum[]> {
+    const checksums: GroupChecksum[] = [];
+    for (const { groupId, state } of this.#parts.replicas) checksums.push({ groupId, ...(await state.checksum()) });
+    return checksums;
   }
 
   async merge(

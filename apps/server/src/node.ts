@@ -12,6 +12,8 @@ export interface ShanghaiNode {
   readiness(): readonly ReadinessCheck[];
   /** Makes everything applied durable and cuts the log behind it. */
   checkpoint(): Promise<readonly { readonly groupId: number; readonly durableAppliedIndex: number }[]>;
+  /** What each group replicates, summed up: copies at the same entry are the same where this is. Reads all of it. */
+  checksums(): Promise<readonly GroupChecksum[]>;
   merge(
     force: boolean,
   ): Promise<{ segmentsMerged: number; recordsCopied: number; bytesBefore: number; bytesAfter: number }>;
@@ -29,6 +31,18 @@ export interface ShanghaiNode {
   announce?(addresses: { readonly grpc: string; readonly http: string }): void;
   /** Refuses new requests (`SERVICE_UNAVAILABLE`), waits for those in flight up to `drainMs`, flushes and closes. Idempotent. Rejects with the first failure, everything closed all the same. */
   close(drainMs: number): Promise<void>;
+}
+
+/** The state of a group on this node. */
+export interface GroupChecksum {
+  readonly groupId: number;
+  /** The state is that of this entry. */
+  readonly appliedIndex: number;
+  /** SHA-256 in hexadecimal. */
+  readonly checksum: string;
+  /** Keys, sessions and the like; and records of named logs. */
+  readonly entries: number;
+  readonly logRecords: number;
 }
 
 /** One named condition of readiness. */

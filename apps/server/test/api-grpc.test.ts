@@ -427,6 +427,9 @@ describe('Cluster and Admin', () => {
     const { admin } = fixture;
     expect((await call(admin.checkpoint, admin, {})).groups).toEqual([{ groupId: 1n, durableAppliedIndex: 7n }]);
     expect(await call(admin.merge, admin, { force: true })).toMatchObject({ segmentsMerged: 2n, bytesAfter: 40n });
+    expect((await call(admin.getChecksums, admin, {})).groups).toEqual([
+      { groupId: 1n, appliedIndex: 7n, checksum: 'c0ffee', entries: 3n, logRecords: 2n },
+    ]);
     const metrics = await call(admin.getMetrics, admin, {});
     expect(metrics.contentType).toContain('text/plain');
     expect(metrics.text).toContain('# TYPE shanghai_requests_total counter');

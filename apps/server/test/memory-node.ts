@@ -80,6 +80,9 @@ export function createMemoryNode(): MemoryNode {
       await gate.pass();
       return [{ groupId: 1, durableAppliedIndex: 7 }];
     },
+    async checksums() {
+      return [{ groupId: 1, appliedIndex: 7, checksum: 'c0ffee', entries: 3, logRecords: 2 }];
+    },
     async merge(force) {
       await gate.pass();
       return { segmentsMerged: force ? 2 : 0, recordsCopied: 3, bytesBefore: 100, bytesAfter: 40 };

@@ -18,6 +18,16 @@ export function administrationOf(environment: CallEnvironment): NodeAdministrati
         durableAppliedIndex: toNumber(group.durableAppliedIndex),
       }));
     },
+    async checksums(options) {
+      const { groups } = await callUnary(environment, 'getChecksums', {}, 'repeatable', options);
+      return groups.map(({ checksum, ...group }) => ({
+        groupId: toNumber(group.groupId),
+        appliedIndex: toNumber(group.appliedIndex),
+        checksum,
+        entries: toNumber(group.entries),
+        logRecords: toNumber(group.logRecords),
+      }));
+    },
     async merge(options = {}) {
       const request = { force: options.force ?? false };
       const report = await callUnary(environment, 'merge', request, 'repeatable', options);

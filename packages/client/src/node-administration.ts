@@ -120,6 +120,18 @@ export interface MergeReport {
   readonly bytesAfter: number;
 }
 
+/** The state of a group on the node. */
+export interface GroupChecksum {
+  readonly groupId: number;
+  /** The state is that of this entry. */
+  readonly appliedIndex: number;
+  /** SHA-256 in hexadecimal. */
+  readonly checksum: string;
+  /** Keys, sessions and the like; and records of named logs. */
+  readonly entries: number;
+  readonly logRecords: number;
+}
+
 /** Operations on the node that the client is connected to. */
 export interface NodeAdministration {
   /** Stops it: requests in flight may take `drainMs` (default 10,000) more. Resolves when it has begun. */
@@ -130,6 +142,8 @@ export interface NodeAdministration {
   checkpoint(
     options?: CallOptions,
   ): Promise<readonly { readonly groupId: number; readonly durableAppliedIndex: number }[]>;
+  /** What each group replicates, summed up: copies at the same entry are the same where this is. Reads all of it. */
+  checksums(options?: CallOptions): Promise<readonly GroupChecksum[]>;
   /** Merges dead records away; with `force` every sealed segment, whatever it would save. */
   merge(options?: CallOptions & { readonly force?: boolean }): Promise<MergeReport>;
 }

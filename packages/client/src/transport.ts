@@ -10,6 +10,8 @@ import type {
   DeleteLogResponse,
   DescribeLogRequest,
   DescribeLogResponse,
+  GetChecksumsRequest,
+  GetChecksumsResponse,
   GetMetricsRequest,
   GetMetricsResponse,
   GetStatusRequest,
@@ -54,6 +56,7 @@ export interface UnaryMethods {
   readonly getMetrics: readonly [GetMetricsRequest, GetMetricsResponse];
   readonly checkpoint: readonly [CheckpointRequest, CheckpointResponse];
   readonly merge: readonly [MergeRequest, MergeResponse];
+  readonly getChecksums: readonly [GetChecksumsRequest, GetChecksumsResponse];
 }
 
 /** One request, a stream of answers. */

@@ -80,3 +80,18 @@ test('a group without a leader, one that changes and one that sleeps are told ap
   const replicas = JSON.parse((await runCommand(['replicas', '-o', 'json'], { node })).stdout);
   expect(replicas[0]).not.toHaveProperty('lag');
 });
+
+test('replicas --checksum names what each holds, and at which entry', async () => {
+  const node = createMemoryNode();
+  const [leading, following] = clusterOf().filter(({ node: { nodeId } }) => nodeId <= 2);
+  node.reports = [
+    { ...(leading as NodeReport), checksums: [{ groupId: 1, appliedIndex: 12_345, checksum: 'ab'.repeat(32) }] },
+    following as NodeReport,
+  ];
+  const json = JSON.parse((await runCommand(['replicas', '--checksum', '-o', 'json'], { node })).stdout);
+  expect(json[0]).toMatchObject({ nodeId: 1, appliedIndex: 12_345, checksum: 'ab'.repeat(32) });
+  expect(json[1]).not.toHaveProperty('checksum');
+  expect((await runCommand(['replicas', '--checksum'], { node })).stdout).toMatch(
+    /CHECKSUM\n.*abababababababab\n.* -\n/,
+  );
+});

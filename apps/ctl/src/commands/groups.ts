@@ -8,14 +8,19 @@ import { help, remoteExits } from './command-help.js';
 /** Adds the commands about consensus. */
 export function addGroupCommands(program: Command, host: Host): void {
   const groups = program.command('groups').description('list the consensus groups: who leads, who belongs to them');
-  help(runWith(groups, host, listGroups), ['shanghaictl groups', 'shanghaictl groups --output json'], remoteExits);
+  help(
+    runWith(groups, host, (context) => listGroups(context)),
+    ['shanghaictl groups', 'shanghaictl groups --output json'],
+    remoteExits,
+  );
 
   const replicas = program
     .command('replicas')
-    .description("list every node's copy of every group: role, progress, lag");
+    .description("list every node's copy of every group: role, progress, lag")
+    .option('--checksum', 'also a checksum of what each holds, and at which entry; reads everything');
   help(
-    runWith(replicas, host, listReplicas),
-    ['shanghaictl replicas', 'shanghaictl replicas --output json'],
+    runWith(replicas, host, (context, _values, flags) => listReplicas(context, flags['checksum'] === true)),
+    ['shanghaictl replicas', 'shanghaictl replicas --checksum --output json'],
     remoteExits,
   );
 }
@@ -51,6 +56,8 @@ interface ReplicaRow {
   readonly state: string;
   /** As its leader sees it; absent for the leader itself. */
   readonly progress?: string;
+  /** SHA-256 in hexadecimal of what is replicated; `appliedIndex` is then that of the state that was read. */
+  readonly checksum?: string;
 }
 
 async function listGroups(context: CommandContext): Promise<void> {
@@ -73,9 +80,11 @@ async function listGroups(context: CommandContext): Promise<void> {
   await list.end();
 }
 
-async function listReplicas(context: CommandContext): Promise<void> {
-  const reports = await gather(context);
-  const rows = byGroup(reports).flatMap(replicaRows);
+async function listReplicas(context: CommandContext, withChecksums: boolean): Promise<void> {
+  const reports = await gather(context, withChecksums);
+  const rows = byGroup(reports)
+    .flatMap(replicaRows)
+    .map((row) => ({ ...row, ...checksumOf(reports, row) }));
   const list = context.print.list<ReplicaRow>(
     [
       { title: 'GROUP', text: (row) => String(row.groupId), align: 'right' },
@@ -89,6 +98,7 @@ async function listReplicas(context: CommandContext): Promise<void> {
       { title: 'HEARD', text: heardText },
       { title: 'PROGRESS', text: (row) => row.progress ?? '-' },
       { title: 'STATE', text: (row) => row.state },
+      ...(withChecksums ? [checksumColumn] : []),
     ],
     (row) => row,
   );
@@ -96,9 +106,17 @@ async function listReplicas(context: CommandContext): Promise<void> {
   await list.end();
 }
 
+const checksumColumn = { title: 'CHECKSUM', text: (row: ReplicaRow) => row.checksum?.slice(0, 16) ?? '-' };
+
+function checksumOf(reports: readonly NodeReport[], { groupId, nodeId }: ReplicaRow): Partial<ReplicaRow> {
+  const report = reports.find(({ node }) => node.nodeId === nodeId);
+  const found = report?.checksums?.find((one) => one.groupId === groupId);
+  return found === undefined ? {} : { appliedIndex: found.appliedIndex, checksum: found.checksum };
+}
+
 /** Asks all nodes; those that do not answer are named on standard error. */
-async function gather(context: CommandContext): Promise<readonly NodeReport[]> {
-  const reports = await (await context.connect()).reports();
+async function gather(context: CommandContext, checksums = false): Promise<readonly NodeReport[]> {
+  const reports = await (await context.connect()).reports({ checksums });
   for (const { node, problem } of reports) {
     if (problem !== undefined) context.print.note(`node ${node.nodeId} did not answer: ${problem}`);
   }

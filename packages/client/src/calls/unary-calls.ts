@@ -20,6 +20,7 @@ const aboutNode: ReadonlySet<UnaryMethod> = new Set<UnaryMethod>([
   'getMetrics',
   'checkpoint',
   'merge',
+  'getChecksums',
 ]);
 
 /** Hints followed before a call waits. */

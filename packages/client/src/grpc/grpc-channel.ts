@@ -87,6 +87,7 @@ export class GrpcChannel implements Channel {
       getMetrics: admin.getMetrics.bind(admin),
       checkpoint: admin.checkpoint.bind(admin),
       merge: admin.merge.bind(admin),
+      getChecksums: admin.getChecksums.bind(admin),
     };
     this.#streams = {
       range: (request) => keyValue.range(request),

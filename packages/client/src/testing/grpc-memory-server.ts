@@ -76,6 +76,7 @@ export async function startGrpcMemoryServer(port = 0, server = new MemoryServer(
     getMetrics: unary('getMetrics'),
     checkpoint: unary('checkpoint'),
     merge: unary('merge'),
+    getChecksums: unary('getChecksums'),
   };
   grpc.addService(KeyValueService, keyValue);
   grpc.addService(LogService, log);

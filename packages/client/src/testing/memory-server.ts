@@ -146,6 +146,7 @@ export class MemoryServer implements MemoryHost {
       getMetrics: () => ({ contentType: 'text/plain; version=0.0.4', text: `shanghai_keys ${keyValue.keys}\n` }),
       checkpoint: () => ({ groups: [{ groupId: 1n, durableAppliedIndex: BigInt(keyValue.revision) }] }),
       merge: () => ({ segmentsMerged: 0n, recordsCopied: 0n, bytesBefore: 0n, bytesAfter: 0n }),
+      getChecksums: () => ({ groups: [] }),
     };
   }
 

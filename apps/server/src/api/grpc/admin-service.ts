@@ -22,6 +22,15 @@ export function adminService(services: ApiServices): AdminServer {
         durableAppliedIndex: BigInt(group.durableAppliedIndex),
       })),
     })),
+    getChecksums: unaryCall(services, 'Admin/GetChecksums', async () => ({
+      groups: (await node.checksums()).map((group) => ({
+        groupId: BigInt(group.groupId),
+        appliedIndex: BigInt(group.appliedIndex),
+        checksum: group.checksum,
+        entries: BigInt(group.entries),
+        logRecords: BigInt(group.logRecords),
+      })),
+    })),
     merge: unaryCall(services, 'Admin/Merge', async (request) => {
       const result = await node.merge(request.force);
       return {

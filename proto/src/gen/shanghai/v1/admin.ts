@@ -56,6 +56,25 @@ export interface MergeResponse {
   bytesAfter: bigint;
 }
 
+export interface GetChecksumsRequest {
+}
+
+export interface GetChecksumsResponse {
+  groups: GroupChecksum[];
+}
+
+/** The state of a group on this node. */
+export interface GroupChecksum {
+  groupId: bigint;
+  /** The state is that of this entry. */
+  appliedIndex: bigint;
+  /** SHA-256 in hexadecimal; whatever holds the state, and whatever a node keeps for itself beside it. */
+  checksum: string;
+  /** Keys, sessions and the like; and records of named logs. */
+  entries: bigint;
+  logRecords: bigint;
+}
+
 function createBaseShutdownRequest(): ShutdownRequest {
   return { drainMs: 0n };
 }
@@ -513,6 +532,189 @@ export const MergeResponse: MessageFns<MergeResponse> = {
   },
 };
 
+function createBaseGetChecksumsRequest(): GetChecksumsRequest {
+  return {};
+}
+
+export const GetChecksumsRequest: MessageFns<GetChecksumsRequest> = {
+  encode(_: GetChecksumsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetChecksumsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetChecksumsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetChecksumsResponse(): GetChecksumsResponse {
+  return { groups: [] };
+}
+
+export const GetChecksumsResponse: MessageFns<GetChecksumsResponse> = {
+  encode(message: GetChecksumsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.groups) {
+      GroupChecksum.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetChecksumsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetChecksumsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.groups.push(GroupChecksum.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGroupChecksum(): GroupChecksum {
+  return { groupId: 0n, appliedIndex: 0n, checksum: "", entries: 0n, logRecords: 0n };
+}
+
+export const GroupChecksum: MessageFns<GroupChecksum> = {
+  encode(message: GroupChecksum, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.groupId !== 0n) {
+      if (BigInt.asUintN(64, message.groupId) !== message.groupId) {
+        throw new globalThis.Error("value provided for field message.groupId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.groupId);
+    }
+    if (message.appliedIndex !== 0n) {
+      if (BigInt.asUintN(64, message.appliedIndex) !== message.appliedIndex) {
+        throw new globalThis.Error("value provided for field message.appliedIndex of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.appliedIndex);
+    }
+    if (message.checksum !== "") {
+      writer.uint32(26).string(message.checksum);
+    }
+    if (message.entries !== 0n) {
+      if (BigInt.asUintN(64, message.entries) !== message.entries) {
+        throw new globalThis.Error("value provided for field message.entries of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.entries);
+    }
+    if (message.logRecords !== 0n) {
+      if (BigInt.asUintN(64, message.logRecords) !== message.logRecords) {
+        throw new globalThis.Error("value provided for field message.logRecords of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.logRecords);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GroupChecksum {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGroupChecksum();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.groupId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.appliedIndex = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.checksum = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.entries = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.logRecords = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 export type AdminService = typeof AdminService;
 export const AdminService = {
   /** Stops taking requests, finishes those in flight, flushes, then ends the process. Answers when it has begun. */
@@ -555,6 +757,17 @@ export const AdminService = {
     responseSerialize: (value: MergeResponse): Buffer => Buffer.from(MergeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): MergeResponse => MergeResponse.decode(value),
   },
+  /** What each group replicates, summed up: copies at the same entry are the same where this is. Reads all of it. */
+  getChecksums: {
+    path: "/shanghai.v1.Admin/GetChecksums" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetChecksumsRequest): Buffer => Buffer.from(GetChecksumsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetChecksumsRequest => GetChecksumsRequest.decode(value),
+    responseSerialize: (value: GetChecksumsResponse): Buffer =>
+      Buffer.from(GetChecksumsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetChecksumsResponse => GetChecksumsResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
@@ -566,6 +779,8 @@ export interface AdminServer extends UntypedServiceImplementation {
   checkpoint: handleUnaryCall<CheckpointRequest, CheckpointResponse>;
   /** Merges dead records of the key-value stores away. */
   merge: handleUnaryCall<MergeRequest, MergeResponse>;
+  /** What each group replicates, summed up: copies at the same entry are the same where this is. Reads all of it. */
+  getChecksums: handleUnaryCall<GetChecksumsRequest, GetChecksumsResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -632,6 +847,22 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: MergeResponse) => void,
+  ): ClientUnaryCall;
+  /** What each group replicates, summed up: copies at the same entry are the same where this is. Reads all of it. */
+  getChecksums(
+    request: GetChecksumsRequest,
+    callback: (error: ServiceError | null, response: GetChecksumsResponse) => void,
+  ): ClientUnaryCall;
+  getChecksums(
+    request: GetChecksumsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetChecksumsResponse) => void,
+  ): ClientUnaryCall;
+  getChecksums(
+    request: GetChecksumsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetChecksumsResponse) => void,
   ): ClientUnaryCall;
 }
 
