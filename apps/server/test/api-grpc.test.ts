@@ -273,6 +273,32 @@ describe('errors', () => {
 });
 
 describe('calls', () => {
+  it('count as lost to their deadline where what they asked for was done behind it', async () => {
+    const { keyValue } = fixture.node;
+    const { get } = keyValue;
+    let answer = () => {};
+    let signal: AbortSignal | undefined;
+    keyValue.get = async (...request) => {
+      signal = request[2].signal;
+      await new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      return get.apply(keyValue, request);
+    };
+    const late = kv.get('a', undefined, {}, 60);
+    await expect(late).rejects.toMatchObject({ code: status.DEADLINE_EXCEEDED });
+    while (signal?.aborted !== true) await new Promise((resolve) => setImmediate(resolve));
+    answer();
+    keyValue.get = get;
+    const lost = async () => {
+      const requests = (await fixture.services.metrics.values()).find(({ name }) => name === 'shanghai_requests_total');
+      const deadlines = requests?.values.filter(({ labels }) => labels['code'] === 'DEADLINE_EXCEEDED');
+      return deadlines?.map(({ labels, value }) => [labels['method'], value]);
+    };
+    while ((await lost())?.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(await lost()).toEqual([['KeyValue/Get', 1]]);
+  });
+
   it('abort the request when their deadline passes', async () => {
     const release = fixture.node.hold();
     const failure = await failureOf(kv.get('k', undefined, {}, 50));

@@ -1,5 +1,5 @@
 import { type Deadline, Metadata, type MetadataValue } from '@grpc/grpc-js';
-import { wireMetadata } from '@shanghai/proto';
+import { type ErrorCode, wireMetadata } from '@shanghai/proto';
 import type { LeaderAddress } from '../../requests/leader-address.js';
 import type { RequestContext } from '../../requests/request-context.js';
 import { ServerError } from '../../requests/server-error.js';
@@ -89,6 +89,11 @@ export class CallContext implements RequestContext {
       else this.#call.once('cancelled', () => this.#isFinished || controller.abort(this.#reason()));
     }
     return this.#controller.signal;
+  }
+
+  /** How the call ended for its caller where that was before the answer: what was done then reaches nobody. */
+  get lostTo(): ErrorCode | undefined {
+    return this.#call.cancelled ? this.#reason().code : undefined;
   }
 
   /** The call was answered: what happens to its connection from here on concerns nobody. */

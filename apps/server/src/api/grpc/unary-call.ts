@@ -26,7 +26,7 @@ export function unaryCall<Request, Response>(
     answer(call.request, context).then(
       (response) => {
         context.finish();
-        recorder.finished(startedMs, 'OK');
+        recorder.finished(startedMs, context.lostTo ?? 'OK');
         callback(null, response, context.trailer);
       },
       (error: unknown) => {
