@@ -180,6 +180,27 @@ test('a snapshot that broke off is gone on with, also after a restart, and only 
   await two.close();
 });
 
+test('several followers get one snapshot at a time, each at its own pace', async () => {
+  const disk = createFaultDisk({ seed: 1 });
+  const one = await openState({ disk, path: 'one' });
+  await one.state.apply(everyPart());
+  const others = [];
+  for (const path of ['two', 'three', 'four']) others.push(await openState({ disk, path }));
+  const { snapshot, source } = await snapshotOf(one.state);
+  await source.files();
+  const open = disk.openFiles;
+  await Promise.all(others.map(async ({ state }) => carry(source, await state.receive(snapshot))));
+  await source.release();
+  await expect(source.read('store/MANIFEST', 0, 1)).rejects.toMatchObject({ code: 'INCOMPLETE' });
+  expect(disk.openFiles).toBe(open);
+  for (const other of others) {
+    await other.state.restore(snapshot);
+    expect(await checksumOf(other)).toBe(await checksumOf(one));
+    await other.close();
+  }
+  await one.close();
+});
+
 test('a file that came damaged is found, forgotten, and comes again alone', async () => {
   const disk = createFaultDisk({ seed: 1 });
   const [one, two] = [await openState({ disk, path: 'one' }), await openState({ disk, path: 'two' })];

@@ -2,7 +2,7 @@
  * Snapshots of engine level: everything in one file, written from one snapshot of LevelDB, and put into a new database
  * where it is opened. As long as the file is there the directory is no store yet, so a crash in between costs the work only.
  */
-import { type Disk, ensureDirectory, isErrno } from '@shanghai/env';
+import { type Disk, ensureDirectory, isErrno, loopTurn } from '@shanghai/env';
 import { EngineError } from './engine-error.js';
 import { readEntriesFile, writeEntriesFile } from './entries-file.js';
 import type { LevelEngine } from './level-engine.js';
@@ -62,7 +62,10 @@ export async function prepareLevelSnapshot(disk: Disk, directory: string): Promi
 /** Fills a new store from the file and removes that. */
 export async function loadLevelSnapshot(disk: Disk, directory: string, engine: LevelEngine): Promise<void> {
   const path = `${directory}/${entriesName}`;
-  for await (const { entries, sequence } of readEntriesFile(disk, path)) await engine.load(entries, sequence);
+  for await (const { entries, sequence } of readEntriesFile(disk, path)) {
+    await engine.load(entries, sequence);
+    await loopTurn();
+  }
   await engine.checkpoint();
   await disk.remove(path);
   await disk.syncDirectory(directory);

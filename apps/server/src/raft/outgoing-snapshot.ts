@@ -22,12 +22,21 @@ export interface OutgoingSnapshotOptions {
   readonly onReleased: () => void;
 }
 
+interface OpenFile {
+  readonly file: Promise<DiskFile>;
+  users: number;
+}
+
+/** Files that stay open although nobody reads them. */
+const maxIdleFiles = 4;
+
 /** A snapshot's files while they are sent. */
 export class OutgoingSnapshot implements SnapshotSource {
   readonly #options: OutgoingSnapshotOptions;
   readonly #stop = new AbortController();
   #listing: Promise<readonly SnapshotFile[]> | undefined;
-  #open: { readonly path: string; readonly file: Promise<DiskFile> } | undefined;
+  /** In the order of last use, oldest first. */
+  readonly #open = new Map<string, OpenFile>();
   #releasing: Promise<void> | undefined;
 
   constructor(options: OutgoingSnapshotOptions) {
@@ -41,9 +50,9 @@ export class OutgoingSnapshot implements SnapshotSource {
 
   async read(name: string, offset: number, length: number): Promise<Uint8Array> {
     this.#stop.signal.throwIfAborted();
-    const file = await this.#opened(this.#options.logFiles.get(name)?.path ?? `${this.#options.directory}/${name}`);
+    const path = this.#options.logFiles.get(name)?.path ?? `${this.#options.directory}/${name}`;
     const bytes = new Uint8Array(length);
-    const read = await readFully(file, bytes, offset);
+    const read = await this.#using(path, (file) => readFully(file, bytes, offset));
     if (read === length) return bytes;
     throw new GroupSnapshotError(
       'DAMAGED',
@@ -61,7 +70,7 @@ export class OutgoingSnapshot implements SnapshotSource {
     this.#stop.abort(new GroupSnapshotError('INCOMPLETE', 'the snapshot was released'));
     await engine.abandon();
     await this.#listing?.catch(() => undefined);
-    await this.#close();
+    await this.#closeIdle(0);
     onReleased();
     // What stays is removed at the next start.
     await removeIfPresent(disk, directory).catch(() => undefined);
@@ -83,20 +92,30 @@ export class OutgoingSnapshot implements SnapshotSource {
     return files;
   }
 
-  /** One file is open at a time: they are read one after the other. */
-  async #opened(path: string): Promise<DiskFile> {
-    if (this.#open?.path !== path) {
-      const before = this.#close();
-      const file = before.then(() => this.#options.disk.open(path, 'read'));
-      this.#open = { path, file };
+  /** Files stay open for the next read: several followers may each be at one of their own. */
+  async #using<Result>(path: string, use: (file: DiskFile) => Promise<Result>): Promise<Result> {
+    const open = this.#open.get(path) ?? { file: this.#options.disk.open(path, 'read'), users: 0 };
+    open.users++;
+    this.#open.delete(path);
+    this.#open.set(path, open);
+    try {
+      return await use(await open.file);
+    } finally {
+      open.users--;
+      await this.#closeIdle(this.#stop.signal.aborted ? 0 : maxIdleFiles);
     }
-    return this.#open.file;
   }
 
-  async #close(): Promise<void> {
-    const open = this.#open;
-    this.#open = undefined;
-    const file = await open?.file.catch(() => undefined);
-    await file?.close();
+  /** The least recently used first. */
+  async #closeIdle(kept: number): Promise<void> {
+    for (const [path, { file, users }] of this.#open) {
+      if (this.#open.size <= kept) return;
+      if (users > 0) continue;
+      this.#open.delete(path);
+      await file.then(
+        (opened) => opened.close(),
+        () => undefined,
+      );
+    }
   }
 }

@@ -4,6 +4,7 @@
  * owner, the engine's sequences, and expired entries that one engine has removed and another not yet.
  */
 import { createHash, type Hash } from 'node:crypto';
+import { loopTurn } from '@shanghai/env';
 import { writeU32, writeU64 } from '../apply/byte-fields.js';
 import { decodeCounters, emptyCounters, type GroupCounters } from '../apply/group-counters.js';
 import { decodeLog, type LogCounters } from '../apply/log-table.js';
@@ -21,6 +22,9 @@ export interface StateChecksum {
   /** Records of named logs that are in it. */
   readonly logRecords: number;
 }
+
+/** Entries may come from memory, many at a time: others get their turn in between. */
+const entriesPerTurn = 500;
 
 const nodeLocal: readonly number[] = [statePrefix.local, statePrefix.owner];
 
@@ -41,7 +45,7 @@ export async function stateChecksum(store: StorageEngine, files?: LogFiles): Pro
     if (expiresAtMs !== 0 && expiresAtMs <= counters.logTimeMs) continue;
     if (key[0] === statePrefix.log) logs.push(decodeLog(value));
     addFields(hash, key, value, expiresAtMs);
-    count++;
+    if (++count % entriesPerTurn === 0) await loopTurn();
   }
   let logRecords = 0;
   if (files !== undefined) for (const log of logs) logRecords += await addLog(hash, log, files);
