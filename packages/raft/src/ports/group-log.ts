@@ -9,7 +9,8 @@ import type { LogStorage } from '../core/log/log-storage.js';
 export interface HostLog {
   /**
    * Reads a group's log back. One that nothing was ever written of is empty: its last index is 0, its term 0, and it has
-   * no members. A group is open at most once at a time. Rejects with `RaftError` `LOG_DAMAGED` where something is missing.
+   * no members. A group is open at most once at a time. Rejects with `RaftError` `LOG_DAMAGED` where something is missing, or
+   * `UNSUPPORTED_FORMAT` where a newer version wrote it.
    */
   open(groupId: number): Promise<GroupLog>;
   /** The groups of which something is kept, ascending. */

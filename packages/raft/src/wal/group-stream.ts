@@ -257,7 +257,7 @@ export class GroupStream {
       if (firstIndex > 0) view.places.note(firstIndex, (records[i + 1]?.firstIndex ?? lastIndex + 1) - 1, lsn + i);
     }
     write.onDurable?.(lsn);
-    if (this.#isBegun || write.number === 0) return;
+    if (this.#isBegun) return;
     this.#isBegun = true;
     for (const send of this.#held.splice(0)) send();
   }
