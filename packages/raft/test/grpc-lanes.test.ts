@@ -1,4 +1,5 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { type Clock, nodeClock, nodeRandom } from '@shanghai/env';
 import { afterEach, expect, test } from 'vitest';
 import { helloAnswer } from '../src/grpc/hello.js';
 import type { PeerCall } from '../src/grpc/incoming-streams.js';
@@ -179,6 +180,39 @@ test('an address that is none is a peer that cannot be reached', async () => {
   ]);
   for (const nodeId of [2, 3, 4]) await first.untilEvent(`unreachable ${nodeId} log out`);
   await first.until(({ unreachable }) => [2, 3, 4].every((nodeId) => unreachable.includes(nodeId)));
+});
+
+test('a peer that ends its streams as soon as they are open is dialled less and less often', async () => {
+  const server = new Server();
+  const serve = (call: PeerCall) => {
+    call.sendMetadata(helloAnswer({ clusterId: 'test', nodeId: 2, instanceId: 'instance-2', startId: 'start-2' }));
+    call.end();
+  };
+  server.addService(peerService, { control: serve, log: (call: PeerCall) => call.resume(), snapshot: serve });
+  const port = await new Promise<number>((resolve) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (_, bound) => resolve(bound));
+  });
+  closing.push(async () => server.forceShutdown());
+  const waits: number[] = [];
+  const real = nodeClock();
+  const clock: Clock = {
+    nowMs: () => real.nowMs(),
+    monotonicMs: () => real.monotonicMs(),
+    soon: (callback) => real.soon(callback),
+    setTimer: (delayMs, callback, options) => {
+      if (delayMs <= 1_000) waits.push(Math.round(delayMs));
+      return real.setTimer(delayMs <= 1_000 ? 0 : delayMs, callback, options);
+    },
+  };
+  const random = { ...nodeRandom(), float: () => 0.9999 };
+  const first = await node(1, {
+    clock,
+    random,
+    limits: { retryMinMs: 50, retryMaxMs: 1_000, connectTimeoutMs: 60_000 },
+  });
+  first.peers.setPeers([{ nodeId: 2, address: `127.0.0.1:${port}` }]);
+  await first.until(({ events }) => events.filter((event) => event.startsWith('disconnected')).length === 7);
+  expect(waits.slice(0, 7)).toEqual([50, 100, 200, 400, 800, 1_000, 1_000]);
 });
 
 test('what is sent while a peer is dialled waits for its answer', async () => {

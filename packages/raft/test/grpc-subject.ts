@@ -1,4 +1,4 @@
-import { nodeClock, nodeRandom } from '@shanghai/env';
+import { type Clock, nodeClock, nodeRandom, type Random } from '@shanghai/env';
 import { createMessage, type MessageFields } from '../src/core/message.js';
 import type {
   GrpcPeersLimits,
@@ -17,6 +17,8 @@ export interface NodeOptions {
   readonly book?: PeerBook;
   readonly limits?: Partial<GrpcPeersLimits>;
   readonly port?: number;
+  readonly clock?: Clock;
+  readonly random?: Random;
   readonly onSnapshot?: PeerHandlers['onSnapshot'];
 }
 
@@ -64,8 +66,8 @@ export class NotedNode implements PeerHandlers {
       book: options.book ?? {
         check: (id, instanceId) => (instanceId === `instance-${id}` ? 'known' : 'otherInstance'),
       },
-      clock: nodeClock(),
-      random: nodeRandom(),
+      clock: options.clock ?? nodeClock(),
+      random: options.random ?? nodeRandom(),
       limits: { retryMinMs: 5, retryMaxMs: 20, refusedRetryMs: 40, ...options.limits },
       listener: node.listener,
     });

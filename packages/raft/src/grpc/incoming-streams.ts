@@ -58,7 +58,7 @@ export class IncomingStreams {
     const peer = admit(call, lane, this.#settings);
     if (peer === undefined) return;
     const key = `${lane} ${peer.nodeId}`;
-    this.#admitted.get(key)?.end(status.ABORTED, 'a newer stream has taken the place of this one');
+    this.#admitted.get(key)?.end(status.CANCELLED, 'a newer stream has taken the place of this one');
     const { listener, limits, self } = this.#settings;
     const event = { nodeId: peer.nodeId, lane, direction: 'in' as const };
     let isOver = false;

@@ -18,6 +18,9 @@ export interface LaneSettings extends DialSettings {
   readonly onUnreachable: (nodeId: number) => void;
 }
 
+/** A lane that was open for so many times the longest wait was not ended for something that will end it again. */
+const stableOpenings = 2;
+
 /** `dialling`: until the answer to the hello; `waiting`: until the next attempt. */
 type State = 'dialling' | 'open' | 'waiting' | 'closed';
 
@@ -31,6 +34,7 @@ export class OutgoingLane {
   #stream: DialledStream | undefined;
   #timer: Timer | undefined;
   #failures = 0;
+  #openSinceMs = 0;
   #isRefused = false;
   /** What the owner was told last, so that the same is not told again and again. */
   #lastReason = '';
@@ -111,7 +115,7 @@ export class OutgoingLane {
   #becomeOpen(instanceId: string): void {
     this.#state = 'open';
     this.#instanceId = instanceId;
-    this.#failures = 0;
+    this.#openSinceMs = this.#settings.clock.monotonicMs();
     this.#lastReason = '';
     this.#settings.listener.connected?.(this.#event());
     const held = this.#held;
@@ -122,8 +126,11 @@ export class OutgoingLane {
   #becomeWaiting(error: PeerError): void {
     const { listener, limits, random, clock } = this.#settings;
     const event = { ...this.#event(), reason: error.message, address: this.#peer.address };
-    if (this.#state === 'open') listener.disconnected?.(event);
-    else if (this.#lastReason !== error.message) {
+    if (this.#state === 'open') {
+      listener.disconnected?.(event);
+      // One that is ended as soon as it is open must not be made anew as fast as that goes.
+      if (clock.monotonicMs() - this.#openSinceMs > stableOpenings * limits.retryMaxMs) this.#failures = 0;
+    } else if (this.#lastReason !== error.message) {
       if (error.code === 'REFUSED') listener.refused?.(event);
       else listener.unreachable?.(event);
     }

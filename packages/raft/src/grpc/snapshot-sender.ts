@@ -40,6 +40,7 @@ export async function sendSnapshotTo(
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, limits, random } = settings;
+  signal.throwIfAborted();
   const files = (await source?.files()) ?? [];
   const frame = encodeOffer(offer, files, settings.self.nodeId);
   for (let failures = 0; ; ) {
