@@ -12,6 +12,8 @@ import { apiLimitsOf, hostAndPort, nodeOptionsOf } from './config/node-settings.
 import { listenError } from './listen-error.js';
 import type { ShanghaiNode } from './node.js';
 import { exposeStatus, observeNode } from './observability/node-metrics.js';
+import { observePeers } from './observability/peer-metrics.js';
+import { observeRaft } from './observability/raft-metrics.js';
 import { createRequestMetrics } from './observability/request-metrics.js';
 import { observeStores } from './observability/store-metrics.js';
 import { observeWal } from './observability/wal-metrics.js';
@@ -38,11 +40,14 @@ export async function startServer(config: Config, version: string, logger: Logge
   const metrics = createMetrics({ processMetrics: true });
   const shutdown = new Shutdown();
   const onFailed = (failure: Error) => shutdown.request({ drainMs: 0, failure });
+  const options = nodeOptionsOf(config);
   const node = await openNode({
-    ...nodeOptionsOf(config),
+    ...options,
+    peers: { ...options.peers, listener: observePeers(metrics, logger) },
     walListener: observeWal(metrics, logger, onFailed),
     bitcaskListener: observeStores(metrics, logger, onFailed),
     listener: observeNode(metrics, logger, onFailed),
+    raftListener: observeRaft(metrics, logger),
   });
   exposeStatus(metrics, version, () => node.status());
   const addresses = { http: '', grpc: '', peer: '' };
@@ -67,6 +72,7 @@ export async function startServer(config: Config, version: string, logger: Logge
   }
   addresses.http = hostAndPort(config.host, http.port);
   addresses.grpc = hostAndPort(config.host, grpc.port);
+  node.announce?.({ host: config.host, grpcPort: grpc.port, httpPort: http.port });
   return { addresses, node, shutdown, close };
 }
 

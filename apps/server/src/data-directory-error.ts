@@ -4,6 +4,7 @@ import { CodedError, type CodedErrorOptions } from '@shanghai/env';
  * `LOCKED`: another process holds it. `UNREADABLE`: it cannot be read or written. `FULL`: no space to open it.
  * `UNSUPPORTED_FORMAT`: a newer version wrote it. `OTHER_NODE`: it belongs to another node or cluster than asked for.
  * `OTHER_ENGINE`: its stores are another engine's than asked for.
+ * `REPLACED`: it was copied, restored or repaired, and the cluster's other nodes know the one before.
  * `DAMAGED`: what is in it contradicts itself.
  */
 export type DataDirectoryErrorCode =
@@ -13,6 +14,7 @@ export type DataDirectoryErrorCode =
   | 'UNSUPPORTED_FORMAT'
   | 'OTHER_NODE'
   | 'OTHER_ENGINE'
+  | 'REPLACED'
   | 'DAMAGED';
 
 /** Why a data directory cannot be opened. Nothing in it was lost. */

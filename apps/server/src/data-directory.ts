@@ -19,6 +19,7 @@ import {
   readWholeFile,
   replaceFile,
 } from '@shanghai/env';
+import { RaftError } from '@shanghai/raft';
 import { DataDirectoryError } from './data-directory-error.js';
 import { type EngineName, engineNames } from './engine/storage-engine.js';
 import { checkFirstMembers, clusterIdOf, type FirstMember, firstMembersText } from './first-members.js';
@@ -100,6 +101,14 @@ export function explain(error: unknown, path: string): unknown {
       'FULL',
       `data directory '${path}': the disk is full (${full.message}); a start applies what the log holds, so make room ` +
         `for up to the size of '${path}/wal' and start again`,
+      { cause: error },
+    );
+  }
+  if (error instanceof RaftError && error.code === 'LOG_DAMAGED') {
+    return new DataDirectoryError(
+      'DAMAGED',
+      `data directory '${path}': ${error.message}; restore wal/ or the data directory from a backup, or where the node ran ` +
+        "with a durability other than 'always', start it with that once",
       { cause: error },
     );
   }
@@ -267,13 +276,13 @@ function writeIdentity(disk: Disk, path: string, identity: NodeIdentity): Promis
 }
 
 /** 128 random bits in hexadecimal. */
-function newId(random: Random): string {
+export function newId(random: Random): string {
   return Buffer.from(random.bytes(16)).toString('hex');
 }
 
 /** The error, or the one behind it, that says that the disk is full. */
 function fullDisk(error: unknown): Error | undefined {
-  const codes = ['ENOSPC', 'EDQUOT', 'DISK_FULL'];
+  const codes = ['ENOSPC', 'EDQUOT', 'DISK_FULL', 'LOG_FULL'];
   for (let at = error; at instanceof Error; at = at.cause) {
     const one = at;
     if (codes.some((code) => isErrno(one, code))) return one;

@@ -9,7 +9,7 @@ export class ListenError extends CodedError<'PORT_UNAVAILABLE'> {
 }
 
 /** Says which listener could not be bound, why, and what to do. */
-export function listenError(what: 'HTTP' | 'gRPC', host: string, port: number, cause: unknown): ListenError {
+export function listenError(what: 'HTTP' | 'gRPC' | 'peers', host: string, port: number, cause: unknown): ListenError {
   const text = cause instanceof Error ? cause.message : String(cause);
   const errno = /\b(E[A-Z]{4,})\b/.exec(text)?.[1];
   return new ListenError(`${what} cannot listen on ${hostAndPort(host, port)}: ${reasonOf(errno, text)}`, cause);

@@ -9,11 +9,12 @@ import type { LogFiles, LogPlace } from './logs/log-files.js';
 import { expiredBefore } from './logs/log-retention.js';
 import type { NodeListener } from './node-events.js';
 import type { Replica } from './raft/replica.js';
+import type { SystemGroup } from './raft/system-group.js';
 
 /** What housekeeping works on. */
 export interface CheckpointParts {
   readonly replicas: readonly Replica[];
-  readonly system: Replica;
+  readonly system: SystemGroup;
   readonly files: LogFiles;
   readonly wal: Wal;
   readonly clock: Clock;
@@ -70,7 +71,8 @@ export class NodeCheckpoints {
   async #tick(): Promise<void> {
     const { replicas, clock, intervalMs, bytes, wal } = this.#parts;
     for (const replica of replicas) {
-      if (replica.log.status().state !== 'open') continue;
+      const { state, role } = replica.log.status();
+      if (state !== 'open' || role !== 'leader') continue;
       if (replica.isDue(Math.min(replica.machine.sessions.soonestExpiryMs, Number.MAX_SAFE_INTEGER))) {
         await replica.advanceTime();
       }
@@ -121,7 +123,7 @@ export class NodeCheckpoints {
   async #trimLogs(): Promise<void> {
     const { files, system, listener } = this.#parts;
     const places = new Map(files.openPlaces().map((place) => [place.logId, place]));
-    for (const log of system.machine.catalogue.logs()) {
+    for (const log of system.catalogue.logs()) {
       const place = places.get(log.logId);
       const { retentionMs, retentionBytes } = log.settings;
       if (place === undefined || (retentionMs === 0 && retentionBytes === 0)) continue;
@@ -142,9 +144,10 @@ export class NodeCheckpoints {
   async #trimLog(log: LogCatalogueEntry, place: LogPlace): Promise<void> {
     const { files, replicas, listener, clock } = this.#parts;
     const replica = replicas.find(({ groupId }) => groupId === log.groupId);
+    if (replica?.log.status().role !== 'leader') return;
     const firstSequence = await files.use(place, (wal) => expiredBefore(wal, log.settings, clock.nowMs()));
-    const known = replica?.machine.logs.get(log.logId);
-    if (replica === undefined || known === undefined || firstSequence <= known.firstSequence) return;
+    const known = replica.machine.logs.get(log.logId);
+    if (known === undefined || firstSequence <= known.firstSequence) return;
     await replica.propose({ kind: 'logTrim', logId: log.logId, firstSequence });
     listener.logTrimmed?.({ logId: log.logId, firstSequence });
   }

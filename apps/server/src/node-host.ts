@@ -1,27 +1,36 @@
 import type { Clock } from '@shanghai/env';
 import type { Wal } from '@shanghai/wal';
 import type { CatalogueCommand } from './apply/catalogue-command.js';
+import { hostAndPort } from './config/node-settings.js';
 import type { DataDirectory } from './data-directory.js';
+import { hostOf } from './first-members.js';
 import type { LeaderCalls } from './forward/leader-calls.js';
 import type { LogFiles } from './logs/log-files.js';
 import type { LogRequests } from './logs/log-requests.js';
 import type { GroupChecksum, NodeStatus, ReadinessCheck, ShanghaiNode } from './node.js';
 import type { NodeCheckpoints } from './node-checkpoints.js';
+import type { NodeConsensus } from './node-consensus.js';
+import type { NodeDuties } from './node-duties.js';
 import { groupStatus, storageStatus, walStatus } from './node-status.js';
+import type { CommandLogStatus } from './raft/command-log.js';
 import type { Replica } from './raft/replica.js';
 import type { SystemGroup } from './raft/system-group.js';
 import type { Gate } from './requests/gate.js';
 import type { KeyValueRequests } from './requests/key-value-requests.js';
+import { requireLeader } from './routing/require-leader.js';
 import type { SlotRouter } from './routing/slot-router.js';
 
 /** Everything a running node is made of. */
 export interface NodeParts {
   readonly directory: DataDirectory;
   readonly nodeName: string;
+  readonly advertiseHost?: string;
   readonly wal: Wal;
-  readonly replicas: readonly Replica[];
-  readonly systemGroup: SystemGroup;
+  readonly system: SystemGroup;
+  readonly consensus: NodeConsensus;
+  readonly duties: NodeDuties;
   readonly leaderCalls: LeaderCalls;
+  readonly replicas: readonly Replica[];
   readonly router: SlotRouter;
   readonly files: LogFiles;
   readonly gate: Gate;
@@ -48,30 +57,56 @@ export class NodeHost implements ShanghaiNode {
   }
 
   status(): NodeStatus {
-    const { directory, nodeName, replicas, router, wal } = this.#parts;
+    const { directory, nodeName, system, consensus, replicas, router, wal } = this.#parts;
     const { clusterId, nodeId, instanceId } = directory.identity;
+    const waitingMs = consensus.waitingMs();
     return {
       clusterId,
       nodeId,
       nodeName,
       instanceId,
       startedAtMs: this.#startedAtMs,
-      nodes: this.#parts.systemGroup.replica.machine.catalogue.nodes,
       groups: replicas.map((replica) => groupStatus(replica, router.slotsOfGroup(replica.groupId))),
+      nodes: system.catalogue.nodes,
       storage: storageStatus(replicas),
-      wal: walStatus(wal),
+      wal: {
+        ...walStatus(wal),
+        diskStalls: consensus.events.diskStalls,
+        ...(waitingMs === undefined ? {} : { waitingMs }),
+      },
     };
   }
 
+  proposeCatalogue(change: CatalogueCommand): Promise<number> {
+    return this.#parts.system.proposeHere(change);
+  }
+
+  async advanceTime(groupId: number): Promise<number> {
+    const { router, system } = this.#parts;
+    const replica = router.replica(groupId);
+    requireLeader(replica, system.catalogue.nodes);
+    await replica.advanceTime();
+    return replica.machine.visible.appliedIndex;
+  }
+
+  announce({ host, grpcPort, httpPort }: { host: string; grpcPort: number; httpPort: number }): void {
+    const { directory, duties, advertiseHost } = this.#parts;
+    const { nodeId, firstMembers } = directory.identity;
+    const own = firstMembers.find((member) => member.nodeId === nodeId);
+    const reached = advertiseHost ?? (own === undefined ? host : hostOf(own.peerAddress));
+    duties.announce({ grpcAddress: hostAndPort(reached, grpcPort), httpAddress: hostAndPort(reached, httpPort) });
+  }
+
   readiness(): readonly ReadinessCheck[] {
-    const { gate, replicas, wal } = this.#parts;
+    const { gate, replicas, system, wal } = this.#parts;
     const checks = [check('accepting', !gate.closed.aborted, 'the node is closing')];
     for (const { groupId, log } of replicas) {
-      const { state, isStalled } = log.status();
-      const closed = state === 'full' ? 'the disk is full' : `its log is ${state}`;
-      const reason = isStalled ? 'the disk does not answer' : closed;
-      checks.push(check(`group-${groupId}`, state === 'open' && !isStalled, reason));
+      const reason = notReady(log.status());
+      checks.push(check(`group-${groupId}`, reason === undefined, reason ?? ''));
     }
+    checks.push(
+      check('cluster', system.catalogue.cluster !== undefined, 'it is being made; most of its nodes must be up'),
+    );
     const { state } = wal.info();
     checks.push(check('wal', state === 'open', `it is ${state}; restart the node`));
     return checks;
@@ -101,10 +136,6 @@ export class NodeHost implements ShanghaiNode {
     return total;
   }
 
-  proposeCatalogue(change: CatalogueCommand): Promise<number> {
-    return this.#parts.systemGroup.proposeHere(change);
-  }
-
   close(drainMs: number): Promise<void> {
     this.#closing ??= this.#close(drainMs);
     return this.#closing;
@@ -112,8 +143,9 @@ export class NodeHost implements ShanghaiNode {
 
   /** In the order of dependence; a step that fails does not keep the others from closing, the first failure is reported. */
   async #close(drainMs: number): Promise<void> {
-    const { gate, checkpoints, leaderCalls, replicas, files, wal, directory } = this.#parts;
+    const { gate, duties, consensus, checkpoints, leaderCalls, replicas, files, wal, directory } = this.#parts;
     gate.close();
+    duties.stop();
     const failures: unknown[] = [];
     const attempt = async (step: () => Promise<unknown>) => {
       try {
@@ -123,7 +155,10 @@ export class NodeHost implements ShanghaiNode {
       }
     };
     await attempt(() => checkpoints.stop());
+    // Others lead before this one is gone, so that nobody waits for an election.
+    if (drainMs > 0) await Promise.all(replicas.map((replica) => attempt(() => replica.log.stepAside())));
     await Promise.all(replicas.map((replica) => attempt(() => replica.log.close(drainMs))));
+    await attempt(() => consensus.host.close(0));
     await Promise.all(replicas.map((replica) => attempt(() => replica.close(0))));
     leaderCalls.close();
     await attempt(() => files.close());
@@ -131,6 +166,15 @@ export class NodeHost implements ShanghaiNode {
     await directory.lock.release();
     if (failures.length > 0) throw failures[0];
   }
+}
+
+/** Why a group cannot be used through this node. */
+function notReady({ state, isStalled, leaderNodeId }: CommandLogStatus): string | undefined {
+  if (isStalled) return 'the disk does not answer';
+  if (state === 'full') return 'the disk is full';
+  if (state === 'restoring') return 'it is being put in from another node';
+  if (state !== 'open') return `its log is ${state}`;
+  return leaderNodeId === 0 ? 'it has no leader' : undefined;
 }
 
 function check(name: string, ok: boolean, reason: string): ReadinessCheck {

@@ -1,5 +1,7 @@
 import type { BitcaskListener, CacheOptions, CompressionOptions, MergeOptions } from '@shanghai/bitcask';
 import type { Clock, Disk, Random } from '@shanghai/env';
+import type { HostLimits, HostListener, PeerTransport } from '@shanghai/raft';
+import type { GrpcPeersListener } from '@shanghai/raft/grpc';
 import type { WalDurability, WalListener } from '@shanghai/wal';
 import type { EngineName } from './engine/storage-engine.js';
 import type { FirstMember } from './first-members.js';
@@ -19,8 +21,15 @@ export interface NodeOptions {
   readonly clusterToken?: string;
   /** For people. Default `node-<id>`. */
   readonly nodeName?: string;
-  /** Where clients and peers reach this node; recorded in the node table. Default: empty. */
-  readonly addresses?: { readonly grpc?: string; readonly http?: string; readonly peer?: string };
+  /** Where clients reach this node, as the node table has it until `announce` says otherwise. Default: empty. */
+  readonly addresses?: { readonly grpc?: string; readonly http?: string };
+  /** The host that `announce` puts before ports. Default: that of this node's address in the initial cluster, else the one the listeners are bound to. */
+  readonly advertiseHost?: string;
+  /** Consensus. Defaults: those of `@shanghai/raft`. */
+  readonly raft?: Partial<HostLimits>;
+  readonly peers?: NodePeerOptions;
+  /** Carries what goes to other nodes, in the place of the peer listener. The node's from then on. */
+  readonly transport?: PeerTransport;
   /** Hash slots of a new cluster, in [1, 65,536]. Default 1,024. Fixed at the first start. */
   readonly slots?: number;
   readonly limits?: Partial<NodeLimits>;
@@ -42,12 +51,24 @@ export interface NodeOptions {
   /** Reaches the leaders on other nodes. Default: `grpcLeaderCalls`, which connects when it is first needed. */
   readonly leaderCalls?: OpenLeaderCalls;
   readonly listener?: NodeListener;
+  readonly raftListener?: HostListener;
   readonly walListener?: WalListener;
   readonly bitcaskListener?: BitcaskListener;
   /** Defaults: the Node forms. */
   readonly disk?: Disk;
   readonly clock?: Clock;
   readonly random?: Random;
+}
+
+/** The listener for other nodes. A node that was started alone has none. */
+export interface NodePeerOptions {
+  /** What it binds. Default 127.0.0.1. */
+  readonly host?: string;
+  /** 0 = that of this node's address in the initial cluster. Default 0. */
+  readonly port?: number;
+  /** For the snapshots to all nodes together. Default 64 MiB. */
+  readonly snapshotBytesPerSecond?: number;
+  readonly listener?: GrpcPeersListener;
 }
 
 /** The write-ahead log. Defaults as in `@shanghai/wal`. */

@@ -6,7 +6,8 @@ import type { Replica } from './raft/replica.js';
 
 /** A group as `status` shows it. */
 export function groupStatus(replica: Replica, slots: number): GroupStatus {
-  const { role, leaderNodeId, term, commitIndex, firstIndex, lastIndex } = replica.log.status();
+  const { role, leaderNodeId, term, commitIndex, firstIndex, lastIndex, raft } = replica.log.status();
+  const { isLearner, isAsleep, logBytes, state, leaderHeardMsAgo, replicas, configuration, proposalsInFlight } = raft;
   const { appliedIndex, revision, logTimeMs } = replica.machine.visible;
   return {
     groupId: replica.groupId,
@@ -22,6 +23,16 @@ export function groupStatus(replica: Replica, slots: number): GroupStatus {
     logTimeMs,
     sessions: replica.machine.sessions.size,
     slots,
+    consensus: {
+      isLearner,
+      isAsleep,
+      logBytes,
+      state,
+      leaderHeardMsAgo,
+      replicas,
+      configuration,
+      proposalsInFlight,
+    },
   };
 }
 

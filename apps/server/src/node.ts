@@ -27,8 +27,8 @@ export interface ShanghaiNode {
    * `CLUSTER_ERROR`. Resolves to the index from which on a replica of the group has it. Absent: the node has no others.
    */
   advanceTime?(groupId: number): Promise<number>;
-  /** Tells where clients reach the node, once its listeners are open; it enters the node table when that is possible. */
-  announce?(addresses: { readonly grpc: string; readonly http: string }): void;
+  /** Tells where the listeners for clients are bound, once they are open; the node table gets it when that is possible. */
+  announce?(listeners: { readonly host: string; readonly grpcPort: number; readonly httpPort: number }): void;
   /** Refuses new requests (`SERVICE_UNAVAILABLE`), waits for those in flight up to `drainMs`, flushes and closes. Idempotent. Rejects with the first failure, everything closed all the same. */
   close(drainMs: number): Promise<void>;
 }

@@ -11,7 +11,8 @@ test('a group that rests does not keep the write-ahead log of a busy one from be
     await node.checkpoint();
     segments.push(node.status().wal.segments);
   }
-  expect(Math.max(...segments)).toBeLessThanOrEqual((segments[0] as number) + 2);
+  // Uncut it would be five more each round; a group that rests is moved on when it holds up a few.
+  expect(Math.max(...segments)).toBeLessThanOrEqual((segments[0] as number) + 5);
   await node.close(1000);
   node = await openTestNode(disk, clock);
   expect(await get(node, 'k99')).toBe('5'.repeat(3000));

@@ -81,12 +81,6 @@ test('the bytes of every kind are those of version 1', () => {
   }
 });
 
-test('the command lies behind the headroom and nothing else changes', () => {
-  const body = examples['put'] as CommandBody;
-  const bytes = encodeCommand(header, body, 24);
-  expect(bytes.subarray(24)).toEqual(encodeCommand(header, body));
-});
-
 test('a command of an unknown version or kind is told apart from a malformed one', () => {
   const bytes = encodeCommand(header, examples['put'] as CommandBody);
   const newer = Buffer.from(bytes);

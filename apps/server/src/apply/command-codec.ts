@@ -45,12 +45,12 @@ const conditionBytes = 13;
 const producerFlag = 1;
 const expectedFlag = 2;
 
-/** The command in a buffer of its own behind `headroomBytes` free bytes. */
-export function encodeCommand(header: CommandHeader, body: CommandBody, headroomBytes = 0): Buffer {
-  const at = headroomBytes + commandHeaderBytes;
+/** The command in a buffer of its own. */
+export function encodeCommand(header: CommandHeader, body: CommandBody): Buffer {
+  const at = commandHeaderBytes;
   const json = body.kind === 'catalogue' ? Buffer.from(JSON.stringify(body.change)) : undefined;
   const bytes = Buffer.allocUnsafe(at + (json?.length ?? bodyLength(body)));
-  writeHeader(bytes, headroomBytes, header, kindNumbers[body.kind]);
+  writeHeader(bytes, header, kindNumbers[body.kind]);
   if (json === undefined) writeBody(bytes, at, body);
   else bytes.set(json, at);
   return bytes;
@@ -86,16 +86,16 @@ export function decodeCommand(bytes: Uint8Array): Command {
   }
 }
 
-function writeHeader(bytes: Uint8Array, at: number, header: CommandHeader, kind: number): void {
-  bytes[at] = commandVersion;
-  bytes[at + 1] = kind;
-  bytes[at + 2] = header.retry ? retryFlag : 0;
-  bytes[at + 3] = 0;
-  writeU32(bytes, at + 4, header.slot);
-  writeU64(bytes, at + 8, header.logTimeMs);
-  writeU64(bytes, at + 16, header.sessionId);
-  writeU64(bytes, at + 24, header.requestNumber);
-  writeU64(bytes, at + 32, header.epoch);
+function writeHeader(bytes: Uint8Array, header: CommandHeader, kind: number): void {
+  bytes[0] = commandVersion;
+  bytes[1] = kind;
+  bytes[2] = header.retry ? retryFlag : 0;
+  bytes[3] = 0;
+  writeU32(bytes, 4, header.slot);
+  writeU64(bytes, 8, header.logTimeMs);
+  writeU64(bytes, 16, header.sessionId);
+  writeU64(bytes, 24, header.requestNumber);
+  writeU64(bytes, 32, header.epoch);
 }
 
 function bodyLength(body: CommandBody): number {

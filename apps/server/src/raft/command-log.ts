@@ -1,30 +1,29 @@
 import type { GroupStatus as RaftGroupStatus } from '@shanghai/raft';
 
-/**
- * The port between a state machine and the log that orders its commands. On one node `openSingleVoterLog` stands
- * behind it; consensus among several nodes replaces that and nothing above notices.
- */
+/** The port between a state machine and the log that orders its commands. `RaftCommandLog` stands behind it. */
 export interface CommandLog<Result> {
   readonly groupId: number;
   /**
-   * Appends a command and resolves to what applying it gave, once it is durable on a majority and applied here.
+   * Appends a command and resolves to what applying it gave, once it is durable on a majority and applied here. The
+   * caller gives the buffer away. Commands are applied in the order of the calls.
    *
-   * The first `commandHeadroomBytes` of `buffer` are the log's to fill, the command lies behind; the caller gives the
-   * buffer away. Commands are applied in the order of the calls. Rejects with a `ServerError`: `RESOURCE_EXHAUSTED`,
+   * Rejects with a `ServerError`: `CLUSTER_ERROR` with the leader where this node does not lead, `RESOURCE_EXHAUSTED`,
    * `STORAGE_FULL`, `SERVICE_UNAVAILABLE` (nothing was done) or `OUTCOME_UNKNOWN`.
    */
-  propose(buffer: Uint8Array): Promise<Result>;
-  /** An index such that a read at `applied ≥ index` sees every command acknowledged before the call. */
+  propose(command: Uint8Array): Promise<Result>;
+  /**
+   * An index such that a read at `applied ≥ index` sees every command acknowledged before the call; a node that does not
+   * lead asks its leader. Rejects with `CLUSTER_ERROR` where there is none, or a majority does not confirm it.
+   */
   readIndex(): Promise<number>;
   /** Forgets entries up to `index`, which must be applied durably. Keeps some more where that is cheaper. */
   compact(index: number): Promise<void>;
   status(): CommandLogStatus;
+  /** Hands leadership, if this node has it, to the other voter that has most of the log. Never rejects; tries for an election timeout at most. */
+  stepAside(): Promise<void>;
   /** Waits for proposals in flight up to `drainMs`; those left fail with `OUTCOME_UNKNOWN`. Idempotent. */
   close(drainMs: number): Promise<void>;
 }
-
-/** Bytes in front of a command that belong to the log: the entry's own header goes there, so that a command is never copied to be framed. */
-export const commandHeadroomBytes = 24;
 
 /** Who applies. `apply` gets entries in index order, never two calls at once, and answers one result an entry. */
 export interface CommandApplier<Result> {
@@ -45,6 +44,7 @@ export interface CommittedEntry {
 /** Where a log stands. */
 export interface CommandLogStatus {
   readonly role: 'leader' | 'follower' | 'candidate' | 'learner';
+  /** 0 = not known. */
   readonly leaderNodeId: number;
   readonly term: number;
   /** First entry still kept. */
@@ -54,9 +54,9 @@ export interface CommandLogStatus {
   readonly appliedIndex: number;
   readonly proposalsInFlight: number;
   /** `full`: the disk is, for the log or for what is applied, and proposals are refused until an attempt succeeds. */
-  readonly state: 'open' | 'full' | 'failed' | 'closed';
-  /** Whether proposals have been waiting for the disk for longer than they may. */
+  readonly state: 'open' | 'full' | 'restoring' | 'failed' | 'closed';
+  /** Whether the disk has not answered for longer than it may. */
   readonly isStalled: boolean;
-  /** Where consensus stands, in full. Absent: there is none. */
-  readonly raft?: RaftGroupStatus;
+  /** Where consensus stands, in full. */
+  readonly raft: RaftGroupStatus;
 }

@@ -1,14 +1,13 @@
 /** What proposers are told when a log does not take, or cannot answer for, their command. */
+import type { ProposalStage } from '@shanghai/raft';
 import type { NodeEntry } from '../apply/catalogue-command.js';
 import { ServerError } from '../requests/server-error.js';
 
-/** Bounds on what waits. Beyond them proposals are refused with `RESOURCE_EXHAUSTED`. */
+/** Bounds on what waits, for messages. Beyond them proposals are refused with `RESOURCE_EXHAUSTED`. */
 export interface ProposalLimits {
-  /** A proposal pending for longer, up to twice as long, is an unknown outcome. */
-  readonly proposalTimeoutMs: number;
   readonly maxProposals: number;
   readonly maxProposalBytes: number;
-  /** The largest entry the write-ahead log takes, with its head. */
+  /** The largest entry. */
   readonly maxEntryBytes: number;
 }
 
@@ -45,19 +44,19 @@ export function leaderNamedBy(error: ServerError): NamedLeader | undefined {
 }
 
 /** The command can never be taken. */
-export function tooLarge(bytes: number, limits: ProposalLimits): ServerError {
+export function tooLarge(why: string, limits: ProposalLimits): ServerError {
   return new ServerError(
     'INVALID_REQUEST',
-    `the request makes an entry of ${bytes} bytes, at most ${limits.maxEntryBytes} are allowed; nothing was done`,
+    `the request is too large for an entry of at most ${limits.maxEntryBytes} bytes (${why}); nothing was done`,
   );
 }
 
-/** The queue is full. */
-export function tooMuchInFlight(writes: number, bytes: number, limits: ProposalLimits): ServerError {
+/** As much is in flight as may be. */
+export function tooMuchInFlight(writes: number, limits: ProposalLimits): ServerError {
   return new ServerError(
     'RESOURCE_EXHAUSTED',
-    `${writes} writes with ${bytes} bytes are in flight (at most ${limits.maxProposals} and ` +
-      `${limits.maxProposalBytes}); nothing was done, send fewer at once`,
+    `${writes} writes are in flight (at most ${limits.maxProposals} with ${limits.maxProposalBytes} bytes); nothing was ` +
+      'done, send fewer at once',
   );
 }
 
@@ -74,19 +73,26 @@ export function unavailable(groupId: number, failure: Error | undefined): Server
   return new ServerError('SERVICE_UNAVAILABLE', `group ${groupId} takes no requests: ${why}`, { cause: failure });
 }
 
-/** A proposal has waited too long; it may still be applied. */
-export function overdue(groupId: number, index: number, limits: ProposalLimits): ServerError {
+/** Another leader's entry took the place of the proposal in the log: it will never be applied. */
+export function superseded(groupId: number, cause: Error): ServerError {
   return new ServerError(
-    'OUTCOME_UNKNOWN',
-    `entry ${index} of group ${groupId} was not applied within ${limits.proposalTimeoutMs} ms`,
-  );
-}
-
-/** The log ended with the proposal in flight. */
-export function lostInFlight(groupId: number, cause: Error): ServerError {
-  return new ServerError(
-    'OUTCOME_UNKNOWN',
-    `the log of group ${groupId} ended while the write was in flight: ${cause.message}`,
+    'CLUSTER_ERROR',
+    `another leader of group ${groupId} put its own entry in the place of the write; nothing was done, try again`,
     { cause },
   );
 }
+
+/** Nobody can say whether the proposal was, or will be, applied. */
+export function outcomeUnknown(groupId: number, stage: ProposalStage, cause: Error): ServerError {
+  return new ServerError('OUTCOME_UNKNOWN', `a write to group ${groupId} ${whereItWaited[stage]}: ${cause.message}`, {
+    cause,
+    details: { stage },
+  });
+}
+
+const whereItWaited = {
+  queued: 'was given to the log and not written',
+  appended: 'was written and not confirmed by a majority',
+  committed: 'was confirmed by a majority and not applied here',
+  applied: 'was applied and not answered',
+} as const satisfies Record<ProposalStage, string>;

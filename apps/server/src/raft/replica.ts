@@ -14,7 +14,7 @@ import { decodeReadToken, encodeReadToken } from '../requests/read-token.js';
 import type { ReadContext } from '../requests/request-context.js';
 import { ServerError } from '../requests/server-error.js';
 import { AppliedWaits } from './applied-waits.js';
-import { type CommandLog, commandHeadroomBytes } from './command-log.js';
+import type { CommandLog } from './command-log.js';
 import type { GroupState } from './group-state.js';
 import { leaderNamedBy } from './proposal-refusals.js';
 
@@ -91,7 +91,7 @@ export class Replica {
       slot: header.slot ?? manySlots,
       epoch: header.epoch ?? 0,
     };
-    const result = await this.log.propose(encodeCommand(full, body, commandHeadroomBytes));
+    const result = await this.log.propose(encodeCommand(full, body));
     if (result.type !== 'failed') return result;
     throw new ServerError(result.code, result.message, { details: result.details });
   }
@@ -209,7 +209,7 @@ export class Replica {
 
   #leaderHeardMsAgo(): number | undefined {
     const { role, raft } = this.log.status();
-    return role === 'leader' ? 0 : raft?.leaderHeardMsAgo;
+    return role === 'leader' ? 0 : raft.leaderHeardMsAgo;
   }
 
   #failure(): ServerError | undefined {

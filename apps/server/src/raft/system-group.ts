@@ -2,6 +2,7 @@
  * Changes of the catalogue from any node: proposed here where this node leads the system group, else handed to the node
  * that does. A node that works for clients of a data group (it makes a keyspace, a log) need not lead the system group.
  */
+import type { Catalogue } from '../apply/catalogue.js';
 import type { CatalogueCommand, NodeEntry } from '../apply/catalogue-command.js';
 import { ServerError } from '../requests/server-error.js';
 import { leaderNamedBy } from './proposal-refusals.js';
@@ -34,6 +35,16 @@ export class SystemGroup {
     this.#forwarder = forwarder;
   }
 
+  /** The catalogue as this node has applied it. Not to be kept across a wait. */
+  get catalogue(): Catalogue {
+    return this.replica.machine.catalogue;
+  }
+
+  /** Resolves when this node has every change that was acknowledged before the call. */
+  async catchUp(): Promise<void> {
+    await this.replica.readBarrier({ keyspace: '', level: 'linearizable' });
+  }
+
   /**
    * Makes a change, wherever the leader is; when it resolves, this node's copy has it. Changes may be made again: what
    * holds already is done. Rejects as `Replica.propose` does.
@@ -57,6 +68,6 @@ export class SystemGroup {
   #elsewhere(error: unknown): NodeEntry | undefined {
     if (!(error instanceof ServerError)) return undefined;
     const leader = leaderNamedBy(error);
-    return this.replica.machine.catalogue.nodes.find(({ nodeId }) => nodeId === leader?.leaderNodeId);
+    return this.catalogue.nodes.find(({ nodeId }) => nodeId === leader?.leaderNodeId);
   }
 }

@@ -332,6 +332,8 @@ export class GroupDriver<Result> implements HostedGroup {
   #onRole(marks: RaftMarks, before: RaftMarks): void {
     const { host, groupId } = this;
     if (before.state === 'StateLeader' && (marks.state !== 'StateLeader' || marks.term !== before.term)) {
+      // It was its own leader until now.
+      if (this.core !== undefined) this.core.leaderHeardMs = host.clock.monotonicMs();
       this.proposals.lost(host.clock.monotonicMs());
       this.transfer.done();
     }

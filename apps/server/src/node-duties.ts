@@ -1,0 +1,176 @@
+/**
+ * What a node does for the cluster beside answering: the leader of the system group makes the cluster, the leader of the
+ * data group brings it in line with the catalogue, every node sees to its own entry in the node table and to whom it
+ * reaches. Each duty is an entry that is skipped where nothing is to change, so whoever leads next goes on where the last
+ * one stopped, and doing one twice does nothing.
+ *
+ * One round does what is to be done now. Rounds run when leaders or members change, when the system group has applied
+ * something, when addresses are announced, and once a second while something could not be done yet.
+ */
+import type { Clock, Timer } from '@shanghai/env';
+import type { RaftHost } from '@shanghai/raft';
+import type { Broadcast } from './apply/broadcast.js';
+import type { ClusterEntry } from './apply/catalogue.js';
+import type { NodeEntry } from './apply/catalogue-command.js';
+import { DataDirectoryError } from './data-directory-error.js';
+import type { NodeListener } from './node-events.js';
+import type { PeerBook } from './peers/peer-book.js';
+import { alignGroup } from './raft/align-group.js';
+import type { ConsensusEvents } from './raft/consensus-events.js';
+import type { Replica } from './raft/replica.js';
+import type { SystemGroup } from './raft/system-group.js';
+import { refuseReplaced } from './refuse-replaced.js';
+
+/** What a node's duties stand on. */
+export interface DutyParts {
+  readonly system: SystemGroup;
+  readonly data: Replica;
+  readonly host: Pick<RaftHost, 'setPeers'>;
+  readonly book: PeerBook;
+  readonly events: ConsensusEvents;
+  readonly clock: Clock;
+  readonly listener: NodeListener;
+  /** What a cluster is made with that does not exist yet. */
+  readonly cluster: { readonly clusterId: string; readonly slots: number; readonly maxValueBytes: number };
+  /** This node as the node table shall have it. */
+  readonly node: NodeEntry;
+}
+
+/** Version of the commands that all nodes of the cluster know. */
+const clusterVersion = 1;
+
+const retryMs = 1000;
+
+/** How often bringing a group in line with the catalogue begins again because something changed meanwhile. */
+const maxAlignments = 5;
+
+/** The duties of one node. */
+export class NodeDuties {
+  readonly #parts: DutyParts;
+  readonly #stopping = new AbortController();
+  #node: NodeEntry;
+  /** The term of the data group in which this node, leading it, has brought it in line. */
+  #alignedTerm = 0;
+  #peers = '';
+  #isStarted = false;
+  #isRunning = false;
+  #isDueAgain = false;
+  #retry: Timer | undefined;
+
+  constructor(parts: DutyParts) {
+    this.#parts = parts;
+    this.#node = parts.node;
+  }
+
+  /** Does what is to be done now. Rejects with the first thing that cannot be done. */
+  async round(): Promise<void> {
+    this.#reachPeers();
+    const { system, data } = this.#parts;
+    if (system.catalogue.cluster === undefined && leads(system.replica)) await this.#makeCluster();
+    const { cluster } = system.catalogue;
+    if (cluster === undefined) return;
+    this.#refuseOtherCluster(cluster);
+    await this.#register();
+    if (leads(data)) await this.#alignData();
+  }
+
+  /** Goes on doing it by itself. */
+  start(): void {
+    this.#isStarted = true;
+    void this.#follow(this.#parts.events.changed);
+    void this.#follow(this.#parts.system.replica.state.changes.published);
+    this.#kick();
+  }
+
+  /** Where clients reach this node; the node table gets it as soon as that can be. */
+  announce(addresses: Pick<NodeEntry, 'grpcAddress' | 'httpAddress'>): void {
+    this.#node = { ...this.#node, ...addresses };
+    this.#kick();
+  }
+
+  /** Ends it. A round under way ends with the groups. */
+  stop(): void {
+    this.#stopping.abort();
+    this.#retry?.cancel();
+  }
+
+  async #follow(changes: Broadcast): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      await changes.wait(signal);
+      this.#kick();
+    }
+  }
+
+  #kick(): void {
+    if (!this.#isStarted || this.#stopping.signal.aborted) return;
+    this.#isDueAgain = true;
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    void this.#rounds();
+  }
+
+  async #rounds(): Promise<void> {
+    this.#retry?.cancel();
+    try {
+      while (this.#isDueAgain && !this.#stopping.signal.aborted) {
+        this.#isDueAgain = false;
+        await this.round();
+      }
+    } catch (error) {
+      if (error instanceof DataDirectoryError) this.#parts.listener.failed?.({ groupId: 0, error });
+      if (!this.#stopping.signal.aborted) this.#retry = this.#parts.clock.setTimer(retryMs, () => this.#kick());
+    }
+    this.#isRunning = false;
+  }
+
+  #reachPeers(): void {
+    const { book, host, system } = this.#parts;
+    const peers = book.peers().map(({ nodeId, peerAddress }) => ({ nodeId, address: peerAddress }));
+    // Whoever is connected is judged anew with this, so other instances count as a change, too.
+    const text = JSON.stringify([peers, system.catalogue.nodes]);
+    if (text === this.#peers) return;
+    this.#peers = text;
+    host.setPeers(peers);
+  }
+
+  async #makeCluster(): Promise<void> {
+    const { system, cluster } = this.#parts;
+    // A leader before this one may have made it.
+    await system.catchUp();
+    if (system.catalogue.cluster === undefined) await system.change({ type: 'bootstrap', clusterVersion, ...cluster });
+  }
+
+  #refuseOtherCluster({ clusterId }: ClusterEntry): void {
+    const expected = this.#parts.cluster.clusterId;
+    if (clusterId === expected) return;
+    throw new DataDirectoryError(
+      'DAMAGED',
+      `node.json names cluster ${expected}, the system group ${clusterId}; restore node.json`,
+    );
+  }
+
+  async #register(): Promise<void> {
+    const { system } = this.#parts;
+    const node = this.#node;
+    const known = system.catalogue.nodes.find(({ nodeId }) => nodeId === node.nodeId);
+    if (JSON.stringify(known) === JSON.stringify(node)) return;
+    refuseReplaced(system.replica, node);
+    await system.change({ type: 'putNode', node });
+  }
+
+  /** The data group knows the settings and holds exactly the catalogue's logs. */
+  async #alignData(): Promise<void> {
+    const { data, system } = this.#parts;
+    const { term } = data.log.status();
+    if (term === this.#alignedTerm) return;
+    for (let attempt = 0; attempt < maxAlignments; attempt++) {
+      if (!(await alignGroup(data, system))) break;
+    }
+    this.#alignedTerm = term;
+  }
+}
+
+function leads(replica: Replica): boolean {
+  return replica.log.status().role === 'leader';
+}

@@ -1,0 +1,78 @@
+/** Opening the groups of a node: consensus between this node and the others, and this node's copy of each group in it. */
+import { emptyConfState, type HostLimits } from '@shanghai/raft';
+import type { DataDirectory } from './data-directory.js';
+import { grpcLeaderCalls } from './forward/grpc-leader-calls.js';
+import type { LeaderCalls } from './forward/leader-calls.js';
+import { type NodeConsensus, openConsensus } from './node-consensus.js';
+import { openReplica } from './open-node-replica.js';
+import type { NodeBeingOpened, NodeStorage } from './open-node-storage.js';
+import { openPeers } from './peers/open-peers.js';
+import { PeerBook } from './peers/peer-book.js';
+import type { GroupState } from './raft/group-state.js';
+import type { Replica, TimeAtLeader } from './raft/replica.js';
+import { SystemGroup } from './raft/system-group.js';
+
+/** The groups, and what runs them. */
+export interface NodeGroups {
+  readonly consensus: NodeConsensus;
+  readonly book: PeerBook;
+  readonly leaderCalls: LeaderCalls;
+  readonly system: SystemGroup;
+  readonly data: Replica;
+}
+
+/** A disk that does not answer for so long ends the node. */
+const stallFatalMs = 20_000;
+
+/**
+ * Nobody is ever behind a node alone: what is durable elsewhere need not be kept, nor read back at the next start. And
+ * nobody could lead in its place while its disk does not answer.
+ */
+const aloneLimits: Partial<HostLimits> = {
+  compactBytes: 0,
+  trailingEntries: 0,
+  trailingBytes: 0,
+  stallStepDownMs: stallFatalMs,
+};
+
+/** Opens them; each has applied what its log holds when this resolves. */
+export async function openGroups(
+  node: NodeBeingOpened,
+  directory: DataDirectory,
+  storage: NodeStorage,
+): Promise<NodeGroups> {
+  const { options, settings, opened } = node;
+  const { clock, random, limits, listener } = settings;
+  const { identity } = directory;
+  const { clusterId, nodeId, firstMembers } = identity;
+  const nodes = () => storage.system.machine.catalogue.nodes;
+  const book = new PeerBook({ nodeId, firstMembers, nodes });
+  const transport =
+    options.transport ?? (await openPeers({ identity, book, clock, random, limits, peers: options.peers ?? {} }));
+  opened.push(() => transport.close());
+  const consensus = await openConsensus({
+    nodeId,
+    wal: storage.wal,
+    clock,
+    random,
+    limits,
+    raft: { stallFatalMs, ...(firstMembers.length > 1 ? {} : aloneLimits), ...options.raft },
+    listener: options.raftListener ?? {},
+    onFailed: (groupId, error) => {
+      listener.failed?.({ groupId, error });
+      for (const { changes } of [storage.system, storage.data]) changes.published.notify();
+    },
+    transport,
+  });
+  opened.push(() => consensus.host.close(0));
+  const leaderCalls = (options.leaderCalls ?? grpcLeaderCalls)({ clusterId, nodeId });
+  opened.push(async () => leaderCalls.close());
+  const voters = firstMembers.length === 0 ? [nodeId] : firstMembers.map((member) => member.nodeId);
+  const initial = { ...emptyConfState, voters };
+  const mayLackEnd = directory.isLogRepaired || storage.wal.info().durability !== 'always';
+  const timeAtLeader: TimeAtLeader = (leader, groupId) => leaderCalls.advanceTime(leader, groupId);
+  const open = (state: GroupState) =>
+    openReplica({ state, clock, limits, listener, consensus, initial, mayLackEnd, nodes, timeAtLeader });
+  const system = new SystemGroup({ replica: await open(storage.system), forwarder: leaderCalls });
+  return { consensus, book, leaderCalls, system, data: await open(storage.data) };
+}

@@ -1,0 +1,103 @@
+/** What a node keeps on its disk: the write-ahead log of all groups, the files of named logs, the state of each group. */
+import { entryOverheadBytes } from '@shanghai/raft/wal';
+import { openWal, type Wal } from '@shanghai/wal';
+import { firstDataGroup } from './apply/catalogue.js';
+import { maxEntryBytes, type NodeLimits } from './limits.js';
+import { LogFiles } from './logs/log-files.js';
+import type { NodeOptions } from './node-options.js';
+import { GroupState } from './raft/group-state.js';
+import type { NodeSettings } from './resolve-node-options.js';
+
+const defaultLogSegmentBytes = 64 * 1024 * 1024;
+const defaultFirstLogSegmentBytes = 1024 * 1024;
+
+/** A node that is being opened. */
+export interface NodeBeingOpened {
+  readonly options: NodeOptions;
+  readonly settings: NodeSettings;
+  /** Closes what was opened, the last first. */
+  readonly opened: (() => Promise<unknown>)[];
+}
+
+/** The parts of it. */
+export interface NodeStorage {
+  readonly wal: Wal;
+  readonly files: LogFiles;
+  readonly system: GroupState;
+  readonly data: GroupState;
+}
+
+/** Opens all of it. Nothing is replayed yet. */
+export async function openStorage(node: NodeBeingOpened, clusterId: string): Promise<NodeStorage> {
+  const { opened } = node;
+  const wal = await openSharedWal(node);
+  opened.push(() => wal.close());
+  const files = openLogFiles(node, clusterId);
+  opened.push(() => files.close());
+  const open = async (groupId: number): Promise<GroupState> => {
+    const state = await openState(node, files, groupId, clusterId);
+    opened.push(() => state.close());
+    return state;
+  };
+  return { wal, files, system: await open(0), data: await open(firstDataGroup) };
+}
+
+function openSharedWal({ options, settings }: NodeBeingOpened): Promise<Wal> {
+  const { disk, clock, random, limits } = settings;
+  return openWal({
+    ...options.wal,
+    directory: `${options.dataDirectory}/wal`,
+    lock: false,
+    maxRecordBytes: maxEntryBytes(limits) + entryOverheadBytes,
+    maxQueuedBytes: walQueueBytes(limits),
+    disk,
+    clock,
+    random,
+    ...(options.walListener === undefined ? {} : { listener: options.walListener }),
+  });
+}
+
+/** Two groups' proposals fit, so that their own bounds refuse first. */
+function walQueueBytes(limits: NodeLimits): number {
+  return 3 * limits.maxProposalBytes;
+}
+
+function openLogFiles({ options, settings }: NodeBeingOpened, clusterId: string): LogFiles {
+  const { disk, clock, random, limits, listener } = settings;
+  return new LogFiles({
+    onDamaged: (event) => listener.logDamaged?.(event),
+    onTornTail: (event) => listener.logTornTail?.(event),
+    directory: `${options.dataDirectory}/logs`,
+    clusterId,
+    disk,
+    clock,
+    random,
+    maxOpen: limits.openLogs,
+    maxRecordBytes: maxEntryBytes(limits),
+    maxQueuedBytes: 2 * limits.maxProposalBytes,
+    segmentBytes: options.logs?.segmentBytes ?? defaultLogSegmentBytes,
+    firstSegmentBytes: options.logs?.firstSegmentBytes ?? defaultFirstLogSegmentBytes,
+  });
+}
+
+function openState(
+  { options, settings }: NodeBeingOpened,
+  files: LogFiles,
+  groupId: number,
+  clusterId: string,
+): Promise<GroupState> {
+  const { disk, clock, limits, listener, engine } = settings;
+  return GroupState.open({
+    groupId,
+    clusterId,
+    directory: `${options.dataDirectory}/groups`,
+    logFiles: files,
+    limits,
+    engine,
+    store: options.store ?? {},
+    disk,
+    clock,
+    listener,
+    ...(options.bitcaskListener === undefined ? {} : { bitcaskListener: options.bitcaskListener }),
+  });
+}

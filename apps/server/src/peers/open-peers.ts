@@ -1,0 +1,48 @@
+import type { Clock, Random } from '@shanghai/env';
+import type { PeerTransport } from '@shanghai/raft';
+import { openGrpcPeers, PeerError } from '@shanghai/raft/grpc';
+import { type NodeIdentity, newId } from '../data-directory.js';
+import { portOf } from '../first-members.js';
+import { maxEntryBytes, type NodeLimits } from '../limits.js';
+import { listenError } from '../listen-error.js';
+import type { NodePeerOptions } from '../node-options.js';
+import { noPeers } from './no-peers.js';
+import type { PeerBook } from './peer-book.js';
+
+/** What the peer listener is opened with. */
+export interface PeersOptions {
+  readonly identity: NodeIdentity;
+  readonly book: PeerBook;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: NodeLimits;
+  readonly peers: NodePeerOptions;
+}
+
+/** Opens the listener for other nodes; there is none where the node was started alone. Rejects with `ListenError`. */
+export async function openPeers(options: PeersOptions): Promise<PeerTransport> {
+  const { identity, book, clock, random, limits, peers } = options;
+  const { clusterId, nodeId, instanceId, firstMembers } = identity;
+  const own = firstMembers.find((member) => member.nodeId === nodeId);
+  if (own === undefined) return noPeers();
+  const { host = '127.0.0.1', snapshotBytesPerSecond, listener } = peers;
+  const port = peers.port === undefined || peers.port === 0 ? portOf(own.peerAddress) : peers.port;
+  try {
+    return await openGrpcPeers({
+      host,
+      port,
+      self: { clusterId, nodeId, instanceId, startId: newId(random) },
+      book,
+      clock,
+      random,
+      limits: {
+        maxEntryBytes: maxEntryBytes(limits),
+        ...(snapshotBytesPerSecond === undefined ? {} : { snapshotBytesPerSecond }),
+      },
+      ...(listener === undefined ? {} : { listener }),
+    });
+  } catch (error) {
+    if (error instanceof PeerError && error.code === 'LISTEN_FAILED') throw listenError('peers', host, port, error);
+    throw error;
+  }
+}
