@@ -24,7 +24,8 @@ interface MemoryLog {
   /** In order; the first kept has sequence `trimmed + 1`. */
   readonly entries: LogEntry[];
   trimmed: number;
-  readonly producers: Map<string, { sequence: bigint; answer: LogAppendResponse }>;
+  /** Answers by producer, epoch and sequence. */
+  readonly producers: Map<string, LogAppendResponse>;
   readonly news: WakeUp;
 }
 
@@ -92,9 +93,9 @@ export class MemoryLogs {
   append(request: LogAppendRequest): LogAppendResponse {
     const log = this.#find(request.log);
     const { producer } = request;
-    const producerKey = producer === undefined ? undefined : `${producer.producerId}/${producer.epoch}`;
+    const producerKey = producer === undefined ? undefined : `${producer.producerId}/${producer.epoch}/${producer.sequence}`;
     const earlier = producerKey === undefined ? undefined : log.producers.get(producerKey);
-    if (earlier !== undefined && producer?.sequence === earlier.sequence) return { ...earlier.answer, duplicate: true };
+    if (earlier !== undefined) return { ...earlier, duplicate: true };
     const last = BigInt(log.trimmed + log.entries.length);
     const expected = request.expectedLastSequence;
     if (expected !== undefined && expected !== last) {
@@ -109,9 +110,7 @@ export class MemoryLogs {
     });
     const lastSequence = last + BigInt(request.records.length);
     const answer = { origin: 0n, epoch: 1n, firstSequence: last + 1n, lastSequence, timeMs, duplicate: false };
-    if (producerKey !== undefined && producer !== undefined) {
-      log.producers.set(producerKey, { sequence: producer.sequence, answer });
-    }
+    if (producerKey !== undefined) log.producers.set(producerKey, answer);
     log.news.notify();
     return answer;
   }

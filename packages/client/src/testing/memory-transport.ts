@@ -179,7 +179,7 @@ class MemoryChannel implements Channel {
     const fate = this.#transport.fateOf({ endpoint: this.#endpoint, kind: 'unary', method, request });
     await Promise.resolve();
     if (fate instanceof ClientError) throw fate;
-    if (fate === 'stall') return await until(signal);
+    if (fate === 'stall') return await this.#stall(signal);
     if (fate === 'late') this.#transport.late.push(() => ignoringFailure(() => host.unary(method, request)));
     if (fate === 'late' || fate === 'lose-request' || this.#transport.unreachable.has(this.#endpoint)) {
       throw broken(this.#endpoint);
@@ -197,7 +197,7 @@ class MemoryChannel implements Channel {
     const fate = this.#transport.fateOf({ endpoint: this.#endpoint, kind: 'stream', method, request });
     await Promise.resolve();
     if (fate instanceof ClientError) throw fate;
-    if (fate === 'stall') return await until(signal);
+    if (fate === 'stall') return await this.#stall(signal);
     if (fate !== 'deliver') throw broken(this.#endpoint);
     const controller = new AbortController();
     let why = broken(this.#endpoint);
@@ -230,6 +230,19 @@ class MemoryChannel implements Channel {
 
   close(): void {
     for (const stop of [...this.#open]) stop();
+  }
+
+  /** Never resolves; rejects when the signal aborts, or the connection breaks after all. */
+  #stall(signal: AbortSignal): Promise<never> {
+    return new Promise((_resolve, reject) => {
+      const stop = (reason?: ClientError) => {
+        this.#forget(stop);
+        reject(signal.aborted ? signal.reason : (reason ?? broken(this.#endpoint)));
+      };
+      this.#track(stop);
+      if (signal.aborted) stop();
+      else signal.addEventListener('abort', () => stop(), { once: true });
+    });
   }
 
   #track(stop: Breaker): void {
@@ -330,15 +343,6 @@ function ignoringFailure(run: () => unknown): void {
   } catch {
     // Whoever sent it does not hear any more what became of it.
   }
-}
-
-/** Never resolves; rejects when the signal aborts. */
-function until(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
 }
 
 /** What was written, as it was then: the client reuses a request for its next attempt. Keys and values are shared. */

@@ -1,4 +1,4 @@
-import { createSeededRandom } from '@shanghai/env';
+import { createSeededRandom, invariant } from '@shanghai/env';
 import { createManualClock, type ManualClock } from '@shanghai/env/testing';
 import type { PipelineRequest } from '@shanghai/proto';
 import { createClient, type ShanghaiClient } from '../client.js';
@@ -56,6 +56,7 @@ export async function settle<Value>(
   };
   call.then(done, done);
   for (let waitedMs = 0; waitedMs < limitMs && !settled; waitedMs += 10) await clock.advance(10);
+  invariant(settled, `the call has no outcome after ${limitMs} ms`);
   return await call;
 }
 
