@@ -25,3 +25,16 @@ describe('SessionToken', () => {
     expect(token.newest).toEqual(Buffer.of(9));
   });
 });
+
+it('keeps the greatest token of each group, also when groups take turns', () => {
+  const seen = new SessionToken();
+  const tokenOf = (group: number, index: number) => Buffer.from([1, group, 0, 0, 0, 0, 0, 0, 0, index]);
+  const observe = (token: Buffer) => seen.observe({ token, staleMs: 0n });
+  observe(tokenOf(1, 9));
+  observe(tokenOf(2, 5));
+  expect(seen.newest).toEqual(tokenOf(2, 5));
+  observe(tokenOf(1, 3));
+  expect(seen.newest).toEqual(tokenOf(1, 9));
+  observe(tokenOf(2, 6));
+  expect(seen.newest).toEqual(tokenOf(2, 6));
+});

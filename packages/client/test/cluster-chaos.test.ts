@@ -43,7 +43,7 @@ it.each(seeds)(
     await chaos(test, random, () => finished);
     heal(test, size);
     await settle(test, running, 60_000);
-  await settle(test, watching, 60_000);
+    await settle(test, watching, 60_000);
     test.cluster.network.deliverLate();
     for (let name = 0; name < workers; name++) {
       expect(await settle(test, test.client.getText(`w${name}`))).toBe(numbersUpTo(rounds));

@@ -43,15 +43,16 @@ describe('the README', () => {
     }
   });
 
-  it('and the document about details promise the same of logs and watches', async () => {
-    const [example = ''] = [...details.matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1]);
-    const promised = [...(/^It prints (.*)\.$/m.exec(details)?.[1] ?? '').matchAll(/`([^`]*)`/g)].map(
-      ([, line]) => line,
-    );
-    expect(promised).toHaveLength(5);
+  it('and the document about details print what they say of streams and of a failover', async () => {
+    const codes = [...details.matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1] ?? '');
+    const said = [...details.matchAll(/^It prints (.*)\.$/gm)].map((match) => match[1] ?? '');
+    const promised = said.map((line) => [...line.matchAll(/`([^`]*)`/g)].map((match) => match[1]));
+    expect(promised.map((lines) => lines.length)).toEqual([5, 1]);
     const server = await startGrpcMemoryServer();
     try {
-      expect((await run(example, server.endpoint)).printed).toEqual(promised);
+      for (const [i, code] of codes.entries()) {
+        expect((await run(code, server.endpoint)).printed).toEqual(promised[i]);
+      }
     } finally {
       await server.kill();
     }

@@ -93,7 +93,8 @@ export class MemoryLogs {
   append(request: LogAppendRequest): LogAppendResponse {
     const log = this.#find(request.log);
     const { producer } = request;
-    const producerKey = producer === undefined ? undefined : `${producer.producerId}/${producer.epoch}/${producer.sequence}`;
+    const producerKey =
+      producer === undefined ? undefined : `${producer.producerId}/${producer.epoch}/${producer.sequence}`;
     const earlier = producerKey === undefined ? undefined : log.producers.get(producerKey);
     if (earlier !== undefined) return { ...earlier, duplicate: true };
     const last = BigInt(log.trimmed + log.entries.length);
