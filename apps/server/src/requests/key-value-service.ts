@@ -30,6 +30,7 @@ import {
   invalidRequest,
 } from './request-checks.js';
 import type { Answered, ReadContext, RequestContext, WriteContext } from './request-context.js';
+import { ServerError } from './server-error.js';
 import { watchPages } from './watch-pages.js';
 
 /** A session's life beyond its last request where the caller names none. */
@@ -172,6 +173,7 @@ export class KeyValueService implements KeyValueRequests {
     if (making === undefined) {
       making = this.#parts.system
         .change({ type: 'createKeyspace', name: keyspace })
+        .catch((error: unknown) => Promise.reject(notMade(keyspace, error)))
         .finally(() => this.#keyspacesBeingMade.delete(keyspace));
       this.#keyspacesBeingMade.set(keyspace, making);
     }
@@ -183,6 +185,13 @@ export class KeyValueService implements KeyValueRequests {
 }
 
 const linearizable = { keyspace: '', level: 'linearizable' } as const;
+
+/** The keyspace may be there or not, but the write for which it was to be made was not begun. */
+function notMade(keyspace: string, error: unknown): unknown {
+  if (!(error instanceof ServerError) || error.code !== 'OUTCOME_UNKNOWN') return error;
+  const message = `keyspace '${keyspace}' was not made in time; nothing was written, try again (${error.message})`;
+  return new ServerError('CLUSTER_ERROR', message, { cause: error });
+}
 
 const noSession = { sessionId: 0, requestNumber: 0, retry: false };
 

@@ -1,4 +1,5 @@
 import type { handleUnaryCall } from '@grpc/grpc-js';
+import type { ShanghaiNode } from '../../node.js';
 import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
 import { CallContext } from './call-context.js';
@@ -39,9 +40,14 @@ export function unaryCall<Request, Response>(
   };
 }
 
+/** Ids of clusters by node: `status` gathers much more than that. */
+const clusterIds = new WeakMap<ShanghaiNode, string>();
+
 /** A node passes requests on to addresses of its node table, which may have become those of another cluster: `CLUSTER_ERROR`. */
 export function requireSameCluster(clusterId: string, services: ApiServices): void {
-  const own = services.node.status().clusterId;
+  const { node } = services;
+  const own = clusterIds.get(node) ?? node.status().clusterId;
+  clusterIds.set(node, own);
   if (clusterId === own) return;
   throw new ServerError('CLUSTER_ERROR', `this is cluster '${own}', not '${clusterId}'; nothing was done`);
 }
