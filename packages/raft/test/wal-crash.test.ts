@@ -8,7 +8,7 @@ import { entriesOf, entryOf, openWalOn, refusing, write } from './support/wal-fi
 
 const deep = process.env['SHANGHAI_DEEP'] === '1';
 const seeds = deep ? [1, 2, 3, 4, 5, 6] : [1];
-const randomDraws = deep ? 5 : 2;
+const randomDraws = deep ? 5 : 1;
 const three = { ...emptyConfState, voters: [1, 2, 3] };
 
 class Histories {

@@ -7,7 +7,7 @@ import { openWalHostLog } from '../src/wal/index.js';
 import { GroupHistory } from './support/group-history.js';
 import { entryOf, openWalOn, type RefusingWal, refusing, write } from './support/wal-fixture.js';
 
-const runs = process.env['SHANGHAI_DEEP'] === '1' ? 1000 : 40;
+const runs = process.env['SHANGHAI_DEEP'] === '1' ? 1000 : 25;
 const types = ['EntryNormal', 'EntryNormal', 'EntryNormal', 'EntryConfChange', 'EntryConfChangeV2'] as const;
 
 /** One run: groups that do whatever a host may do, on a disk that refuses, closes and crashes. */
