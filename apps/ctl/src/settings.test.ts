@@ -42,6 +42,7 @@ test('flags win over the environment, it over the profile, it over the defaults'
     timeoutMs: 222,
     output: 'json',
   });
+  expect(await resolve({ endpoint: ['c:3,d:4', 'e:5'] }, {}, home)).toMatchObject({ endpoints: ['c:3', 'd:4', 'e:5'] });
   const flags = { endpoint: ['c:3'], timeoutMs: '333', output: 'yaml' };
   expect(await resolve(flags, environment, home)).toMatchObject({ endpoints: ['c:3'], timeoutMs: 333, output: 'yaml' });
 });

@@ -65,8 +65,7 @@ export async function resolveSettings(flags: GlobalFlags, terminal: Terminal): P
       ? { value: fallback, source: 'defaults' }
       : { value: ofProfile, source: 'the profile' };
   };
-  const endpointList = environment['SHANGHAI_ENDPOINT']?.split(',').map((part) => part.trim());
-  const endpoints = flags.endpoint ?? (endpointList?.[0] ? endpointList : undefined) ?? profile.endpoints;
+  const endpoints = listed(flags.endpoint) ?? listed(environment['SHANGHAI_ENDPOINT']) ?? profile.endpoints;
   return {
     endpoints: (endpoints ?? ['127.0.0.1:9090']).map(checkEndpoint),
     timeoutMs: positive(
@@ -96,6 +95,13 @@ async function findProfile(flags: GlobalFlags, terminal: Terminal): Promise<Prof
   if (named === undefined && configured === undefined && !existsSync(path)) return {};
   const { readProfile } = await import('./profile-file.js');
   return readProfile(path, named);
+}
+
+/** Addresses, each given alone or several separated by commas; `undefined` where there is none. */
+function listed(given: string | readonly string[] | undefined): readonly string[] | undefined {
+  const parts = [given ?? []].flat().flatMap((text) => text.split(','));
+  const endpoints = parts.map((part) => part.trim()).filter((part) => part !== '');
+  return endpoints.length === 0 ? undefined : endpoints;
 }
 
 function checkEndpoint(endpoint: string): string {
