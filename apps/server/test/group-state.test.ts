@@ -5,7 +5,7 @@ import { enumerateCrashes } from '@shanghai/env/testing';
 import { afterAll, describe, expect, test } from 'vitest';
 import { dataKey } from '../src/apply/state-keys.js';
 import { type EngineName, engineNames } from '../src/engine/storage-engine.js';
-import { createFaultDisk, createMemoryDisk } from './core-harness.js';
+import { createFaultDisk, createManualClock, createMemoryDisk } from './core-harness.js';
 import {
   appendOf,
   carry,
@@ -303,6 +303,32 @@ test('a full disk ends the gathering with its own code, and nothing of the state
   expect(two.state.appliedIndex).toBe(3);
   await two.state.apply(everyPart().slice(3, 4));
   expect(await value(two, 'once')).toBe('done');
+  await source.release();
+  await one.close();
+  await two.close();
+});
+
+test('while the disk is full a snapshot waits to be put in, and then is', async () => {
+  const disk = createFaultDisk({ seed: 1 });
+  const clock = createManualClock(0);
+  const [one, two] = [await openState({ disk, path: 'one' }), await openState({ disk, path: 'two', clock })];
+  await one.state.apply(everyPart());
+  two.state.beginServing();
+  const { snapshot, source } = await snapshotOf(one.state);
+  await carry(source, await two.state.receive(snapshot));
+  const error = { kind: 'error', code: 'ENOSPC' } as const;
+  disk.inject({ operation: 'write', path: /two\/groups\/1\.current\.tmp/, effect: error });
+  disk.inject({ operation: 'open', path: /two\/groups\/1\.1-\d+\/store\/.*\.data/, effect: error });
+  const restoring = two.state.restore(snapshot);
+  let waited = 0;
+  for (let i = 0; i < 20 && two.state.appliedIndex === 0; i++) {
+    await clock.advance(100);
+    if (two.state.waitsForSpace) waited++;
+  }
+  await restoring;
+  expect(waited).toBeGreaterThan(0);
+  expect(two.state.waitsForSpace).toBe(false);
+  expect(await checksumOf(two)).toBe(await checksumOf(one));
   await source.release();
   await one.close();
   await two.close();

@@ -8,9 +8,7 @@
  *
  * What readers see is the state of the last batch that completed (`visible`), never the step's own.
  */
-import { BitcaskError } from '@shanghai/bitcask';
-import { type Clock, delay, invariant, isErrno } from '@shanghai/env';
-import { WalError } from '@shanghai/wal';
+import { type Clock, delay, invariant } from '@shanghai/env';
 import type { CommandApplier, CommittedEntry } from '../raft/command-log.js';
 import { type AppendNote, decodeAppendNotes, encodeAppendNotes } from './accepted-appends.js';
 import { type ApplyResult, done, failed } from './apply-result.js';
@@ -19,6 +17,7 @@ import { Catalogue } from './catalogue.js';
 import { type Change, ChangeRing, type ChangeRingLimits } from './change-ring.js';
 import type { Command, CommandHeader, WriteCommand } from './command.js';
 import { decodeCommand } from './command-codec.js';
+import { isDiskFull } from './disk-full.js';
 import { decodeCounters, emptyCounters, encodeCounters, type GroupCounters } from './group-counters.js';
 import { applyWrites, keysRead, operationSlots } from './key-value-apply.js';
 import { type AcceptedAppend, LogTable } from './log-table.js';
@@ -308,11 +307,6 @@ export class StateMachine implements CommandApplier<ApplyResult> {
       if (waits) this.#attemptsWaiting--;
     }
   }
-}
-
-function isDiskFull(error: unknown): boolean {
-  const typed = (error instanceof BitcaskError || error instanceof WalError) && error.code === 'DISK_FULL';
-  return typed || isErrno(error, 'ENOSPC');
 }
 
 /** What a run gathers while it is stepped. */

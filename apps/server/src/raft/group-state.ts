@@ -5,6 +5,7 @@
  *
  * Where things lie, and what a crash leaves, is said in docs/formats/group-snapshot.md.
  */
+import { delay } from '@shanghai/env';
 import type {
   Entry,
   StateMachine as ReplicatedState,
@@ -15,11 +16,12 @@ import type {
 } from '@shanghai/raft';
 import type { ApplyResult } from '../apply/apply-result.js';
 import type { ChangeRing } from '../apply/change-ring.js';
+import { isDiskFull } from '../apply/disk-full.js';
 import type { StateMachine } from '../apply/state-machine.js';
 import type { StorageEngine } from '../engine/storage-engine.js';
 import type { LogFileImage } from '../logs/log-files.js';
 import { removeIfPresent } from '../logs/remove-tree.js';
-import type { CommandApplier, CommittedEntry } from './command-log.js';
+import type { CommittedEntry } from './command-log.js';
 import { GroupDirectories } from './group-directories.js';
 import { GroupSnapshotError } from './group-snapshot-error.js';
 import { gatheredSnapshot, IncomingSnapshot, keepGathered } from './incoming-snapshot.js';
@@ -36,13 +38,13 @@ export interface GroupStateOptions extends GroupStoreOptions {
   readonly directory: string;
 }
 
+const diskFullRetryMs = 500;
+
 /** The state of one group. */
 export class GroupState implements ReplicatedState<ApplyResult> {
   readonly groupId: number;
   /** The last changes; the same ring whatever state is put in. */
   readonly changes: ChangeRing;
-  /** As whom commands without consensus are applied. */
-  readonly applier: CommandApplier<ApplyResult>;
   readonly #options: GroupStateOptions;
   readonly #directories: GroupDirectories;
   #current: GroupStore;
@@ -56,6 +58,8 @@ export class GroupState implements ReplicatedState<ApplyResult> {
   /** Of what writes to where snapshots are gathered. */
   readonly #gathering = new Turns();
   #failure: Error | undefined;
+  #waitsForSpace = false;
+  readonly #stop = new AbortController();
   #closing: Promise<void> | undefined;
 
   private constructor(options: GroupStateOptions, directories: GroupDirectories, opened: GroupStore) {
@@ -64,13 +68,6 @@ export class GroupState implements ReplicatedState<ApplyResult> {
     this.#options = options;
     this.#directories = directories;
     this.#current = opened;
-    const machine = () => this.machine;
-    this.applier = {
-      apply: (entries) => machine().apply(entries),
-      get waitsForSpace() {
-        return machine().waitsForSpace;
-      },
-    };
   }
 
   /**
@@ -116,7 +113,7 @@ export class GroupState implements ReplicatedState<ApplyResult> {
 
   /** Whether applying waits for space on the disk. */
   get waitsForSpace(): boolean {
-    return this.machine.waitsForSpace;
+    return this.machine.waitsForSpace || this.#waitsForSpace;
   }
 
   /** From now on a full disk is waited out; see `StateMachine.beginServing`. */
@@ -187,7 +184,10 @@ export class GroupState implements ReplicatedState<ApplyResult> {
     return incoming;
   }
 
-  /** Rejects with `GroupSnapshotError`, or as the engine does; then the state is what it was. */
+  /**
+   * Rejects with `GroupSnapshotError`, or as the engine does; then the state is what it was. A full disk is waited out, as
+   * by `apply`: the log has let go of what the snapshot stands for.
+   */
   restore(snapshot: Snapshot): Promise<void> {
     return this.#turns.run(async () => {
       if (snapshot.metadata.index <= this.appliedIndex) return;
@@ -200,7 +200,7 @@ export class GroupState implements ReplicatedState<ApplyResult> {
           `the snapshot of group ${this.groupId} at entry ${snapshot.metadata.index} has not come; it must be sent again`,
         );
       }
-      await this.#replace(await this.#openRestored(snapshot.metadata), snapshot.metadata);
+      await this.#untilSpace(() => this.#putIn(snapshot.metadata));
     });
   }
 
@@ -239,6 +239,7 @@ export class GroupState implements ReplicatedState<ApplyResult> {
   }
 
   async #close(): Promise<void> {
+    this.#stop.abort(new Error('the group was closed'));
     this.machine.stop();
     await this.#incoming?.replace('the node is closing');
     await this.#turns.idle();
@@ -260,6 +261,27 @@ export class GroupState implements ReplicatedState<ApplyResult> {
     return images;
   }
 
+  async #putIn(metadata: SnapshotMetadata): Promise<void> {
+    await this.#replace(await this.#openRestored(metadata), metadata);
+  }
+
+  async #untilSpace(attempt: () => Promise<void>): Promise<void> {
+    try {
+      for (;;) {
+        try {
+          await attempt();
+          return;
+        } catch (error) {
+          if (!isDiskFull(error) || !this.#isServing || this.#failure !== undefined) throw error;
+        }
+        this.#waitsForSpace = true;
+        await delay(this.#options.clock, diskFullRetryMs, this.#stop.signal);
+      }
+    } finally {
+      this.#waitsForSpace = false;
+    }
+  }
+
   /** Opens what came, and makes it durable as it is then. Where it is not what the log says it goes again. */
   async #openRestored(metadata: SnapshotMetadata): Promise<GroupStore> {
     const directory = this.#directories.stateOf(metadata);
@@ -278,7 +300,7 @@ export class GroupState implements ReplicatedState<ApplyResult> {
       return opened;
     } catch (error) {
       await opened?.store.close().catch(() => undefined);
-      await removeIfPresent(this.#options.disk, directory).catch(() => undefined);
+      if (!isDiskFull(error)) await removeIfPresent(this.#options.disk, directory).catch(() => undefined);
       throw error;
     }
   }
