@@ -155,7 +155,7 @@ export class NodeDuties {
     const node = this.#node;
     const known = system.catalogue.nodes.find(({ nodeId }) => nodeId === node.nodeId);
     if (JSON.stringify(known) === JSON.stringify(node)) return;
-    refuseReplaced(system.replica, node);
+    refuseReplaced(system.catalogue.nodes, node);
     await system.change({ type: 'putNode', node });
   }
 

@@ -14,6 +14,7 @@ import type { NodeDuties } from './node-duties.js';
 import { groupStatus, storageStatus, walStatus } from './node-status.js';
 import type { CommandLogStatus } from './raft/command-log.js';
 import type { Replica } from './raft/replica.js';
+import type { StateChecksum } from './raft/state-checksum.js';
 import type { SystemGroup } from './raft/system-group.js';
 import type { Gate } from './requests/gate.js';
 import type { KeyValueRequests } from './requests/key-value-requests.js';
@@ -87,6 +88,10 @@ export class NodeHost implements ShanghaiNode {
     requireLeader(replica, system.catalogue.nodes);
     await replica.advanceTime();
     return replica.machine.visible.appliedIndex;
+  }
+
+  stateChecksum(groupId: number): Promise<StateChecksum> {
+    return this.#parts.router.replica(groupId).state.checksum();
   }
 
   announce({ host, grpcPort, httpPort }: { host: string; grpcPort: number; httpPort: number }): void {

@@ -1,6 +1,7 @@
 import type { GroupStatus as RaftGroupStatus } from '@shanghai/raft';
 import type { CatalogueCommand, NodeEntry } from './apply/catalogue-command.js';
 import type { LogRequests } from './logs/log-requests.js';
+import type { StateChecksum } from './raft/state-checksum.js';
 import type { KeyValueRequests } from './requests/key-value-requests.js';
 
 /** A running node as the APIs see it. `openNode` (open-node.ts) makes one from its data directory. */
@@ -27,6 +28,8 @@ export interface ShanghaiNode {
    * `CLUSTER_ERROR`. Resolves to the index from which on a replica of the group has it. Absent: the node has no others.
    */
   advanceTime?(groupId: number): Promise<number>;
+  /** A checksum of what a group replicates, as this node has it: equal on all nodes at the same entry. Reads all of it. */
+  stateChecksum?(groupId: number): Promise<StateChecksum>;
   /** Tells where the listeners for clients are bound, once they are open; the node table gets it when that is possible. */
   announce?(listeners: { readonly host: string; readonly grpcPort: number; readonly httpPort: number }): void;
   /** Refuses new requests (`SERVICE_UNAVAILABLE`), waits for those in flight up to `drainMs`, flushes and closes. Idempotent. Rejects with the first failure, everything closed all the same. */

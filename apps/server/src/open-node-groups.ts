@@ -69,7 +69,8 @@ export async function openGroups(
   opened.push(async () => leaderCalls.close());
   const voters = firstMembers.length === 0 ? [nodeId] : firstMembers.map((member) => member.nodeId);
   const initial = { ...emptyConfState, voters };
-  const mayLackEnd = directory.isLogRepaired || storage.wal.info().durability !== 'always';
+  const isUnsynced = directory.isLogRepaired || storage.wal.info().durability !== 'always';
+  const mayLackEnd = isUnsynced && voters.length === 1;
   const timeAtLeader: TimeAtLeader = (leader, groupId) => leaderCalls.advanceTime(leader, groupId);
   const open = (state: GroupState) =>
     openReplica({ state, clock, limits, listener, consensus, initial, mayLackEnd, nodes, timeAtLeader });

@@ -60,9 +60,9 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
   const storage = await openStorage(node, clusterId);
   const isSynced = storage.wal.info().durability === 'always';
   if (!isSynced && identity.firstMembers.length > 1) throw refuseUnsynced(directory, storage.wal.info().durability);
+  refuseReplaced(storage.system.machine.catalogue.nodes, identity);
   const groups = await openGroups(node, directory, storage);
   const { system, data, leaderCalls } = groups;
-  refuseReplaced(system.replica, identity);
   if (isLogRepaired) await forgetRepair(disk, directory.path);
   const { files, wal } = storage;
   if (!isSynced) await alignLogs(data, files, listener);

@@ -1,19 +1,16 @@
 import type { NodeEntry } from './apply/catalogue-command.js';
 import { DataDirectoryError } from './data-directory-error.js';
-import type { Replica } from './raft/replica.js';
 
 /**
- * Throws `DataDirectoryError` `REPLACED` where the node table knows another instance of this node and there are other
- * members: what that instance acknowledged to them this one may not hold. A node alone has nobody to mislead.
+ * Throws `DataDirectoryError` `REPLACED` where the node table knows another instance of this node, and other nodes: what
+ * that instance acknowledged to them this one may not hold, so it must not even vote. A node alone misleads nobody.
  */
 export function refuseReplaced(
-  system: Replica,
+  nodes: readonly NodeEntry[],
   { nodeId, instanceId }: Pick<NodeEntry, 'nodeId' | 'instanceId'>,
 ): void {
-  const known = system.machine.catalogue.nodes.find((node) => node.nodeId === nodeId);
-  if (known === undefined || known.instanceId === instanceId) return;
-  const { voters, votersOutgoing, learners } = system.log.status().raft.configuration;
-  if (new Set([...voters, ...votersOutgoing, ...learners]).size < 2) return;
+  const known = nodes.find((node) => node.nodeId === nodeId);
+  if (known === undefined || known.instanceId === instanceId || nodes.length < 2) return;
   throw new DataDirectoryError(
     'REPLACED',
     `the cluster knows node ${nodeId} as instance ${known.instanceId}, and this is instance ${instanceId}: its data ` +

@@ -1,5 +1,5 @@
 /** Several whole nodes in one process: one manual clock, a network in memory, a disk in memory for each. */
-import { createSeededRandom, type Disk } from '@shanghai/env';
+import { createSeededRandom } from '@shanghai/env';
 import { createManualClock, createMemoryDisk, type ManualClock } from '@shanghai/env/testing';
 import { MemoryPeerNetwork } from '@shanghai/raft/testing';
 import type { LeaderCalls } from '../src/forward/leader-calls.js';
@@ -14,7 +14,7 @@ import { smallOptions } from './core-harness.js';
 export class TestCluster {
   readonly clock: ManualClock = createManualClock(1_000_000);
   readonly network = new MemoryPeerNetwork({ clock: this.clock });
-  readonly disks = new Map<number, Disk>();
+  readonly disks = new Map<number, ReturnType<typeof createMemoryDisk>>();
   readonly nodes = new Map<number, ShanghaiNode>();
   readonly ids: readonly number[];
   readonly #more: Partial<NodeOptions>;

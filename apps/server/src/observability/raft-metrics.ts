@@ -40,10 +40,13 @@ function observeRoles(metrics: Metrics, logger: Logger): Required<Pick<HostListe
       const role = roleNames[event.role];
       if (role === 'candidate' && known.get(groupId)?.role !== 'candidate') elections.add();
       known.set(groupId, { role, leaderId });
+      const isFirst = !lastLeaders.has(groupId);
       if (leaderId !== 0 && lastLeaders.get(groupId) !== leaderId) {
-        if (lastLeaders.has(groupId)) changes.add();
+        if (!isFirst) changes.add();
         lastLeaders.set(groupId, leaderId);
-        logger.info({ groupId, role, leaderId, term }, 'a group has a leader');
+        // A node alone leads as soon as it is open, and the first line it writes says that it listens.
+        const level = isFirst && role === 'leader' ? 'debug' : 'info';
+        logger[level]({ groupId, role, leaderId, term }, 'a group has a leader');
       } else logger.debug({ groupId, role, leaderId, term }, 'the part in a group changed');
       const all = [...known.values()];
       for (const name of ['leader', 'follower', 'candidate']) {

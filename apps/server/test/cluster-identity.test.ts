@@ -1,0 +1,64 @@
+import { createMemoryDisk } from '@shanghai/env/testing';
+import { afterEach, expect, test } from 'vitest';
+import { isReady, TestCluster } from './cluster-harness.js';
+import { put, smallOptions } from './core-harness.js';
+
+let cluster: TestCluster;
+
+afterEach(async () => {
+  await cluster.close();
+});
+
+test('a directory that was restored from a copy is refused once the cluster knows the node', async () => {
+  cluster = new TestCluster(3);
+  await cluster.startAll();
+  await cluster.until('every node is in the node table', () =>
+    [...cluster.nodes.values()].every((node) => node.status().nodes?.length === 3),
+  );
+  await cluster.stop(3);
+  // What an offline repair leaves: the next start has a new instance id.
+  cluster.disks.get(3)?.setContents('data/wal/repaired.json', Buffer.from('{}'));
+  for (let i = 0; i < 2; i++) {
+    await expect(cluster.start(3, { flags: false })).rejects.toMatchObject({
+      code: 'REPLACED',
+      message: expect.stringContaining('add it as a new node'),
+    });
+  }
+  expect(cluster.ids.slice(0, 2).every((nodeId) => isReady(cluster.node(nodeId)))).toBe(true);
+});
+
+test('a node of a cluster of several does not start with a durability that may lose what it acknowledged', async () => {
+  cluster = new TestCluster(3);
+  const wal = { ...smallOptions.wal, durability: 'interval' } as const;
+  await expect(cluster.start(1, { wal })).rejects.toMatchObject({
+    code: 'OTHER_NODE',
+    message: expect.stringContaining('only for a node alone'),
+  });
+  await cluster.startAll();
+  await put(cluster.node(cluster.leader(1) as number), 'a', '1');
+});
+
+test('a member whose id or cluster was mistaken is refused by its own directory', async () => {
+  cluster = new TestCluster(3);
+  await cluster.startAll();
+  await cluster.stop(2);
+  await expect(cluster.start(2, { nodeId: 1 })).rejects.toMatchObject({ code: 'OTHER_NODE' });
+  await expect(cluster.start(2, { clusterToken: 'another' })).rejects.toMatchObject({ code: 'OTHER_NODE' });
+  await cluster.start(2);
+  await cluster.until('it is ready', () => isReady(cluster.node(2)));
+});
+
+test('a node that was not told of the others makes a cluster of its own, and is none of theirs', async () => {
+  cluster = new TestCluster(3);
+  await cluster.startAll();
+  cluster.disks.set(9, createMemoryDisk());
+  const alone = await cluster.start(9, { flags: false });
+  expect(isReady(alone)).toBe(true);
+  expect(alone.status().clusterId).not.toBe(cluster.node(1).status().clusterId);
+  expect(
+    cluster
+      .node(1)
+      .status()
+      .nodes?.some(({ nodeId }) => nodeId === 9),
+  ).toBe(false);
+});
