@@ -2,9 +2,12 @@
  * The writing of one group's log: takes the core's work in order, and gives its responses back in order when what they
  * wait for is durable.
  *
- * Where nothing but the commit index moved nothing is written: it rides along with the next entries. Responses of such
- * work still wait for what is being written. A snapshot is put into the state machine first, then into the log; work
- * behind it waits.
+ * Where nothing but the commit index moved nothing is written: it rides along with the next entries. It must: a leader
+ * proposes a change of the configuration when it has applied the one before, so that whoever holds the second knows that
+ * the first is committed, also after a crash. Without that the configurations of two nodes could be two changes apart,
+ * and have majorities that do not meet. Responses of work that is not written still wait for what is being written.
+ *
+ * A snapshot is put into the state machine first, then into the log; work behind it waits.
  */
 import { emptyHardState, type HardState, type Snapshot } from '../core/entry.js';
 import type { Message } from '../core/message.js';
@@ -34,12 +37,15 @@ export class AppendQueue {
   #writing: Write[] = [];
   /** Behind a snapshot that is being put in. */
   #held: Message[] | undefined;
+  /** What the core gave last, and what of it was written. */
+  #latest: HardState;
   #written: HardState;
   #isAbandoned = false;
 
   constructor(options: AppendQueueOptions) {
     this.#options = options;
-    this.#written = options.log.initialState().hardState;
+    this.#latest = options.log.initialState().hardState;
+    this.#written = this.#latest;
   }
 
   get isIdle(): boolean {
@@ -82,18 +88,18 @@ export class AppendQueue {
 
   #write(message: Message): void {
     const { entries, snapshot, term, vote, commit, responses } = message;
-    const hasHardState = term !== 0 || vote !== 0 || commit !== 0;
-    const isPromise = hasHardState && (term !== this.#written.term || vote !== this.#written.vote);
+    if (term !== 0 || vote !== 0 || commit !== 0) this.#latest = { term, vote, commit };
+    const isPromise = this.#latest.term !== this.#written.term || this.#latest.vote !== this.#written.vote;
     if (entries.length === 0 && snapshot === undefined && !isPromise) {
       const last = this.#writing.at(-1);
       if (last !== undefined) last.responses.push(...responses);
       else if (responses.length > 0) this.#options.onDurable(responses, 0);
       return;
     }
-    if (hasHardState) this.#written = { term, vote, commit };
+    const hardState = this.#latest === this.#written ? emptyHardState : this.#latest;
+    this.#written = this.#latest;
     const write: Write = { responses: [...responses], lastIndex: entries.at(-1)?.index ?? 0 };
     this.#writing.push(write);
-    const hardState = hasHardState ? this.#written : emptyHardState;
     const done = this.#options.log.append({ snapshot: snapshot?.metadata, entries, hardState });
     done.then(
       () => this.#finish(write),
