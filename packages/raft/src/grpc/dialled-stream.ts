@@ -158,8 +158,11 @@ class Dialling implements DialledStream {
   }
 }
 
+/** What makes one reason of the library look like another each time. */
+const timesAndNotes = / \(\d{4}-\d\d-\d\dT[^)]*\)|\.? Resolution note:\s*$/g;
+
 function errorOf(error: Partial<StatusObject> & Error, { nodeId, address }: Peer): PeerError {
-  const reason = error.details ?? error.message;
+  const reason = (error.details ?? error.message).replace(timesAndNotes, '').trim();
   const options = { cause: error, details: { status: error.code } };
   if (isRefusal(error.metadata)) return new PeerError('REFUSED', reason, options);
   const said = `node ${nodeId} at '${address}': ${reason}`;
