@@ -20,8 +20,9 @@ const channelOptions: GrpcClientOptions = {
   'grpc.max_send_message_length': -1,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 1_000,
-  'grpc.keepalive_time_ms': 10_000,
-  'grpc.keepalive_timeout_ms': 5_000,
+  // A leader that stopped, or was stopped, is noticed in some seconds; asked only while calls are under way.
+  'grpc.keepalive_time_ms': 2_000,
+  'grpc.keepalive_timeout_ms': 3_000,
 };
 
 /** Channels to nodes by address, made when first asked for; of those that are idle the one used longest ago makes room. */
