@@ -197,16 +197,15 @@ class Run {
     for (const id of [1, 2, 3]) if (!cluster.node(id).isUp) await cluster.startNode(id);
   }
 
-  check(): void {
+  /** `isOver`: everybody has applied everything; before, a crash may have taken back what a state had not made durable. */
+  check(isOver: boolean): void {
     const all = [1, 2, 3].map((id) => this.machine(id).numbers);
     const longest = all.reduce((a, b) => (b.length > a.length ? b : a));
     for (const one of all) expect(one).toEqual(longest.slice(0, one.length));
     expect(new Set(longest).size, 'a command was applied twice').toBe(longest.length);
     const applied = new Set(longest);
-    expect(
-      [...this.acknowledged].filter((number) => !applied.has(number)),
-      'acknowledged and lost',
-    ).toEqual([]);
+    const lost = [...this.acknowledged].filter((number) => !applied.has(number));
+    if (isOver) expect(lost, 'acknowledged and lost').toEqual([]);
     expect(
       [...this.refused].filter(([number]) => applied.has(number)),
       'refused and applied',
@@ -216,22 +215,17 @@ class Run {
 
 async function runSeed(seed: number, steps: number): Promise<Run> {
   const random = createSeededRandom(seed);
-  const cluster = await HostCluster.open({ limits, seed, machine: () => new Numbers() });
+  const failed: Error[] = [];
+  const listener = () => ({ failed: ({ error }: { error: Error }) => void failed.push(error) });
+  const cluster = await HostCluster.open({ limits, seed, machine: () => new Numbers(), listener });
   const run = new Run(cluster, random);
   cluster.network.filter = () => random.below(20) > 0;
   for (let step = 0; step < steps; step++) {
     for (let i = random.below(6); i > 0; i--) run.call();
     if (random.below(5) === 0) await run.fault();
     await cluster.clock.advance(random.below(120));
-    if (step % 20 === 0) run.check();
-    for (const { host, isUp } of cluster.nodes.values()) {
-      const { failure, groups } = host.status();
-      if (isUp)
-        expect([failure, groups.map(({ state }) => state)]).toEqual([
-          undefined,
-          [expect.not.stringMatching(/failed|closed/)],
-        ]);
-    }
+    if (step % 20 === 0) run.check(false);
+    expect(failed).toEqual([]);
     // Beyond the hard limit a host ends; here it is to come back.
     if (step % 60 === 59) for (const { log } of cluster.nodes.values()) log.resume();
   }
@@ -247,12 +241,12 @@ async function runSeed(seed: number, steps: number): Promise<Run> {
   const last = Math.max(...run.acknowledged);
   expect(last).toBeGreaterThanOrEqual(1_000_000);
   await cluster.until(() => [1, 2, 3].every((id) => run.machine(id).numbers.includes(last)), 400);
-  run.check();
+  run.check(true);
   await cluster.close();
   return run;
 }
 
-const count = process.env.SHANGHAI_DEEP === '1' ? 200 : 12;
+const count = process.env.SHANGHAI_DEEP === '1' ? 300 : 12;
 
 test.each(Array.from({ length: count }, (_, i) => i + 1))(
   'commands and reads under faults keep their promises (seed %i)',

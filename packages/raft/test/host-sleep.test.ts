@@ -39,7 +39,8 @@ test('a read at a follower that sleeps is answered by a leader that sleeps', asy
 
 test('a thousand groups asleep cost neither ticks nor messages, only the beats of their nodes', async () => {
   const groups = Array.from({ length: 1_000 }, (_, i) => i);
-  const cluster = await asleep(groups);
+  const cluster = await HostCluster.open({ groups, limits: { sleepTicks: 3 } });
+  await cluster.until(() => isAsleep(cluster, groups), 80);
   const { network } = cluster;
   const before = [network.framesSent, network.messageFramesSent];
   const tick = vi.spyOn(RawNode.prototype, 'tick');

@@ -39,7 +39,8 @@ export interface GroupLog extends Omit<LogStorage, 'snapshot'> {
    * Entries' data is copied before the call returns.
    *
    * Rejects with `RaftError` `LOG_FULL` where there is no space: then nothing of this call was kept, nor of any call
-   * behind it (they reject likewise), and what is readable is again what was durable before. Later calls may succeed.
+   * behind it (they reject likewise), and what is readable is again what was durable before. Later calls may succeed; one
+   * whose caller has not heard of the refusal yet, so that its entries do not follow what is there, is refused as well.
    * Any other rejection is final.
    */
   append(write: LogWrite): Promise<void>;

@@ -181,6 +181,16 @@ export const hostLogContract: readonly ContractCase<HostLogSubject>[] = [
     group.close();
     same(shapeOf(await log.open(2)), before);
   }),
+  contractCase('an append that comes before its caller has heard of a refusal is refused as well', async ({ log }) => {
+    const group = await log.open(1);
+    await group.append(write(entriesOf(1, 1, 1)));
+    const before = shapeOf(group);
+    // As if the third had been refused.
+    same(await failureOf(group.append(write(entriesOf(4, 2)))), 'LOG_FULL');
+    same(shapeOf(group), before);
+    await group.append(write(entriesOf(3, 2)));
+    same(group.lastIndex(), 3);
+  }),
   contractCase('without space nothing of an append is kept, nor of those behind it', async (subject) => {
     if (subject.setFull === undefined) return;
     const group = await subject.log.open(1);

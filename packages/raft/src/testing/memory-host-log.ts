@@ -126,7 +126,7 @@ export class MemoryHostLog implements HostLog {
     for (const group of refused) group.rollBack(this.#storeOf(group.groupId));
     for (const { group, resolve, reject } of writes) {
       if (this.#failure !== undefined) reject(this.#failure);
-      else if (refused.has(group)) reject(new RaftError('LOG_FULL', `no space for the log of group ${group.groupId}`));
+      else if (refused.has(group)) reject(noSpace(group.groupId));
       else resolve();
     }
   }
@@ -180,6 +180,8 @@ class MemoryGroupLog implements GroupLog {
   }
 
   append({ snapshot, entries, hardState }: LogWrite): Promise<void> {
+    const isGap = snapshot === undefined && (entries[0]?.index ?? 0) > this.lastIndex() + 1;
+    if (isGap) return Promise.reject(noSpace(this.groupId));
     const copied = entries.map((entry) => ({ ...entry, data: entry.data.slice() }));
     return this.#write(true, (store) => {
       if (snapshot !== undefined) store.reset({ metadata: snapshot, data: noData });
@@ -214,6 +216,10 @@ class MemoryGroupLog implements GroupLog {
     this.#bytes = bytesOf(this.#view);
     return this.#host.write(this, needsSpace, change);
   }
+}
+
+function noSpace(groupId: number): RaftError {
+  return new RaftError('LOG_FULL', `no space for the log of group ${groupId}`);
 }
 
 function isWritten(store: MemoryLogStorage): boolean {

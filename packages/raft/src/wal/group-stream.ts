@@ -109,6 +109,9 @@ export class GroupStream {
     const entries = behind(start, write.entries);
     const isVoid = isEmptyHardState(write.hardState);
     if (snapshot === undefined && entries.length === 0 && isVoid) return this.#settled();
+    // What came before it was refused, and its caller has not heard of that yet.
+    const isBehindHole = snapshot === undefined && (entries[0]?.index ?? 0) > this.#view.lastIndex + 1;
+    if (isBehindHole) return Promise.reject(new RaftError('LOG_FULL', `no space for the log of group ${this.groupId}`));
     const hardStateBefore = this.#hardState;
     const viewBefore = this.#view;
     if (!isVoid) this.#hardState = write.hardState;
