@@ -1,4 +1,4 @@
-import { readU32, readU64, writeU32, writeU64 } from '../apply/byte-fields.js';
+import { readU32, readU64, readU64Ordered, writeU32, writeU64Ordered } from '../apply/byte-fields.js';
 import { ServerError } from './server-error.js';
 
 /** What a reader has seen: a group's state up to an entry. */
@@ -7,23 +7,29 @@ export interface ReadToken {
   readonly index: number;
 }
 
-const version = 1;
+const version = 2;
+/** Its index stood least significant byte first. */
+const firstVersion = 1;
 const tokenBytes = 13;
 
-/** The token as callers carry it, opaque to them: version, group, applied index. */
+/**
+ * The token as callers carry it, opaque to them: version, group, applied index. Of two of one group the bytewise larger
+ * one has seen more: clients keep that one, for answers do not come in the order of what they saw.
+ */
 export function encodeReadToken(token: ReadToken): Uint8Array {
   const bytes = new Uint8Array(tokenBytes);
   bytes[0] = version;
   writeU32(bytes, 1, token.groupId);
-  writeU64(bytes, 5, token.index);
+  writeU64Ordered(bytes, 5, token.index);
   return bytes;
 }
 
 /** Reads a token. Throws `INVALID_REQUEST` for anything else. */
 export function decodeReadToken(bytes: Uint8Array): ReadToken {
   try {
-    if (bytes.length === tokenBytes && bytes[0] === version) {
-      return { groupId: readU32(bytes, 1), index: readU64(bytes, 5) };
+    const isFirst = bytes[0] === firstVersion;
+    if (bytes.length === tokenBytes && (isFirst || bytes[0] === version)) {
+      return { groupId: readU32(bytes, 1), index: isFirst ? readU64(bytes, 5) : readU64Ordered(bytes, 5) };
     }
   } catch (error) {
     throw notAToken(error);

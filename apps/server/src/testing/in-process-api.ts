@@ -5,6 +5,7 @@
 import * as wire from '@shanghai/proto';
 import { wireFailure } from '../api/error-mapping.js';
 import { nodeMessage } from '../api/grpc/cluster-messages.js';
+import { statusResponse } from '../api/grpc/cluster-service.js';
 import { detailsJson } from '../api/grpc/grpc-failure.js';
 import { keyValueCalls } from '../api/grpc/key-value-calls.js';
 import { rangeOf, rangeResponseOf, readContextOf, watchOf, watchResponseOf } from '../api/grpc/key-value-messages.js';
@@ -23,6 +24,7 @@ import type { RequestContext } from '../requests/request-context.js';
 /** Requests and answers of the methods that there are. */
 export interface InProcessMethods {
   readonly openSession: readonly [wire.OpenSessionRequest, wire.OpenSessionResponse];
+  readonly getStatus: readonly [wire.GetStatusRequest, wire.GetStatusResponse];
   readonly listNodes: readonly [wire.ListNodesRequest, wire.ListNodesResponse];
   readonly createLog: readonly [wire.CreateLogRequest, wire.CreateLogResponse];
   readonly appendLog: readonly [wire.LogAppendRequest, wire.LogAppendResponse];
@@ -93,6 +95,9 @@ function handlersOf(node: ShanghaiNode): Handlers {
   const none = { http: '', grpc: '', peer: '' };
   return {
     openSession: passing(wire.OpenSessionRequest, wire.OpenSessionResponse, calls.openSession),
+    getStatus: passing(wire.GetStatusRequest, wire.GetStatusResponse, async () =>
+      statusResponse(node.status(), none, { version: 'in-process', nowMs: () => node.status().startedAtMs }),
+    ),
     listNodes: passing(wire.ListNodesRequest, wire.ListNodesResponse, async () => ({
       nodes: knownNodes(node.status(), none).map(nodeMessage),
     })),

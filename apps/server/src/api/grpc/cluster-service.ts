@@ -1,5 +1,6 @@
-import { type ClusterServer, ClusterState } from '@shanghai/proto';
-import type { ApiServices } from '../api-services.js';
+import { type ClusterServer, ClusterState, type GetStatusResponse } from '@shanghai/proto';
+import type { NodeStatus } from '../../node.js';
+import type { ApiServices, ListenAddresses } from '../api-services.js';
 import { type ClusterCondition, clusterCondition } from '../cluster-condition.js';
 import { knownNodes, thisNode } from '../known-nodes.js';
 import { groupMessage, nodeMessage, storageMessage, walMessage } from './cluster-messages.js';
@@ -14,21 +15,29 @@ const stateNumbers: Readonly<Record<ClusterCondition, ClusterState>> = {
 /** The Cluster service. */
 export function clusterService(services: ApiServices): ClusterServer {
   return {
-    getStatus: unaryCall(services, 'Cluster/GetStatus', async () => {
-      const status = services.node.status();
-      return {
-        version: services.version,
-        clusterId: status.clusterId,
-        node: nodeMessage(thisNode(status, services.addresses())),
-        state: stateNumbers[clusterCondition(status)],
-        uptimeMs: BigInt(Math.max(0, Math.trunc(services.nowMs() - status.startedAtMs))),
-        groups: status.groups.map(groupMessage),
-        storage: storageMessage(status.storage),
-        wal: walMessage(status.wal),
-      };
-    }),
+    getStatus: unaryCall(services, 'Cluster/GetStatus', async () =>
+      statusResponse(services.node.status(), services.addresses(), services),
+    ),
     listNodes: unaryCall(services, 'Cluster/ListNodes', async () => ({
       nodes: knownNodes(services.node.status(), services.addresses()).map(nodeMessage),
     })),
+  };
+}
+
+/** What GetStatus answers. `addresses` are this node's listeners. */
+export function statusResponse(
+  status: NodeStatus,
+  addresses: ListenAddresses,
+  { version, nowMs }: Pick<ApiServices, 'version' | 'nowMs'>,
+): GetStatusResponse {
+  return {
+    version,
+    clusterId: status.clusterId,
+    node: nodeMessage(thisNode(status, addresses)),
+    state: stateNumbers[clusterCondition(status)],
+    uptimeMs: BigInt(Math.max(0, Math.trunc(nowMs() - status.startedAtMs))),
+    groups: status.groups.map(groupMessage),
+    storage: storageMessage(status.storage),
+    wal: walMessage(status.wal),
   };
 }
