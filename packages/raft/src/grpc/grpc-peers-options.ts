@@ -18,7 +18,7 @@ export interface PeerBook {
 
 /** What peers are opened with. */
 export interface GrpcPeersOptions {
-  /** Where to listen: a name or an address. */
+  /** Where to listen: an address, or a name, of which the first address is taken. */
   readonly host: string;
   /** 0 = any free one. */
   readonly port: number;
