@@ -50,7 +50,7 @@ export async function startServer(config: Config, version: string, logger: Logge
     raftListener: observeRaft(metrics, logger),
   });
   exposeStatus(metrics, version, () => node.status());
-  const addresses = { http: '', grpc: '', peer: '' };
+  const addresses = { http: '', grpc: '', peer: node.peerAddress ?? '' };
   const services = servicesOf(config, version, { node, logger, metrics, shutdown, addresses });
   let http: HttpApi | undefined;
   let grpc: GrpcApi | undefined;

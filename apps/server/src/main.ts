@@ -74,21 +74,30 @@ function endOnDefects(logger: Logger): void {
 
 function announce(resolved: ResolvedConfig, server: RunningServer): void {
   const { config } = resolved;
-  const { http, grpc } = server.addresses;
+  const { http, grpc, peer } = server.addresses;
   const { nodeId, nodeName, clusterId } = server.node.status();
   // Written whatever the level: programs that start a server wait for this line.
   const logger = createLogger({ level: 'info', format: config.logFormat });
   const ports = { httpPort: portOf(http), grpcPort: portOf(grpc) };
   const what = { version, nodeId, nodeName, clusterId, dataDir: config.dataDir, pid: process.pid };
-  logger.info({ http: `http://${http}`, grpc, ...ports, ...what }, 'listening');
+  logger.info({ http: `http://${http}`, grpc, ...(peer === '' ? {} : { peer }), ...ports, ...what }, 'listening');
   process.send?.({ type: 'listening', http, grpc } satisfies ListeningMessage);
   if (config.banner && config.logLevel !== 'silent')
     process.stderr.write(banner(version, nodeId, config, server.addresses));
 }
 
+/** A node that cannot go on may not be able to close either: its disk does not answer. Then it ends as a crash would. */
+const failedCloseMs = 10_000;
+
 async function stop(server: RunningServer, request: ShutdownRequest, logger: Logger): Promise<number> {
   const { drainMs, failure } = request;
   logger.info({ drainMs }, failure === undefined ? 'stopping' : 'stopping, because the node cannot go on');
+  if (failure !== undefined) {
+    setTimeout(() => {
+      logger.fatal({ closeMs: failedCloseMs }, 'closing does not end; what was acknowledged is in the log');
+      exit(exitCodes.failed);
+    }, failedCloseMs).unref();
+  }
   try {
     await server.close(drainMs);
   } catch (error) {

@@ -26,6 +26,7 @@ export interface NodeParts {
   readonly directory: DataDirectory;
   readonly nodeName: string;
   readonly advertiseHost?: string;
+  readonly peerAddress: string;
   readonly wal: Wal;
   readonly system: SystemGroup;
   readonly consensus: NodeConsensus;
@@ -45,6 +46,7 @@ export interface NodeParts {
 export class NodeHost implements ShanghaiNode {
   readonly keyValue: KeyValueRequests;
   readonly logs: LogRequests;
+  readonly peerAddress: string;
   readonly #parts: NodeParts;
   readonly #startedAtMs: number;
   #closing: Promise<void> | undefined;
@@ -53,6 +55,7 @@ export class NodeHost implements ShanghaiNode {
     this.#parts = parts;
     this.keyValue = parts.keyValue;
     this.logs = parts.logs;
+    this.peerAddress = parts.peerAddress;
     this.#startedAtMs = parts.clock.nowMs();
     for (const { state } of parts.replicas) state.beginServing();
   }

@@ -8,6 +8,8 @@ import type { KeyValueRequests } from './requests/key-value-requests.js';
 export interface ShanghaiNode {
   readonly keyValue: KeyValueRequests;
   readonly logs: LogRequests;
+  /** Where the listener for other nodes is bound, `host:port`. `''` or absent: there is none. */
+  readonly peerAddress?: string;
   status(): NodeStatus;
   /** Named checks; the node is ready when all hold. Never waits. */
   readiness(): readonly ReadinessCheck[];

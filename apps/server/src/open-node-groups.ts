@@ -1,5 +1,6 @@
 /** Opening the groups of a node: consensus between this node and the others, and this node's copy of each group in it. */
-import { emptyConfState, type HostLimits } from '@shanghai/raft';
+import { emptyConfState, type HostLimits, type PeerTransport } from '@shanghai/raft';
+import type { GrpcPeers } from '@shanghai/raft/grpc';
 import type { DataDirectory } from './data-directory.js';
 import { grpcLeaderCalls } from './forward/grpc-leader-calls.js';
 import type { LeaderCalls } from './forward/leader-calls.js';
@@ -19,6 +20,8 @@ export interface NodeGroups {
   readonly leaderCalls: LeaderCalls;
   readonly system: SystemGroup;
   readonly data: Replica;
+  /** Where the peer listener is bound; `''`: there is none. */
+  readonly peerAddress: string;
 }
 
 /** A disk that does not answer for so long ends the node. */
@@ -47,7 +50,7 @@ export async function openGroups(
   const { clusterId, nodeId, firstMembers } = identity;
   const nodes = () => storage.system.machine.catalogue.nodes;
   const book = new PeerBook({ nodeId, firstMembers, nodes });
-  const transport =
+  const transport: PeerTransport & Partial<Pick<GrpcPeers, 'address'>> =
     options.transport ?? (await openPeers({ identity, book, clock, random, limits, peers: options.peers ?? {} }));
   opened.push(() => transport.close());
   const consensus = await openConsensus({
@@ -75,5 +78,6 @@ export async function openGroups(
   const open = (state: GroupState) =>
     openReplica({ state, clock, limits, listener, consensus, initial, mayLackEnd, nodes, timeAtLeader });
   const system = new SystemGroup({ replica: await open(storage.system), forwarder: leaderCalls });
-  return { consensus, book, leaderCalls, system, data: await open(storage.data) };
+  const { address: peerAddress = '' } = transport;
+  return { consensus, book, leaderCalls, system, data: await open(storage.data), peerAddress };
 }

@@ -86,6 +86,7 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
     system,
     replicas,
     consensus: groups.consensus,
+    peerAddress: groups.peerAddress,
     duties,
     router,
     files,

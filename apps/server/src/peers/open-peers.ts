@@ -1,6 +1,6 @@
 import type { Clock, Random } from '@shanghai/env';
 import type { PeerTransport } from '@shanghai/raft';
-import { openGrpcPeers, PeerError } from '@shanghai/raft/grpc';
+import { type GrpcPeers, openGrpcPeers, PeerError } from '@shanghai/raft/grpc';
 import { type NodeIdentity, newId } from '../data-directory.js';
 import { portOf } from '../first-members.js';
 import { maxEntryBytes, type NodeLimits } from '../limits.js';
@@ -20,7 +20,7 @@ export interface PeersOptions {
 }
 
 /** Opens the listener for other nodes; there is none where the node was started alone. Rejects with `ListenError`. */
-export async function openPeers(options: PeersOptions): Promise<PeerTransport> {
+export async function openPeers(options: PeersOptions): Promise<PeerTransport | GrpcPeers> {
   const { identity, book, clock, random, limits, peers } = options;
   const { clusterId, nodeId, instanceId, firstMembers } = identity;
   const own = firstMembers.find((member) => member.nodeId === nodeId);
