@@ -40,6 +40,7 @@ async function echo() {
     onUnreachable() {},
     onSnapshot: () => Promise.reject(new Error('none here')),
   });
+  process.on('disconnect', () => process.exit());
   let last = process.cpuUsage();
   process.on('message', ({ address, lap }) => {
     if (address !== undefined) peers.setPeers([{ nodeId: 1, address }]);

@@ -282,7 +282,7 @@ export class ItemReader {
   /**
    * A part of the frame for good: a view where it is most of the frame, else one copy for all entries of a message, which
    * go together when the log is cut. Small copies share the runtime's slabs of 8 KiB, because memory of its own for each
-   * costs ten times the copying. Frames may lie in such a slab too.
+   * costs three times as much. Frames may lie in such a slab too.
    */
   #own(start: number, end: number): Uint8Array {
     const frame = this.#frame;
