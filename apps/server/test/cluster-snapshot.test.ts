@@ -3,7 +3,7 @@ import type { SnapshotEvent } from '@shanghai/raft';
 import { afterEach, expect, test } from 'vitest';
 import type { ShanghaiNode } from '../src/node.js';
 import { group, isReady, TestCluster } from './cluster-harness.js';
-import { appendTo, by, bytes, createFaultDisk, get, put, quorumLog, readLog, request } from './core-harness.js';
+import { appendTo, by, bytes, createFaultDisk, get, put, quorumLog, readLog, request, text } from './core-harness.js';
 
 let cluster: TestCluster;
 let received: (SnapshotEvent & { from: number })[];
@@ -88,6 +88,44 @@ test('a follower that was away for longer than the log reaches back gets a snaps
   expect(await cluster.during(get(led, 'once'))).toBe('x');
   await cluster.during(appendTo(led, 'events', 'on'));
   expect((await cluster.during(readLog(cluster.node(laggardId), 'events'))).at(-1)).toBe('on');
+});
+
+test('who follows a log goes on over a snapshot, and who watches keys is told where to begin', async () => {
+  await three();
+  const { leader, laggardId } = lead();
+  const laggard = cluster.node(laggardId);
+  await cluster.during(leader.logs.create('events', quorumLog, request()));
+  await cluster.during(appendTo(leader, 'events', 'first'));
+  expect(await cluster.during(readLog(laggard, 'events'))).toEqual(['first']);
+  const end = new AbortController();
+  const tail = laggard.logs.tail({ log: 'events', origin: 0, start: { from: 'end' } }, request(end.signal));
+  const tailed: (string | undefined)[] = [];
+  const tailing = (async () => {
+    for await (const page of tail) tailed.push(...page.entries.map((entry) => text(entry.value)));
+  })();
+  const watch = laggard.keyValue.watch({ keyspace: '' }, request(end.signal))[Symbol.asyncIterator]();
+  await watch.next();
+  const watching = watch.next();
+  watching.catch(() => undefined);
+  await cluster.clock.advance(100);
+  cluster.network.cut(laggardId);
+  for (let i = 0; i < 20; i++) {
+    await cluster.during(put(leader, `k${i}`, 'v'));
+    await cluster.during(appendTo(leader, 'events', `e${i}`));
+  }
+  for (const node of cluster.nodes.values()) if (node !== laggard) await cluster.during(node.checkpoint());
+  cluster.network.heal();
+  await cluster.until('it has caught up', () => group(laggard, 1).appliedIndex === group(leader, 1).appliedIndex);
+  expect(received.some(({ groupId, error }) => groupId === 1 && error === undefined)).toBe(true);
+  await cluster.during(appendTo(leader, 'events', 'last'));
+  await cluster.until('the tail has it all', () => tailed.at(-1) === 'last');
+  expect(tailed).toEqual([...Array.from({ length: 20 }, (_, i) => `e${i}`), 'last']);
+  await expect(watching).rejects.toMatchObject({
+    code: 'OUT_OF_RANGE',
+    details: { firstRevision: expect.any(Number), firstPosition: expect.any(String) },
+  });
+  end.abort();
+  await tailing;
 });
 
 test('a power failure between the state’s change and the log’s hearing of it leaves a follower that goes on', async () => {
