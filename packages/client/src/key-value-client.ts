@@ -180,8 +180,6 @@ export class KeyValueClient implements KeyValueStore {
     const pages = resumeStream(this.#environment, {
       method: 'watch',
       servedBy: 'replica',
-      isAhead: ({ details: { firstPosition } }) =>
-        typeof firstPosition === 'string' && isBehind(Buffer.from(firstPosition, 'base64'), position),
       endsByItself: false,
       reconnectMs: this.#environment.options.streamReconnectMs,
       signal: options.signal,
@@ -232,11 +230,6 @@ function answerOf<Kind extends PipelineAnswer['$case']>(answer: PipelineAnswer, 
   if (answer.$case === kind) return answer.value as Answers[Kind];
   const message = `The server answered a ${kind} with a ${answer.$case}; it does not speak this client's protocol`;
   throw new ClientError(kind === 'get' ? 'INTERNAL_ERROR' : 'OUTCOME_UNKNOWN', message, { answered: true });
-}
-
-/** Whether one position comes before another; of the same groups, as they are opaque otherwise. */
-function isBehind(one: Buffer, other: Buffer): boolean {
-  return one.length === other.length && one.compare(other) < 0;
 }
 
 function watchTarget(options: WatchOptions): WatchRequest['target'] {

@@ -113,7 +113,6 @@ export class NamedLogsClient implements NamedLogs {
     const pages = resumeStream(this.#environment, {
       method: 'tailLog',
       servedBy: 'replica',
-      isAhead: ({ details: { lastSequence } }) => typeof lastSequence === 'number' && lastSequence + 1 < expected,
       endsByItself: false,
       reconnectMs: this.#environment.options.streamReconnectMs,
       signal: options.signal,

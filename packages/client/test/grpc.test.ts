@@ -4,6 +4,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { connect } from '../src/grpc/connect.js';
 import { type ClientOptions, type LogEntry, type ShanghaiClient, textOf } from '../src/index.js';
 import { type GrpcMemoryServer, startGrpcMemoryServer } from '../src/testing/grpc-memory-server.js';
+import { MemoryCluster } from '../src/testing/memory-cluster.js';
+import { MemoryServer } from '../src/testing/memory-server.js';
+import type { MemoryHost } from '../src/testing/memory-transport.js';
 
 const cleanUp: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -179,5 +182,72 @@ describe('a client over gRPC', () => {
     for (let i = 0; i < 200; i++) await shanghai.put('other', '1');
     expect(server.streamMessages()).toBeLessThan(40);
     await entries.return?.();
+  });
+});
+
+describe('a client of a cluster over gRPC', () => {
+  /** Three gRPC servers, each before a node of one memory cluster. */
+  async function startCluster() {
+    const hosts: MemoryHost[] = [];
+    const hostOf = (i: number): MemoryHost => ({
+      unary: (method, request) => (hosts[i] as MemoryHost).unary(method, request),
+      stream: (method, request, signal) => (hosts[i] as MemoryHost).stream(method, request, signal),
+      pipeline: (request) => (hosts[i] as MemoryHost).pipeline(request),
+    });
+    const startOne = async (i: number, port = 0) => {
+      const server = await startGrpcMemoryServer(port, new MemoryServer(), hostOf(i));
+      cleanUp.push(() => server.kill());
+      return server;
+    };
+    const servers = await Promise.all([0, 1, 2].map((i) => startOne(i)));
+    const cluster = new MemoryCluster(servers.map(({ endpoint }) => endpoint));
+    hosts.push(...[1, 2, 3].map((nodeId) => cluster.node(nodeId)));
+    const restart = async (i: number) => {
+      servers[i] = await startOne(i, Number(servers[i]?.endpoint.split(':')[1]));
+    };
+    return { cluster, servers, restart };
+  }
+
+  it('is sent on to the leader by refusals in answers and in trailers', async () => {
+    const { cluster, servers } = await startCluster();
+    cluster.elect(3);
+    const shanghai = client([servers[0]?.endpoint ?? ''], { maxAttempts: 1 });
+    await shanghai.put('a', '1');
+    await shanghai.log.create('events');
+    cluster.elect(2);
+    await shanghai.append('a', '2');
+    await shanghai.log.append('events', 'x');
+    expect(await shanghai.getText('a', { level: 'session' })).toBe('12');
+  });
+
+  it('fails no call while the nodes are restarted one after the other, with and without sessions', async () => {
+    const { cluster, servers, restart } = await startCluster();
+    for (const sessions of [true, false]) {
+      const shanghai = client(
+        servers.map(({ endpoint }) => endpoint),
+        { sessions, timeoutMs: 20_000 },
+      );
+      let stopped = false;
+      let done = 0;
+      const worker = async (name: string) => {
+        for (; !stopped; done++) {
+          await shanghai.append(name, `${done},`);
+          await shanghai.get(name, { level: 'stale' });
+        }
+      };
+      const workers = Promise.all(['a', 'b', 'c', 'd'].map((name) => worker(`${name}${sessions}`)));
+      const someWork = async () => {
+        for (const target = done + 50; done < target; ) await Promise.race([shanghai.get('pace'), workers]);
+      };
+      for (const i of [0, 1, 2]) {
+        await someWork();
+        cluster.elect(((i + 1) % 3) + 1);
+        await servers[i]?.stop();
+        await someWork();
+        await restart(i);
+      }
+      stopped = true;
+      await workers;
+    }
   });
 });

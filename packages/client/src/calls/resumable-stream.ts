@@ -21,8 +21,6 @@ export interface ResumableStream<Method extends StreamMethod> {
   readonly endsByItself: boolean;
   /** How long the next message may take, in milliseconds; absent: for ever, as nothing may happen for long. */
   readonly messageTimeoutMs?: number;
-  /** Whether a refusal says that the node does not have the position yet, rather than no more. Absent: never. */
-  isAhead?(failure: ClientError): boolean;
   /** Who serves it: the leader, or whatever replica has little to do. */
   readonly servedBy: 'leader' | 'replica';
   /** How long a broken stream may stay broken, in milliseconds. */
@@ -193,7 +191,7 @@ async function keptAlive(environment: CallEnvironment, wait: () => Promise<void>
 /** How long to wait before the next connection; throws the failure where there shall be none. */
 function judge(
   environment: CallEnvironment,
-  stream: Pick<ResumableStream<StreamMethod>, 'reconnectMs' | 'endsByItself' | 'isAhead'>,
+  stream: Pick<ResumableStream<StreamMethod>, 'reconnectMs' | 'endsByItself'>,
   state: StreamState,
   failure: ClientError,
 ): number {
@@ -201,12 +199,8 @@ function judge(
   state.failures++;
   state.brokenSinceMs ??= nowMs;
   state.lastFailure = failure;
-  // What one replica does not have, another may: they are behind each other, and keep changes for different times.
-  // A position that was given out is somewhere, and will be everywhere.
-  const comes = state.wasServed && stream.isAhead?.(failure) === true;
-  if (comes) state.refusedBy.clear();
-  const refused = failure.answered && errorTable[failure.code].retry === 'never';
-  const forGood = refused && state.step === 'wait' && !comes;
+  // What one replica does not have another may: they do not keep changes for equally long.
+  const forGood = failure.answered && errorTable[failure.code].retry === 'never' && state.step === 'wait';
   // What ends by itself is a call like any other until it has begun; what goes on for ever waits for its node.
   const attemptsLeft = !stream.endsByItself || state.wasConnected || state.failures < environment.options.maxAttempts;
   if (forGood || !attemptsLeft || nowMs - state.brokenSinceMs >= stream.reconnectMs) throw failure;

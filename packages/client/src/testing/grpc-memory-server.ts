@@ -27,11 +27,15 @@ import {
 } from '@shanghai/proto';
 import { ClientError } from '../client-error.js';
 import type { StreamMethod, StreamMethods, UnaryMethod, UnaryMethods } from '../transport.js';
+import { refusal } from './memory-error.js';
 import { MemoryServer } from './memory-server.js';
+import type { MemoryHost } from './memory-transport.js';
 
 /** The memory server behind real gRPC, on a port of its own. Not exported: it needs grpc-js, and only our tests use it. */
 export interface GrpcMemoryServer {
   readonly server: MemoryServer;
+  /** What answers: the server, unless another host was given. */
+  readonly host: MemoryHost;
   /** `127.0.0.1:port`. */
   readonly endpoint: string;
   /** Messages that came in on pipelines. */
@@ -40,26 +44,37 @@ export interface GrpcMemoryServer {
   readonly streamMessages: () => number;
   /** Streams that are open now. */
   readonly openStreams: () => number;
+  /** Stops in good order: pipelines end by saying that nothing was done for what was not answered. */
+  stop(): Promise<void>;
   /** Stops at once, as a process that was killed. */
   kill(): Promise<void>;
 }
 
 /** Starts one; `port` 0 takes a free one. */
-export async function startGrpcMemoryServer(port = 0, server = new MemoryServer()): Promise<GrpcMemoryServer> {
+export async function startGrpcMemoryServer(
+  port = 0,
+  server = new MemoryServer(),
+  host: MemoryHost = server,
+): Promise<GrpcMemoryServer> {
   const grpc = new Server({ 'grpc.max_receive_message_length': -1 });
   const counts = { pipeline: 0, stream: 0, open: 0 };
-  const { unary, streaming } = handlers(server, counts);
+  const pipelines = new Set<ServerDuplexStream<PipelineRequest, PipelineResponse>>();
+  const { unary, streaming } = handlers(host, counts);
   const keyValue = {
     openSession: unary('openSession'),
     range: streaming('range'),
     watch: streaming('watch'),
     // The one unary operation that the benchmark compares with.
     put: ((call, callback) => {
-      const { response } = server.pipeline({ id: 0n, request: { $case: 'put', value: call.request } });
+      const { response } = host.pipeline({ id: 0n, request: { $case: 'put', value: call.request } });
       if (response?.$case === 'put') callback(null, response.value);
       else callback({ code: status.INTERNAL });
     }) satisfies handleUnaryCall<PutRequest, PutResponse>,
-    pipeline: (call: ServerDuplexStream<PipelineRequest, PipelineResponse>) => servePipeline(server, counts, call),
+    pipeline: (call: ServerDuplexStream<PipelineRequest, PipelineResponse>) => {
+      pipelines.add(call);
+      call.once('close', () => pipelines.delete(call));
+      servePipeline(host, counts, call);
+    },
   } as unknown as KeyValueServer;
   const log: LogServer = {
     createLog: unary('createLog'),
@@ -90,10 +105,16 @@ export async function startGrpcMemoryServer(port = 0, server = new MemoryServer(
   });
   return {
     server,
+    host,
     endpoint: `127.0.0.1:${bound}`,
     pipelineMessages: () => counts.pipeline,
     streamMessages: () => counts.stream,
     openStreams: () => counts.open,
+    stop: async () => {
+      for (const call of pipelines)
+        call.emit('error', grpcError(refusal('SERVICE_UNAVAILABLE', 'the node is closing')));
+      await new Promise((resolve) => grpc.tryShutdown(resolve));
+    },
     kill: async () => {
       grpc.forceShutdown();
       await new Promise((resolve) => grpc.tryShutdown(resolve));
@@ -101,7 +122,7 @@ export async function startGrpcMemoryServer(port = 0, server = new MemoryServer(
   };
 }
 
-function handlers(server: MemoryServer, counts: { stream: number; open: number }) {
+function handlers(server: MemoryHost, counts: { stream: number; open: number }) {
   const unary =
     <Method extends UnaryMethod>(method: Method): handleUnaryCall<UnaryMethods[Method][0], UnaryMethods[Method][1]> =>
     (call, callback) => {
@@ -121,7 +142,7 @@ function handlers(server: MemoryServer, counts: { stream: number; open: number }
 }
 
 async function serveStream<Method extends StreamMethod>(
-  server: MemoryServer,
+  server: MemoryHost,
   method: Method,
   counts: { stream: number; open: number },
   call: ServerWritableStream<StreamMethods[Method][0], StreamMethods[Method][1]>,
@@ -152,7 +173,7 @@ async function serveStream<Method extends StreamMethod>(
 }
 
 function servePipeline(
-  server: MemoryServer,
+  server: MemoryHost,
   counts: { pipeline: number },
   call: ServerDuplexStream<PipelineRequest, PipelineResponse>,
 ): void {

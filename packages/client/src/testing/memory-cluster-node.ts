@@ -95,7 +95,13 @@ export class MemoryClusterNode implements MemoryHost {
     signal: AbortSignal,
   ): AsyncIterable<StreamMethods[Method][1]> | Iterable<StreamMethods[Method][1]> {
     if (method === 'range') this.#barrier((request as StreamMethods['range'][0]).options);
+    else if (method === 'tailLog' || this.#isAhead(request as StreamMethods['watch'][0])) this.#barrier(undefined);
     return this.server.stream(method, request, signal);
+  }
+
+  /** Whether a watch comes with a position that another replica gave out and this one has not reached. */
+  #isAhead({ position }: StreamMethods['watch'][0]): boolean {
+    return position.length > 0 && Number(position.readBigUInt64BE()) > this.server.keyValue.changes;
   }
 
   /** A command of a client: into the log where this node leads. */

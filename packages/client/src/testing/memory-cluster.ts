@@ -17,9 +17,9 @@ export class MemoryCluster {
   readonly #nodes: readonly MemoryClusterNode[];
   readonly #log: ClusterLog = { commands: [], term: 0, leaderId: undefined, onCommitted: () => this.#spread() };
 
-  /** `size` nodes ≥ 1, all there; node 1 leads. */
-  constructor(size = 3, clock: Clock = nodeClock()) {
-    this.endpoints = Array.from({ length: size }, (_, i) => `node-${i + 1}:9090`);
+  /** `size` nodes ≥ 1, or one for each address; all are there, and node 1 leads. */
+  constructor(size: number | readonly string[] = 3, clock: Clock = nodeClock()) {
+    this.endpoints = typeof size === 'number' ? Array.from({ length: size }, (_, i) => `node-${i + 1}:9090`) : size;
     const members = this.endpoints.map((address, i) => ({ nodeId: i + 1, address }));
     this.#nodes = members.map((member) => new MemoryClusterNode(member, members, this.#log, clock));
     const hostAt = (endpoint: string) => this.node(this.endpoints.indexOf(endpoint) + 1);

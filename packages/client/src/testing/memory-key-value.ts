@@ -46,6 +46,11 @@ export class MemoryKeyValue {
     return Number(this.#revision);
   }
 
+  /** Changes that a watch could give so far. */
+  get changes(): number {
+    return this.#changes.length;
+  }
+
   /** What an answer says beside its result. */
   header(): ResponseHeader {
     const token = Buffer.alloc(8);
@@ -112,7 +117,7 @@ export class MemoryKeyValue {
   /** Changes after a position, and then what comes, until the signal aborts. The first page comes at once. */
   async *watch(request: WatchRequest, signal: AbortSignal): AsyncGenerator<WatchResponse, void, undefined> {
     let at = request.position.length === 0 ? this.#changes.length : Number(request.position.readBigUInt64BE());
-    if (at > this.#changes.length) throw notYet();
+    if (at > this.#changes.length) throw refusal('OUT_OF_RANGE', 'the position is not yet there');
     while (!signal.aborted) {
       const events = this.#changes
         .slice(at)
@@ -189,12 +194,6 @@ export class MemoryKeyValue {
     const { value, revision, expiresAtMs } = this.get(keyspace, key) as StoredValue;
     return { key, value: keysOnly ? nothing : Buffer.from(value), revision, expiresAtMs };
   }
-}
-
-/** Every change is kept, so the only position that is not there is one to come; as a server it names the first kept. */
-function notYet(): Error {
-  const firstPosition = Buffer.alloc(8).toString('base64');
-  return refusal('OUT_OF_RANGE', 'the position is not yet there', { firstPosition });
 }
 
 function holds(condition: Condition, stored: StoredValue | undefined): boolean {
