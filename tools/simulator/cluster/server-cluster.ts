@@ -43,7 +43,15 @@ export class ServerCluster {
     this.network = new VirtualNetwork(world);
     const nodeIds = Array.from({ length: options.nodes }, (_, i) => i + 1);
     const settings = drawSettings(world.randomFor('settings'));
-    const room: ServerRoom = { world, nodeIds, settings, count: (what) => this.count(what) };
+    const find = (address: string) => this.#find(address);
+    const room: ServerRoom = {
+      world,
+      network: this.network,
+      nodeIds,
+      settings,
+      find,
+      count: (what) => this.count(what),
+    };
     const machineRoom = { world, network: this.network, directory: new Map() };
     this.machines = nodeIds.map((id) => new Machine(id, machineRoom, (place) => openServerProcess(place, room)));
     this.#families = new KeyFamilies(world.randomFor('families'));
@@ -135,17 +143,31 @@ export class ServerCluster {
     this.#watcher.stop();
   }
 
-  /** All copies of every group come to the same entry. */
+  /** All copies of every group come to the same entry, and are the same there. */
   async #agree(endMs: number): Promise<void> {
-    const groupIds = this.machines[0]?.process?.node.status().groups.map(({ groupId }) => groupId) ?? [];
-    for (const groupId of groupIds) {
-      for (;;) {
-        const applied = this.machines.map(({ process }) => appliedOf(process, groupId));
-        if (applied.every((index) => index === applied[0])) break;
-        if (this.world.nowMs > endMs) throw new Violation(`agreement: group ${groupId} stands at ${applied} for ever`);
-        await this.world.runUntil(this.world.nowMs + 200);
+    const { world } = this;
+    for (;;) {
+      const nodes = this.machines.flatMap(({ process }) => process?.node ?? []);
+      const sums = await world.runThrough('checksums', Promise.all(nodes.map((node) => node.checksums())), 60_000);
+      const copies = sums.flat();
+      const byPlace = new Map<string, string>();
+      for (const { groupId, appliedIndex, checksum } of copies) {
+        const place = `group ${groupId} at ${appliedIndex}`;
+        const known = byPlace.get(place);
+        if (known !== undefined && known !== checksum) throw new Violation(`agreement: copies of ${place} differ`);
+        byPlace.set(place, checksum);
       }
+      const groups = new Set(copies.map(({ groupId }) => groupId)).size;
+      if (nodes.length === this.machines.length && byPlace.size === groups) return;
+      if (world.nowMs > endMs) throw new Violation(`agreement: copies stay apart: ${[...byPlace.keys()].join(', ')}`);
+      await world.runUntil(world.nowMs + 200);
     }
+  }
+
+  #find(address: string): { nodeId: number; process: ServerProcess | undefined } {
+    const machine = this.machines.find(({ id }) => grpcAddress(id) === address);
+    if (machine === undefined) throw new Violation(`somebody was sent to '${address}', which is no node`);
+    return { nodeId: machine.id, process: machine.process };
   }
 
   #makeClient(id: number, nodeIds: readonly number[], { operationsPerSecond }: ServerClusterOptions): SimulatedClient {
@@ -153,11 +175,7 @@ export class ServerCluster {
     const clock = new VirtualClock(world.queue, { rate: 1, wallOffsetMs: 0 });
     const random = world.randomFor(`client ${id}`);
     const client = { id, clock, isAlive: () => true };
-    const find = (endpoint: string) => {
-      const nodeId = nodeIds.find((one) => grpcAddress(one) === endpoint);
-      if (nodeId === undefined) throw new Violation(`a client was sent to '${endpoint}', which is no node`);
-      return { nodeId, process: this.machines[nodeId - 1]?.process };
-    };
+    const find = (endpoint: string) => this.#find(endpoint);
     return new SimulatedClient({
       id,
       world,
@@ -173,8 +191,4 @@ export class ServerCluster {
       count: (what) => this.count(what),
     });
   }
-}
-
-function appliedOf(process: ServerProcess | undefined, groupId: number): number | undefined {
-  return process?.node.status().groups.find((group) => group.groupId === groupId)?.appliedIndex;
 }

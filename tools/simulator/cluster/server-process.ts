@@ -1,15 +1,21 @@
 /** A process that is a whole node: log, consensus, stores, sessions, requests; what is missing are its listeners. */
 import type { Random } from '@shanghai/env';
+import type { HostLimits, HostListener } from '@shanghai/raft';
 import { inProcessApi, openNode, type ShanghaiNode } from '@shanghai/server/testing';
 import type { ProcessPlace } from './machine.js';
 import type { ServingProcess } from './virtual-client-transport.js';
+import { virtualLeaderCalls } from './virtual-leader-calls.js';
+import type { VirtualNetwork } from './virtual-network.js';
 import type { VirtualWorld } from './virtual-world.js';
 
 /** What nodes of a simulation have in common. */
 export interface ServerRoom {
   readonly world: VirtualWorld;
+  readonly network: VirtualNetwork;
   readonly nodeIds: readonly number[];
   readonly settings: ServerSettings;
+  /** Who serves at an address now. */
+  find(address: string): { readonly nodeId: number; readonly process: ServerProcess | undefined };
   count(what: string): void;
 }
 
@@ -18,6 +24,7 @@ export interface ServerSettings {
   readonly checkpointIntervalMs: number;
   readonly walSegmentBytes: number;
   readonly storeSegmentBytes: number;
+  readonly raft: Partial<HostLimits>;
 }
 
 /** A running node. */
@@ -31,16 +38,30 @@ export function drawSettings(random: Random): ServerSettings {
     checkpointIntervalMs: 500 + random.below(10_000),
     walSegmentBytes: 65_536 << random.below(3),
     storeSegmentBytes: 65_536 << random.below(3),
+    raft: {
+      tickMs: random.float() < 0.5 ? 100 : 50,
+      maxAppendBytes: random.float() < 0.5 ? 1024 : 256 * 1024,
+      maxApplyBytes: random.float() < 0.5 ? 500 : 8 * 1024 * 1024,
+      compactBytes: random.float() < 0.7 ? 4000 : 100_000,
+      trailingEntries: random.below(50),
+      trailingBytes: random.below(10_000),
+      sleepTicks: random.float() < 0.5 ? 20 : 3,
+    },
   };
 }
 
 /** Opens everything as the server's own main program does. */
 export async function openServerProcess(place: ProcessPlace, room: ServerRoom): Promise<ServerProcess> {
   const { disk, clock, random, nodeId, isAlive } = place;
-  const { world, settings } = room;
+  const { world, network, settings, nodeIds, find } = room;
+  const self = { id: nodeId, clock, isAlive };
   const node = await openNode({
     dataDirectory: '/data',
     nodeId,
+    initialMembers: nodeIds.map((id) => ({ nodeId: id, peerAddress: `node-${id}:9190` })),
+    transport: place.transport,
+    leaderCalls: () => virtualLeaderCalls({ world, network, random: world.randomFor(`calls ${nodeId}`), self, find }),
+    raft: settings.raft,
     addresses: { grpc: grpcAddress(nodeId), http: `node-${nodeId}:8080` },
     slots: 16,
     wal: {
@@ -53,6 +74,7 @@ export async function openServerProcess(place: ProcessPlace, room: ServerRoom): 
     disk,
     clock,
     random,
+    raftListener: raftListenerOf(place, room),
     listener: {
       failed: ({ groupId, error }) => {
         world.trace(() => `${nodeId} group ${groupId} failed: ${error.stack}`);
@@ -69,6 +91,34 @@ export async function openServerProcess(place: ProcessPlace, room: ServerRoom): 
     if (isAlive()) world.fail(error);
   });
   return { id: nodeId, node, api, clock, isAlive, whenGone: (callback) => place.whenGone(callback) };
+}
+
+function raftListenerOf({ nodeId }: ProcessPlace, { world, count }: ServerRoom): HostListener {
+  return {
+    roleChanged: ({ groupId, role, leaderId, term }) => {
+      world.trace(() => `${nodeId} group ${groupId}: ${role} in ${term}, leader ${leaderId}`);
+      if (role === 'StateLeader') count('elections');
+    },
+    compacted: ({ groupId, index }) => {
+      count('compactions');
+      world.trace(() => `${nodeId} group ${groupId}: log cut behind ${index}`);
+    },
+    snapshotSent: ({ groupId, index, to, error }) => {
+      count(error === undefined ? 'snapshots sent' : 'snapshots broken off');
+      world.trace(() => `${nodeId} group ${groupId}: snapshot ${index} to ${to} ${error?.message ?? 'sent'}`);
+    },
+    snapshotReceived: ({ groupId, index, from, error }) => {
+      if (error === undefined) count('snapshots received');
+      world.trace(() => `${nodeId} group ${groupId}: snapshot ${index} from ${from} ${error?.message ?? 'received'}`);
+    },
+    logFull: ({ groupId }) => {
+      count('full logs');
+      world.trace(() => `${nodeId} group ${groupId}: full`);
+    },
+    diskStalled: () => count('stalls'),
+    slept: () => count('sleeps'),
+    woken: () => count('wakes'),
+  };
 }
 
 /** Where clients reach a node. */

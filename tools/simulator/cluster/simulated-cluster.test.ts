@@ -67,7 +67,7 @@ describe('seeds that once found something', () => {
 /** Virtual time is real work: on a busy machine it takes its time. */
 const patience = { timeout: isDeep ? 3_600_000 : 120_000 };
 
-describe.each(['hosts'] as const)('%s', patience, (subject) => {
+describe.each(['hosts', 'cluster'] as const)('%s', patience, (subject) => {
   test(`seeds from ${firstSeed} on find nothing, and go through everything that there is to go through`, async () => {
     const wanted = Array.from({ length: isDeep ? 300 : 4 }, (_, i): Wanted => {
       return {
