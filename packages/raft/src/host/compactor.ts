@@ -13,7 +13,7 @@ const stepEntries = 1_024;
 export interface CompactorOptions {
   readonly log: GroupLog;
   readonly limits: HostLimits;
-  readonly history: () => ConfigurationHistory;
+  readonly history: ConfigurationHistory;
   /** The log behind it is needed by followers that get a snapshot. */
   readonly heldIndex: () => number;
   onCompacted(index: number, bytes: number): void;
@@ -42,8 +42,8 @@ export class Compactor {
     const index = cutIndex(log, limits, this.#durableIndex, heldIndex());
     if (index === undefined) return;
     const before = log.bytes;
-    await log.compact(index, history().at(index));
-    history().cut(index);
+    await log.compact(index, history.at(index));
+    history.cut(index);
     onCompacted(index, before - log.bytes);
   }
 }

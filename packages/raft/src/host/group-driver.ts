@@ -2,9 +2,6 @@
  * One group of a host: what lives as long as the group is open. Its core is made anew where the log had no space: what was
  * not durable is lost then, as by a crash, and answers of before reach nobody any more.
  */
-import { decodeConfChange } from '../core/configuration/conf-change.js';
-import type { ConfState } from '../core/configuration/configuration.js';
-import type { Entry, Snapshot } from '../core/entry.js';
 import type { Message } from '../core/message.js';
 import { RaftError } from '../core/raft-error.js';
 import type { RawNode } from '../core/raw-node.js';
@@ -14,22 +11,22 @@ import type { GroupMessage, GroupSignal } from '../ports/peer-transport.js';
 import type { SnapshotSink } from '../ports/state-machine.js';
 import { alignLog } from './align-log.js';
 import { Compactor } from './compactor.js';
-import { ConfigurationHistory, isAlone, isOnlyVoter, membersOf } from './configuration-history.js';
+import { isAlone, isOnlyVoter, membersOf } from './configuration-history.js';
 import { CoreRunner } from './core-runner.js';
+import { FullLog, isLogFull } from './full-log.js';
+import { GroupMachine } from './group-machine.js';
 import type { HostContext, HostedGroup } from './host-context.js';
 import type { GroupOptions } from './host-options.js';
 import { Inbox } from './inbox.js';
-import { type AppliedRun, MachineQueue } from './machine-queue.js';
+import type { AppliedRun } from './machine-queue.js';
 import { type ProposalError, refusal } from './proposal-error.js';
-import { type BatchTimes, type LogView, type Proposal, ProposalTracker } from './proposal-tracker.js';
+import { type BatchTimes, type LogView, type Outcome, type Proposal, ProposalTracker } from './proposal-tracker.js';
 import { ReadTracker } from './read-tracker.js';
 import { Sleeper } from './sleeper.js';
 import { receiveSnapshot } from './snapshot-receiver.js';
-import { SnapshotSender, type TakenSnapshot } from './snapshot-sender.js';
+import { SnapshotSender } from './snapshot-sender.js';
 import { Transfer } from './transfer.js';
 
-/** A full disk is tried again so often. */
-const probeMs = 1_000;
 const noMarks: RaftMarks = { term: 0, lead: 0, state: 'StateFollower', commit: 0, applied: 0, lastIndex: 0 };
 
 /** One group of a host. */
@@ -44,18 +41,15 @@ export class GroupDriver<Result> implements HostedGroup {
   readonly sleeper: Sleeper;
   readonly compactor: Compactor;
   readonly transfer = new Transfer();
-  history: ConfigurationHistory;
+  readonly state: GroupMachine<Result>;
   /** Absent where it takes no part: no space, failed, closed. */
   core: CoreRunner | undefined;
   failure: Error | undefined;
   isClosed = false;
   /** Told when something that may be waited for has happened. */
   onProgress: (() => void) | undefined;
-  readonly #machine: MachineQueue<Result>;
   readonly #inbox = new Inbox();
-  #applied: number;
-  #nextProbeMs = 0;
-  #isProbing = false;
+  readonly #fullLog: FullLog;
 
   /** The log is in line with the state already. */
   constructor(host: HostContext, options: GroupOptions<Result>, log: GroupLog) {
@@ -65,26 +59,28 @@ export class GroupDriver<Result> implements HostedGroup {
     this.groupId = groupId;
     this.log = log;
     this.reads = new ReadTracker(host.random);
-    this.history = new ConfigurationHistory(log.firstIndex() - 1, log.initialState().confState);
-    this.#applied = machine.appliedIndex;
-    this.#machine = new MachineQueue({
+    this.state = new GroupMachine({
+      groupId,
+      host,
       machine,
-      maxApplyBytes: host.limits.maxApplyBytes,
-      onApplied: (run) => this.#onApplied(run),
+      start: { index: log.firstIndex() - 1, confState: log.initialState().confState },
+      onApplied: (run, outcomes) => this.#onApplied(run, outcomes),
       onFailed: (error) => this.fail(error),
     });
+    const { history } = this.state;
+    this.#fullLog = new FullLog(host, () => this.#reopen());
     this.snapshots = new SnapshotSender({
       groupId,
       host,
-      take: () => this.#takeSnapshot(),
-      isUsable: ({ metadata: { index } }) => index + 1 >= log.firstIndex() && index >= this.history.latest.index,
+      take: () => this.state.take(() => this.raw),
+      isUsable: ({ metadata: { index } }) => index + 1 >= log.firstIndex() && index >= history.latest.index,
       report: (to, isSent) => this.guard(({ raw }) => raw.reportSnapshot(to, isSent)),
     });
     this.sleeper = new Sleeper(host, this);
     this.compactor = new Compactor({
       log,
       limits: host.limits,
-      history: () => this.history,
+      history,
       heldIndex: () => this.snapshots.lowestIndex,
       onCompacted: (index, bytes) => host.listener.compacted?.({ groupId, index, bytes }),
     });
@@ -99,11 +95,11 @@ export class GroupDriver<Result> implements HostedGroup {
   }
 
   get members(): readonly number[] {
-    return membersOf(this.history.latest.confState);
+    return membersOf(this.state.configuration);
   }
 
   get isOnlyVoter(): boolean {
-    return isOnlyVoter(this.history.latest.confState, this.host.nodeId);
+    return isOnlyVoter(this.state.configuration, this.host.nodeId);
   }
 
   get isFull(): boolean {
@@ -114,7 +110,7 @@ export class GroupDriver<Result> implements HostedGroup {
   get isQuiet(): boolean {
     const { proposals, reads, snapshots, transfer, core } = this;
     const isWaiting = proposals.count > 0 || reads.count > 0 || transfer.isPending || !snapshots.isIdle;
-    return !isWaiting && this.#inbox.isEmpty && this.#machine.isIdle && (core?.isIdle ?? true);
+    return !isWaiting && this.#inbox.isEmpty && this.state.queue.isIdle && (core?.isIdle ?? true);
   }
 
   /** Applies what is known to be committed, then takes part. */
@@ -124,7 +120,7 @@ export class GroupDriver<Result> implements HostedGroup {
     const { commit } = core.marks;
     while (core.raw.marks().applied < commit && this.failure === undefined) {
       core.work();
-      await this.#machine.settled();
+      await this.state.queue.settled();
     }
     if (this.failure !== undefined) throw this.failure;
     this.host.membersChanged();
@@ -240,7 +236,7 @@ export class GroupDriver<Result> implements HostedGroup {
     const { electionTicks, tickMs, proposalTimeoutMs } = host.limits;
     const electionMs = electionTicks * tickMs;
     if (this.failure !== undefined || this.isClosed) return;
-    if (core === undefined) this.#probe(nowMs);
+    if (core === undefined) this.#fullLog.tick(nowMs);
     else if (!host.isStalled) this.guard(({ raw }) => raw.tick());
     proposals.expire(nowMs - proposalTimeoutMs, nowMs - electionMs, this.#view());
     reads.expire(nowMs - 2 * electionMs, this.marks.lead);
@@ -249,7 +245,7 @@ export class GroupDriver<Result> implements HostedGroup {
     this.sleeper.tick();
     this.onProgress?.();
     // Alone there is nobody to tell anything, and nobody to hear from.
-    const isResting = this.marks.state === 'StateLeader' && isAlone(this.history.latest.confState, host.nodeId);
+    const isResting = this.marks.state === 'StateLeader' && isAlone(this.state.configuration, host.nodeId);
     if (isResting && proposals.count === 0 && reads.count === 0) host.setTicking(this, false);
   }
 
@@ -267,7 +263,7 @@ export class GroupDriver<Result> implements HostedGroup {
     if (this.marks.state === 'StateLeader' && this.sleeper.isAsleep) this.wakeOthers();
     this.isClosed = true;
     this.#end();
-    await this.#machine.settled();
+    await this.state.queue.settled();
     this.log.close();
   }
 
@@ -285,7 +281,7 @@ export class GroupDriver<Result> implements HostedGroup {
     const view = this.#view();
     this.core?.abandon();
     this.core = undefined;
-    this.#machine.dropWaiting();
+    this.state.queue.dropWaiting();
     this.#inbox.clear();
     this.snapshots.close();
     this.transfer.end(error);
@@ -296,15 +292,15 @@ export class GroupDriver<Result> implements HostedGroup {
   }
 
   #openCore(applied: number | undefined): CoreRunner {
-    const { groupId, host, log, proposals, reads, sleeper, snapshots, transfer, history, options } = this;
+    const { groupId, host, log, proposals, reads, sleeper, snapshots, transfer, state, options } = this;
     return new CoreRunner({
       ...{ groupId, host, log, proposals, reads, sleeper, snapshots, transfer, applied },
       inbox: this.#inbox,
-      machine: this.#machine,
-      confState: history.latest.confState,
+      machine: this.state.queue,
+      confState: state.configuration,
       appliedIndex: options.machine.appliedIndex,
-      restore: (snapshot) => this.#restore(snapshot),
-      onRestored: ({ metadata }) => this.#onRestored(metadata.index, metadata.confState),
+      restore: (snapshot) => state.restore(snapshot),
+      onRestored: ({ metadata }) => state.onRestored(metadata),
       onRole: (marks, before) => this.#onRole(marks, before),
       onLogFailed: (error) => this.#onLogFailed(error),
       schedule: () => host.schedule(this),
@@ -325,7 +321,7 @@ export class GroupDriver<Result> implements HostedGroup {
     const context = reads.ask(host.clock.monotonicMs());
     if (context === undefined) return;
     // Nobody else could have acknowledged anything: what is applied here is all there is.
-    if (this.isOnlyVoter) reads.answered(context, this.#applied);
+    if (this.isOnlyVoter) reads.answered(context, this.state.appliedIndex);
     else reads.refused(context, refusal('NOT_LEADER', `group ${this.groupId} takes no part while its disk is full`));
   }
 
@@ -341,15 +337,7 @@ export class GroupDriver<Result> implements HostedGroup {
     this.onProgress?.();
   }
 
-  #onApplied({ raw, entries, results, responses }: AppliedRun<Result>): void {
-    const last = entries[entries.length - 1];
-    if (last === undefined) return;
-    let outcomes: readonly unknown[] = results;
-    for (const [i, entry] of entries.entries()) {
-      if (entry.type === 'EntryNormal') continue;
-      outcomes = outcomes.with(i, this.#applyChange(raw, entry));
-    }
-    this.#applied = Math.max(this.#applied, last.index);
+  #onApplied({ raw, entries, responses }: AppliedRun<Result>, outcomes: readonly Outcome[]): void {
     const { count, times } = this.proposals.applied(entries, outcomes);
     if (count > 0 && times !== undefined) this.#tellApplied(count, times);
     if (raw === this.raw) {
@@ -357,21 +345,6 @@ export class GroupDriver<Result> implements HostedGroup {
       this.host.schedule(this);
     }
     this.onProgress?.();
-  }
-
-  /** `undefined` where the configuration cannot take it: then it changes nothing, on every node. */
-  #applyChange(raw: RawNode, { index, data }: Entry): ConfState | undefined {
-    const { host, groupId } = this;
-    try {
-      const configuration = raw.applyConfChange(decodeConfChange(data));
-      this.history.add(index, configuration);
-      host.membersChanged();
-      host.listener.configurationChanged?.({ groupId, index, configuration });
-      return configuration;
-    } catch (error) {
-      if (error instanceof RaftError) return undefined;
-      throw error;
-    }
   }
 
   #tellApplied(count: number, times: BatchTimes): void {
@@ -387,58 +360,20 @@ export class GroupDriver<Result> implements HostedGroup {
     });
   }
 
-  #restore(snapshot: Snapshot): Promise<void> {
-    return new Promise((resolve) => {
-      this.#machine.between(async () => {
-        await this.options.machine.restore(snapshot);
-        resolve();
-      });
-    });
-  }
-
-  #onRestored(index: number, confState: ConfState): void {
-    const { host, groupId } = this;
-    this.#applied = Math.max(this.#applied, index);
-    this.history.reset(index, confState);
-    host.membersChanged();
-    host.listener.configurationChanged?.({ groupId, index, configuration: confState });
-  }
-
-  #takeSnapshot(): Promise<TakenSnapshot | undefined> {
-    return new Promise((resolve, reject) => {
-      this.#machine.between(async () => {
-        const index = this.#applied;
-        const term = this.raw?.termAt(index);
-        if (term === undefined || this.options.machine.appliedIndex !== index) {
-          resolve(undefined);
-          return;
-        }
-        const metadata = { index, term, confState: this.history.at(index) };
-        try {
-          const { data, source } = await this.options.machine.snapshot(metadata);
-          resolve({ snapshot: { metadata, data }, source });
-        } catch (error) {
-          // The follower waits; it will be tried again.
-          reject(error);
-        }
-      });
-    });
-  }
-
   #tickSnapshots(): void {
     const progress = this.raw?.status().progress ?? [];
     this.snapshots.tick((nodeId) => progress.some(({ id, state }) => id === nodeId && state === 'StateSnapshot'));
   }
 
   #onLogFailed(error: Error): void {
-    if (!(error instanceof RaftError && error.code === 'LOG_FULL')) {
+    if (!isLogFull(error)) {
       this.host.fail(error);
       return;
     }
     const { host, groupId, log, marks } = this;
     const full = this.fullError();
     const view = this.#view();
-    this.#machine.dropWaiting();
+    this.state.queue.dropWaiting();
     this.#inbox.clear();
     this.core = undefined;
     this.transfer.done();
@@ -447,7 +382,7 @@ export class GroupDriver<Result> implements HostedGroup {
       this.proposals.end(view, full);
       this.reads.end(refusal('NOT_LEADER', full.message));
     }
-    this.#nextProbeMs = host.clock.monotonicMs() + probeMs;
+    this.#fullLog.begin();
     host.setTicking(this, true);
     host.schedule(this);
     host.listener.logFull?.({ groupId });
@@ -456,30 +391,15 @@ export class GroupDriver<Result> implements HostedGroup {
   }
 
   /** Tries whether there is space again. */
-  #probe(nowMs: number): void {
-    if (this.#isProbing || nowMs < this.#nextProbeMs || !this.#machine.isIdle) return;
-    this.#isProbing = true;
-    this.#nextProbeMs = nowMs + probeMs;
-    this.#reopen()
-      .catch((error: Error) => {
-        if (!(error instanceof RaftError && error.code === 'LOG_FULL')) this.host.fail(error);
-      })
-      .finally(() => {
-        this.#isProbing = false;
-      });
-  }
-
   async #reopen(): Promise<void> {
     const { log, options, host, groupId } = this;
+    if (!this.state.queue.isIdle) return;
     await alignLog(log, options, host.nodeId);
-    const { restored, appliedIndex } = options.machine;
-    // A snapshot was put in, and the log had no space to begin behind it.
-    if (restored !== undefined && restored.index > this.#applied) this.#onRestored(restored.index, restored.confState);
-    this.#applied = appliedIndex;
+    this.state.catchUp();
     const { hardState } = log.initialState();
     await log.append({ snapshot: undefined, entries: [], hardState });
     if (!this.isFull) return;
-    const core = this.#openCore(this.#applied);
+    const core = this.#openCore(this.state.appliedIndex);
     this.core = core;
     host.listener.logReopened?.({ groupId });
     this.#begin(core);

@@ -36,11 +36,11 @@ export class GroupHandle<Result> implements RaftGroup<Result> {
 
   async transferLeadership(to: number): Promise<void> {
     const driver = this.#driver;
-    const { host, marks, history } = driver;
+    const { host, marks, state } = driver;
     const refused = this.#isClosing ? driver.closedError() : driver.refusalOf(0);
     if (refused !== undefined && refused.code !== 'BUSY') throw refused;
     if (to === host.nodeId) throw refusal('REFUSED', `node ${to} leads already`, marks.lead);
-    if (!history.latest.confState.voters.includes(to)) throw refusal('REFUSED', `node ${to} is no voter`, marks.lead);
+    if (!state.configuration.voters.includes(to)) throw refusal('REFUSED', `node ${to} is no voter`, marks.lead);
     const { electionTicks, tickMs } = host.limits;
     const done = driver.transfer.begin(to, host.clock.monotonicMs() + electionTicks * tickMs);
     driver.wake();

@@ -3,8 +3,8 @@ import type { GroupStatus, ReplicaStatus } from './raft-group.js';
 
 /** Where a group stands here. */
 export function groupStatus(driver: GroupDriver<unknown>): GroupStatus {
-  const { groupId, log, marks, history, proposals, sleeper, options, raw } = driver;
-  const { confState } = history.latest;
+  const { groupId, log, marks, state, proposals, sleeper, options, raw } = driver;
+  const confState = state.configuration;
   const { nodeId } = driver.host;
   return {
     groupId,
