@@ -238,7 +238,7 @@ export class GroupDriver<Result> implements HostedGroup {
     if (this.failure !== undefined || this.isClosed) return;
     if (core === undefined) this.#fullLog.tick(nowMs);
     else if (!host.isStalled) this.guard(({ raw }) => raw.tick());
-    proposals.expire(nowMs - proposalTimeoutMs, nowMs - electionMs, this.#view());
+    if (proposals.count > 0) proposals.expire(nowMs - proposalTimeoutMs, nowMs - electionMs, this.#view());
     reads.expire(nowMs - 2 * electionMs, this.marks.lead);
     this.transfer.expire(nowMs);
     if (!this.snapshots.isIdle) this.#tickSnapshots();
