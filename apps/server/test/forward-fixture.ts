@@ -24,6 +24,7 @@ export interface Follower {
   /** How often it refused. */
   readonly refusals: number;
   send(method: string, path: string, input?: HttpInput): Promise<HttpResult>;
+  metrics(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -78,6 +79,7 @@ export async function openFollower(leader: () => string, clusterId = 'c1', timeo
       return refusals;
     },
     send: (method, path, input) => sendHttp(http.port, method, path, input),
+    metrics: () => services.metrics.text(),
     async close() {
       keyValue.close();
       log.close();

@@ -126,6 +126,7 @@ describe('a node that does not lead passes on', () => {
     expect((await follower.send('POST', '/sessions', { body: {} })).json).toMatchObject({ data: { session_id: 1 } });
     const missing = await follower.send('DELETE', '/kv/a');
     expect([missing.code, missing.headers['x-shanghai-leader']]).toEqual([404, leaderHttp]);
+    expect(await follower.metrics()).toContain('shanghai_requests_passed_on_total{api="http"} 4');
   });
 
   it('with the correlation id, the trace and the deadline', async () => {

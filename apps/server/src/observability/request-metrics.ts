@@ -19,6 +19,8 @@ export interface RequestRecorder {
 /** All requests of the process. */
 export interface RequestMetrics {
   recorder(api: 'grpc' | 'http', method: string): RequestRecorder;
+  /** A request was passed on to the leader. */
+  passedOn(api: 'grpc' | 'http'): void;
   /** Streams that are open now. */
   streamOpened(method: string): () => void;
   readonly rates: RequestRates;
@@ -34,6 +36,12 @@ export function createRequestMetrics(metrics: Metrics, monotonicMs: () => number
   });
   const durations = metrics.histogram({ name: 'request_duration_seconds', help: 'From request to answer.', labels });
   const streams = metrics.gauge({ name: 'open_streams', help: 'Streams open now.', labels: ['method'] });
+  const passedOn = metrics.counter({
+    name: 'requests_passed_on_total',
+    help: 'Requests that this node passed on to a leader.',
+    labels: ['api'],
+  });
+  const passedOnBy = { grpc: passedOn.series({ api: 'grpc' }), http: passedOn.series({ api: 'http' }) };
   const rates = new RequestRates(monotonicMs);
   const open = new Map<string, number>();
   const changeOpen = (method: string, by: number) => {
@@ -45,6 +53,7 @@ export function createRequestMetrics(metrics: Metrics, monotonicMs: () => number
     rates,
     recorder: (api, method) =>
       new Recorder(api, method, requests, durations.series({ api, method }), rates, monotonicMs),
+    passedOn: (api) => passedOnBy[api].add(),
     streamOpened(method) {
       changeOpen(method, 1);
       let isOpen = true;

@@ -30,6 +30,7 @@ export class CallContext implements RequestContext {
   readonly correlationId: string;
   readonly #call: AnyCall;
   readonly #isUnary: boolean;
+  readonly #services: ApiServices;
   #trailer: Metadata | undefined;
   #controller: AbortController | undefined;
   #isFinished = false;
@@ -38,6 +39,7 @@ export class CallContext implements RequestContext {
   constructor(call: AnyCall, services: ApiServices, isUnary = false) {
     this.#call = call;
     this.#isUnary = isUnary;
+    this.#services = services;
     const given = acceptedCorrelationId(asText(call.metadata.get(wireMetadata.correlationId)[0]));
     const traceparent = asText(call.metadata.get(traceparentKey)[0]);
     this.correlationId = given ?? traceIdOf(traceparent) ?? services.newCorrelationId();
@@ -68,6 +70,7 @@ export class CallContext implements RequestContext {
   }
 
   passedOn({ grpc }: LeaderAddress): void {
+    this.#services.requests.passedOn('grpc');
     this.#trailer = new Metadata();
     this.#trailer.set(wireMetadata.leader, grpc);
   }

@@ -14,11 +14,13 @@ export class HttpContext implements RequestContext {
   readonly mayForward = true;
   readonly startedMs: number;
   readonly #response: ServerResponse;
+  readonly #services: ApiServices;
   #controller: AbortController | undefined;
   #isAnswered = false;
 
   constructor(request: IncomingMessage, response: ServerResponse, services: ApiServices) {
     this.#response = response;
+    this.#services = services;
     this.startedMs = services.monotonicMs();
     const traceparent = single(request.headers[traceparentKey]);
     this.traceparent = traceparent;
@@ -49,6 +51,7 @@ export class HttpContext implements RequestContext {
   }
 
   passedOn({ grpc, http }: LeaderAddress): void {
+    this.#services.requests.passedOn('http');
     if (!this.#response.headersSent) this.#response.setHeader('X-Shanghai-Leader', http === '' ? grpc : http);
   }
 
