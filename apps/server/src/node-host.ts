@@ -112,9 +112,9 @@ export class NodeHost implements ShanghaiNode {
       const reason = notReady(log.status());
       checks.push(check(`group-${groupId}`, reason === undefined, reason ?? ''));
     }
-    checks.push(
-      check('cluster', system.catalogue.cluster !== undefined, 'it is being made; most of its nodes must be up'),
-    );
+    const knowsSettings = ({ groupId, machine }: Replica) => groupId === 0 || machine.visible.settingsVersion > 0;
+    const isMade = system.catalogue.cluster !== undefined && replicas.every(knowsSettings);
+    checks.push(check('cluster', isMade, 'it is being made; most of its nodes must be up'));
     const { state } = wal.info();
     checks.push(check('wal', state === 'open', `it is ${state}; restart the node`));
     return checks;

@@ -26,15 +26,17 @@ export class SlotRouter {
   /** The route of a key. A slot that the caller computed otherwise is refused: it would be wrong everywhere. */
   ofKey(key: Uint8Array, routed?: RoutedBy): Route {
     const cluster = this.#catalogueNow().cluster;
-    if (cluster === undefined) throw new ServerError('SERVICE_UNAVAILABLE', 'the cluster is being set up; try again');
+    if (cluster === undefined) throw beingSetUp();
     const slot = slotOfKey(key, cluster.slots);
     if (routed !== undefined && routed.slot !== slot) {
       throw invalidRequest(
         `the key belongs to slot ${slot} of ${cluster.slots}, the request names slot ${routed.slot}`,
       );
     }
-    const groupId = groupOfSlot(cluster.slotGroups, slot);
-    return { replica: this.replica(groupId), slot, epoch: cluster.slotEpoch };
+    const replica = this.replica(groupOfSlot(cluster.slotGroups, slot));
+    // Before its settings a group would judge by others than the cluster's.
+    if (replica.machine.visible.settingsVersion === 0) throw beingSetUp();
+    return { replica, slot, epoch: cluster.slotEpoch };
   }
 
   /** The route of keys that must lie in one group. `INVALID_REQUEST` where they do not. */
@@ -64,6 +66,10 @@ export class SlotRouter {
       return group === groupId ? sum + end - first : sum;
     }, 0);
   }
+}
+
+function beingSetUp(): ServerError {
+  return new ServerError('SERVICE_UNAVAILABLE', 'the cluster is being set up; nothing was done, try again');
 }
 
 /** Ranges are in slot order and the first begins at 0. */
