@@ -276,6 +276,32 @@ test('what does not fit, or is another cluster’s, group’s or engine’s, or 
   await two.close();
 });
 
+test('a snapshot that the group got beyond without it is removed, in part or whole', async () => {
+  const disk = createMemoryDisk();
+  const [one, two] = [await openState({ disk, path: 'one' }), await openState({ disk, path: 'two' })];
+  await one.state.apply(everyPart().slice(0, 20));
+  const first = await snapshotOf(one.state);
+  await carry(first.source, await two.state.receive(first.snapshot));
+  await one.state.apply(everyPart().slice(20, 30));
+  const second = await snapshotOf(one.state);
+  await carry(second.source, await two.state.receive(second.snapshot), 1);
+  const names = () => disk.list('two/groups');
+  expect(await names()).toEqual(['1', '1.1-20', '1.incoming']);
+  const checkpoint = () => two.state.checkpoint(async () => Number.POSITIVE_INFINITY);
+  await two.state.apply(everyPart().slice(0, 19));
+  await checkpoint();
+  expect(await names()).toEqual(['1', '1.1-20', '1.incoming']);
+  await two.state.apply(everyPart().slice(19, 25));
+  await checkpoint();
+  expect(await names()).toEqual(['1', '1.incoming']);
+  await two.state.apply(everyPart().slice(25));
+  await checkpoint();
+  expect(await names()).toEqual(['1']);
+  await Promise.all([first.source.release(), second.source.release()]);
+  await one.close();
+  await two.close();
+});
+
 test('a full disk ends the gathering with its own code, and nothing of the state is lost', async () => {
   const disk = createFaultDisk({ seed: 1 });
   const [one, two] = [await openState({ disk, path: 'one' }), await openState({ disk, path: 'two' })];

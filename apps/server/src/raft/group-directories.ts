@@ -12,7 +12,7 @@ import { type Disk, readWholeFile, replaceFile } from '@shanghai/env';
 import type { SnapshotMetadata } from '@shanghai/raft';
 import { DataDirectoryError } from '../data-directory-error.js';
 import { listIfPresent, removeIfPresent, removeTree } from '../logs/remove-tree.js';
-import { gatheredSnapshot } from './incoming-snapshot.js';
+import { gatheredSnapshot, keepGathered } from './incoming-snapshot.js';
 
 /** Which snapshot is a group's state, or what its state began with. */
 export interface CurrentState {
@@ -116,6 +116,19 @@ export class GroupDirectories {
       const path = `${this.#groups}/${name}`;
       if ((await this.#disk.stat(path))?.kind === 'directory') await removeTree(this.#disk, path);
       else await this.#disk.remove(path);
+    }
+  }
+
+  /** Removes snapshots that came, in part or whole, and that the group has got beyond without them. */
+  async removeOvertaken(appliedIndex: number): Promise<void> {
+    await keepGathered(this.#disk, this.incoming, appliedIndex);
+    const prefix = `${this.groupId}.`;
+    for (const name of await listIfPresent(this.#disk, this.#groups)) {
+      const index = name.startsWith(prefix) ? /^\d+-(\d+)$/.exec(name.slice(prefix.length))?.[1] : undefined;
+      if (index === undefined || Number(index) > appliedIndex) continue;
+      const path = `${this.#groups}/${name}`;
+      if (this.#current === undefined || path !== this.stateOf(this.#current.metadata))
+        await removeTree(this.#disk, path);
     }
   }
 

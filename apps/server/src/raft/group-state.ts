@@ -24,7 +24,7 @@ import { removeIfPresent } from '../logs/remove-tree.js';
 import type { CommittedEntry } from './command-log.js';
 import { GroupDirectories } from './group-directories.js';
 import { GroupSnapshotError } from './group-snapshot-error.js';
-import { gatheredSnapshot, IncomingSnapshot, keepGathered } from './incoming-snapshot.js';
+import { gatheredSnapshot, IncomingSnapshot } from './incoming-snapshot.js';
 import { type GroupStore, type GroupStoreOptions, openGroupStore } from './open-group-store.js';
 import { OutgoingSnapshot } from './outgoing-snapshot.js';
 import { isJournalOf } from './snapshot-journal.js';
@@ -84,7 +84,7 @@ export class GroupState implements ReplicatedState<ApplyResult> {
     }
     const opened = await openGroupStore(options, directories.store);
     const state = new GroupState(options, directories, opened);
-    await keepGathered(disk, directories.incoming, state.appliedIndex);
+    await directories.removeOvertaken(state.appliedIndex);
     return state;
   }
 
@@ -217,6 +217,8 @@ export class GroupState implements ReplicatedState<ApplyResult> {
       const index = Math.min(appliedIndex, unstoredFrom - 1);
       this.#durableIndex = Math.max(this.#durableIndex, index);
       await machine.forgetNotes(index);
+      // What stays is removed another time.
+      await this.#gathering.run(() => this.#directories.removeOvertaken(appliedIndex)).catch(() => undefined);
       return index;
     });
   }
