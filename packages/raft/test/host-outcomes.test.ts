@@ -164,6 +164,23 @@ test('a full disk of the only voter refuses what it dropped, and nothing else; r
   await cluster.close();
 });
 
+test('the only voter that starts on a full disk answers reads with all that it has ever acknowledged', async () => {
+  const cluster = await HostCluster.open({ nodes: 1 });
+  const numbers = [1, 2, 3, 4, 5];
+  for (const number of numbers) await Promise.all([cluster.group(1).propose(command(number)), cluster.settle()]);
+  const { appliedIndex } = cluster.group(1).status();
+  await cluster.crash(1);
+  cluster.node(1).log.isFull = true;
+  // Its state was not durable at all.
+  await cluster.startNode(1, false);
+  expect(cluster.group(1).status()).toMatchObject({ state: 'full', appliedIndex });
+  const read = watched(cluster.group(1).readIndex());
+  await cluster.settle();
+  expect(read.value).toBe(appliedIndex);
+  expect(numbersOf(cluster.machine(1).commands)).toEqual(numbers);
+  await cluster.close();
+});
+
 test('a leader whose disk is full leaves the group to the others, which may have what it dropped', async () => {
   const cluster = await HostCluster.open();
   const old = await cluster.elected();

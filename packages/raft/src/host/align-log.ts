@@ -3,7 +3,7 @@
  * crash between the two, after a log that lost its end.
  */
 import { emptyConfState } from '../core/configuration/configuration.js';
-import { type Entry, emptyHardState, noData, type SnapshotMetadata } from '../core/entry.js';
+import { type Entry, emptyHardState, type HardState, noData, type SnapshotMetadata } from '../core/entry.js';
 import { RaftError } from '../core/raft-error.js';
 import type { GroupLog } from '../ports/group-log.js';
 import { isOnlyVoter } from './configuration-history.js';
@@ -73,10 +73,10 @@ async function applyUpToStart(log: GroupLog, { machine, groupId }: GroupOptions<
   await machine.apply(typeof stored === 'string' ? [origin] : stored);
 }
 
-/** The hard state that the core begins with: a state machine may know more of what is committed than what was written. */
-export function startingHardState(log: GroupLog, appliedIndex: number) {
+/** The hard state that the core begins with: more may be known to be committed than was written. */
+export function startingHardState(log: GroupLog, leastCommit: number): HardState {
   const { hardState } = log.initialState();
   if (log.lastIndex() === 0) return hardState.term === 0 ? emptyHardState : hardState;
-  const least = Math.max(log.firstIndex() - 1, originIndex, appliedIndex);
+  const least = Math.max(log.firstIndex() - 1, originIndex, leastCommit);
   return { ...hardState, commit: Math.min(Math.max(hardState.commit, least), log.lastIndex()) };
 }

@@ -46,8 +46,8 @@ export interface CoreRunnerOptions {
   readonly machine: MachineQueue<unknown>;
   /** The configuration at `applied`. */
   readonly confState: ConfState;
-  /** What the state machine holds. */
-  readonly appliedIndex: number;
+  /** So much is known to be committed, whatever the log says: the state machine holds it, say. */
+  readonly leastCommit: number;
   /** What the core takes to be applied: the configuration is of there. `undefined`: what the log begins behind. */
   readonly applied: number | undefined;
   restore(snapshot: Snapshot): Promise<void>;
@@ -69,9 +69,9 @@ export class CoreRunner {
   #durableIndex = 0;
 
   constructor(options: CoreRunnerOptions) {
-    const { host, log, confState, appliedIndex, applied, snapshots } = options;
+    const { host, log, confState, leastCommit, applied, snapshots } = options;
     const { limits, random, nodeId } = host;
-    const initial = { hardState: startingHardState(log, appliedIndex), confState };
+    const initial = { hardState: startingHardState(log, leastCommit), confState };
     this.#options = options;
     this.raw = new RawNode({
       id: nodeId,

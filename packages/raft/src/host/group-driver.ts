@@ -27,6 +27,7 @@ import { receiveSnapshot } from './snapshot-receiver.js';
 import { SnapshotSender } from './snapshot-sender.js';
 import { Transfer } from './transfer.js';
 
+const replayBytes = 1_048_576;
 const noMarks: RaftMarks = { term: 0, lead: 0, state: 'StateFollower', commit: 0, applied: 0, lastIndex: 0 };
 
 /** One group of a host. */
@@ -50,6 +51,8 @@ export class GroupDriver<Result> implements HostedGroup {
   onProgress: (() => void) | undefined;
   readonly #inbox = new Inbox();
   readonly #fullLog: FullLog;
+  /** The state has everything that this node has ever acknowledged as the only voter. */
+  #holdsAll = false;
 
   /** The log is in line with the state already. */
   constructor(host: HostContext, options: GroupOptions<Result>, log: GroupLog) {
@@ -115,16 +118,13 @@ export class GroupDriver<Result> implements HostedGroup {
 
   /** Applies what is known to be committed, then takes part. */
   async start(): Promise<void> {
-    const core = this.#openCore(undefined);
-    this.core = core;
-    const { commit } = core.marks;
-    while (core.raw.marks().applied < commit && this.failure === undefined) {
-      core.work();
-      await this.state.queue.settled();
-    }
-    if (this.failure !== undefined) throw this.failure;
+    await this.#replay(this.#openCore(undefined));
+    // What the only voter holds durably is committed; but by whom what comes behind a change of the voters, is not known.
+    const own = this.isOnlyVoter ? lastBeforeChange(this.log, this.state.appliedIndex) : 0;
+    if (own > this.state.appliedIndex) await this.#replay(this.#openCore(this.state.appliedIndex, own));
+    this.#holdsAll = this.state.appliedIndex >= this.log.lastIndex();
     this.host.membersChanged();
-    this.#begin(core);
+    this.#begin(this.core as CoreRunner);
   }
 
   /** Why a proposal of so many bytes is not taken, where it is not. */
@@ -291,14 +291,24 @@ export class GroupDriver<Result> implements HostedGroup {
     this.onProgress?.();
   }
 
-  #openCore(applied: number | undefined): CoreRunner {
+  async #replay(core: CoreRunner): Promise<void> {
+    this.core = core;
+    const { commit } = core.marks;
+    while (core.raw.marks().applied < commit && this.failure === undefined) {
+      core.work();
+      await this.state.queue.settled();
+    }
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  #openCore(applied: number | undefined, leastCommit = 0): CoreRunner {
     const { groupId, host, log, proposals, reads, sleeper, snapshots, transfer, state, options } = this;
     return new CoreRunner({
       ...{ groupId, host, log, proposals, reads, sleeper, snapshots, transfer, applied },
       inbox: this.#inbox,
       machine: this.state.queue,
       confState: state.configuration,
-      appliedIndex: options.machine.appliedIndex,
+      leastCommit: Math.max(options.machine.appliedIndex, leastCommit),
       restore: (snapshot) => state.restore(snapshot),
       onRestored: ({ metadata }) => state.onRestored(metadata),
       onRole: (marks, before) => this.#onRole(marks, before),
@@ -321,7 +331,7 @@ export class GroupDriver<Result> implements HostedGroup {
     const context = reads.ask(host.clock.monotonicMs());
     if (context === undefined) return;
     // Nobody else could have acknowledged anything: what is applied here is all there is.
-    if (this.isOnlyVoter) reads.answered(context, this.state.appliedIndex);
+    if (this.isOnlyVoter && this.#holdsAll) reads.answered(context, this.state.appliedIndex);
     else reads.refused(context, refusal('NOT_LEADER', `group ${this.groupId} takes no part while its disk is full`));
   }
 
@@ -338,6 +348,9 @@ export class GroupDriver<Result> implements HostedGroup {
   }
 
   #onApplied({ raw, entries, responses }: AppliedRun<Result>, outcomes: readonly Outcome[]): void {
+    const { state, term } = this.marks;
+    // What came before a leader's own entry has been applied as well; what comes behind is acknowledged when it is applied.
+    if (state === 'StateLeader' && entries.at(-1)?.term === term) this.#holdsAll = true;
     const { count, times } = this.proposals.applied(entries, outcomes);
     if (count > 0 && times !== undefined) this.#tellApplied(count, times);
     if (raw === this.raw) {
@@ -410,6 +423,18 @@ export class GroupDriver<Result> implements HostedGroup {
     const termAt = (index: number) => (raw === undefined ? termIn(log, index) : raw.termAt(index));
     return { termAt, commitIndex: raw?.marks().commit ?? 0, leaderId: this.marks.lead };
   }
+}
+
+/** The last entry that no change of the configuration stands before, from behind `index` on. */
+function lastBeforeChange(log: GroupLog, index: number): number {
+  for (let at = index + 1; at <= log.lastIndex(); ) {
+    const entries = log.entries(at, log.lastIndex() + 1, replayBytes);
+    if (typeof entries === 'string') return at - 1;
+    const change = entries.find(({ type }) => type !== 'EntryNormal');
+    if (change !== undefined) return change.index - 1;
+    at += entries.length;
+  }
+  return log.lastIndex();
 }
 
 function termIn(log: GroupLog, index: number): number | undefined {
