@@ -84,6 +84,8 @@ export class CoreRunner {
       maxCommittedSizePerReady: limits.maxApplyBytes,
       maxInflightMessages: limits.maxInflightAppends,
       maxInflightBytes: limits.maxInflightBytes,
+      // Where nothing is applied any more, what was given up here must not pile up in the log.
+      maxUncommittedBytes: limits.maxProposalBytes,
       asyncStorageWrites: true,
       checkQuorum: true,
       preVote: true,

@@ -36,6 +36,7 @@ export class Sleeper {
   #isAsleep = false;
   #idleTicks = 0;
   #idleIndex: number | undefined;
+  #leaderlessTicks = 0;
   #agreed = new Set<number>();
   #agreedIndex = 0;
   #agreedTerm = 0;
@@ -49,9 +50,10 @@ export class Sleeper {
     return this.#isAsleep;
   }
 
-  /** A tick, awake: a leader sees whether it could rest. */
+  /** A tick, awake: a leader sees whether it could rest; who knows none asks whether one sleeps. */
   tick(): void {
     const { sleepTicks } = this.#host.limits;
+    this.#callForLeader();
     const index = this.#restIndex();
     const raw = this.#group.raw;
     const isBusy = index === undefined || index !== this.#idleIndex || raw?.marks().state !== 'StateLeader';
@@ -94,6 +96,19 @@ export class Sleeper {
     this.#idleTicks = 0;
     this.#group.raw?.wake();
     this.#group.onSleep(false);
+  }
+
+  /** A learner that comes late cannot ask for votes, by which others wake the group. */
+  #callForLeader(): void {
+    const { raw, groupId } = this.#group;
+    const { electionTicks, sleepTicks } = this.#host.limits;
+    const marks = raw?.marks();
+    if (marks === undefined || marks.lead !== 0 || sleepTicks === 0) {
+      this.#leaderlessTicks = 0;
+      return;
+    }
+    if (++this.#leaderlessTicks % electionTicks !== 0) return;
+    this.#tellOthers({ groupId, type: 'wake', term: marks.term, index: marks.lastIndex });
   }
 
   #onAgreement(from: number, term: number, index: number): void {
