@@ -32,7 +32,7 @@ export class NodeCheckpoints {
   #running: Promise<readonly { groupId: number; durableAppliedIndex: number }[]> | undefined;
   #housekeeping: Promise<void> | undefined;
   #lastMs: number;
-  #walBytes = 0;
+  #appendedBytes: number;
   #stopped = false;
   /** Logs whose retention failed, and was reported. */
   readonly #retentionFailed = new Set<number>();
@@ -40,6 +40,9 @@ export class NodeCheckpoints {
   constructor(parts: CheckpointParts) {
     this.#parts = parts;
     this.#lastMs = parts.clock.monotonicMs();
+    const { appendedBytes, bytes } = parts.wal.info();
+    // What the log holds already has to be read again, too.
+    this.#appendedBytes = appendedBytes - bytes;
   }
 
   start(): void {
@@ -80,13 +83,15 @@ export class NodeCheckpoints {
     await this.#trimLogs();
     const idle = replicas.every((replica) => replica.durableAppliedIndex === replica.machine.visible.appliedIndex);
     if (idle) return;
-    const due = clock.monotonicMs() - this.#lastMs >= intervalMs || wal.info().bytes - this.#walBytes >= bytes;
+    const appendedBytes = wal.info().appendedBytes - this.#appendedBytes;
+    const due = clock.monotonicMs() - this.#lastMs >= intervalMs || appendedBytes >= bytes;
     if (due) await this.run();
   }
 
   async #run(): Promise<readonly { groupId: number; durableAppliedIndex: number }[]> {
     const { replicas, files, clock, listener, wal } = this.#parts;
     const done = [];
+    const { appendedBytes } = wal.info();
     for (const replica of replicas) {
       const { state } = replica.log.status();
       if (state !== 'open' && state !== 'full') continue;
@@ -101,7 +106,7 @@ export class NodeCheckpoints {
       done.push({ groupId, durableAppliedIndex });
     }
     this.#lastMs = clock.monotonicMs();
-    this.#walBytes = wal.info().bytes;
+    this.#appendedBytes = appendedBytes;
     return done;
   }
 

@@ -18,3 +18,19 @@ test('a group that rests does not keep the write-ahead log of a busy one from be
   expect(await get(node, 'k99')).toBe('5'.repeat(3000));
   await node.close(1000);
 });
+
+test('state is made durable whenever enough was proposed, however large the log’s files are', async () => {
+  const clock = createManualClock(1_000_000);
+  const wal = { segmentBytes: 262_144, firstSegmentBytes: 262_144, segmentsAhead: 1 };
+  const more = { checkpointBytes: 10_000, checkpointIntervalMs: 3_600_000, wal };
+  const node = await openTestNode(createMemoryDisk(), clock, more);
+  const checkpointed: boolean[] = [];
+  for (let round = 0; round < 4; round++) {
+    for (let i = 0; i < 10; i++) await put(node, `k${i}`, String(round).repeat(1200));
+    await clock.advance(1500);
+    const data = node.status().groups.find(({ groupId }) => groupId === 1);
+    checkpointed.push(data?.durableAppliedIndex === data?.appliedIndex);
+  }
+  expect(checkpointed).toEqual([true, true, true, true]);
+  await node.close(1000);
+});

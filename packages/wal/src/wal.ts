@@ -159,6 +159,8 @@ export interface WalInfo {
   readonly segments: number;
   readonly bytes: number;
   readonly queuedBytes: number;
+  /** Since opening: payloads of the records that were taken. */
+  readonly appendedBytes: number;
   readonly syncs: number;
   readonly lastSyncMs: number;
   /** Since opening: bytes of the frames that were tried, bytes they took, and how many frames were compressed or left raw. Zero without compression. */

@@ -27,6 +27,7 @@ export interface CommitCounters {
   readonly syncs: number;
   readonly lastSyncMs: number;
   readonly queuedBytes: number;
+  readonly appendedBytes: number;
 }
 
 /** Queues appends and commits them in groups. */
@@ -37,6 +38,7 @@ export class GroupCommit {
   #filling = new AppendQueue();
   #spare = new AppendQueue();
   #queuedBytes = 0;
+  #appendedBytes = 0;
   #running: Promise<void> | undefined;
   /** A sync that appends do not wait for. */
   #beside: Promise<void> | undefined;
@@ -59,7 +61,12 @@ export class GroupCommit {
   }
 
   get counters(): CommitCounters {
-    return { syncs: this.#syncs, lastSyncMs: this.#lastSyncMs, queuedBytes: this.#queuedBytes };
+    return {
+      syncs: this.#syncs,
+      lastSyncMs: this.#lastSyncMs,
+      queuedBytes: this.#queuedBytes,
+      appendedBytes: this.#appendedBytes,
+    };
   }
 
   /** Queues one record; the caller has checked it. */
@@ -115,6 +122,7 @@ export class GroupCommit {
     // An empty queue takes anything: what is larger than the whole queue could never be appended otherwise.
     if (this.#queuedBytes > 0 && this.#queuedBytes + payloadBytes > this.#options.maxQueuedBytes) return false;
     this.#queuedBytes += payloadBytes;
+    this.#appendedBytes += payloadBytes;
     return true;
   }
 
