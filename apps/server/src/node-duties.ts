@@ -70,8 +70,9 @@ export class NodeDuties {
     const { cluster } = system.catalogue;
     if (cluster === undefined) return;
     this.#refuseOtherCluster(cluster);
-    await this.#register();
+    // Nobody's keys are taken before.
     if (leads(data)) await this.#alignData();
+    await this.#register();
   }
 
   /** Goes on doing it by itself. */
@@ -156,7 +157,8 @@ export class NodeDuties {
     const known = system.catalogue.nodes.find(({ nodeId }) => nodeId === node.nodeId);
     if (JSON.stringify(known) === JSON.stringify(node)) return;
     refuseReplaced(system.catalogue.nodes, node);
-    await system.change({ type: 'putNode', node });
+    // Where it moved to another address nobody reaches it, and it hears of no leader, until the others know.
+    await system.changeByAnybody({ type: 'putNode', node }, node.nodeId);
   }
 
   /** The data group knows the settings and holds exactly the catalogue's logs. */

@@ -5,8 +5,10 @@
  */
 import { WalError } from '@shanghai/wal';
 import type { NodeEntry } from './apply/catalogue-command.js';
+import { hostAndPort } from './config/node-settings.js';
 import { type DataDirectory, explain, forgetRepair, type NodeIdentity, openDataDirectory } from './data-directory.js';
 import { DataDirectoryError } from './data-directory-error.js';
+import { type FirstMember, hostOf, portOf } from './first-members.js';
 import { ForwardingKeyValue } from './forward/forwarding-key-value.js';
 import { ForwardingLogs } from './forward/forwarding-logs.js';
 import { alignLogs, expectLogs } from './logs/align-log-files.js';
@@ -138,17 +140,25 @@ function nameOf({ nodeName }: NodeOptions, nodeId: number): string {
   return nodeName ?? `node-${nodeId}`;
 }
 
+/** Where the others reach this node: as the initial cluster says, but for what it is told now. */
+function peerAddressOf(options: NodeOptions, nodeId: number, firstMembers: readonly FirstMember[]): string {
+  const own = firstMembers.find((member) => member.nodeId === nodeId);
+  if (own === undefined) return '';
+  const { advertiseHost = hostOf(own.peerAddress), peers } = options;
+  const port = peers?.port === undefined || peers.port === 0 ? portOf(own.peerAddress) : peers.port;
+  return hostAndPort(advertiseHost, port);
+}
+
 /** This node as the node table shall have it. */
 function nodeEntry(options: NodeOptions, { nodeId, instanceId, firstMembers }: NodeIdentity): NodeEntry {
   const { grpc = '', http = '' } = options.addresses ?? {};
-  const own = firstMembers.find((member) => member.nodeId === nodeId);
   return {
     nodeId,
     name: nameOf(options, nodeId),
     instanceId,
     grpcAddress: grpc,
     httpAddress: http,
-    peerAddress: own?.peerAddress ?? '',
+    peerAddress: peerAddressOf(options, nodeId, firstMembers),
   };
 }
 

@@ -67,13 +67,14 @@ function leaderOf(groupId: number): ShanghaiNode | undefined {
   return nodes.find((node) => group(node, groupId).role === 'leader');
 }
 
-/** Does it again while it is refused for want of a leader: on a busy machine elections happen. */
+/** Does it again while it is refused for want of a leader, or of the settings: on a busy machine elections happen. */
 async function withLeader<Result>(work: () => Promise<Result>): Promise<Result> {
   for (;;) {
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof ServerError) || error.code !== 'CLUSTER_ERROR') throw error;
+      const isTemporary = error instanceof ServerError && ['CLUSTER_ERROR', 'SERVICE_UNAVAILABLE'].includes(error.code);
+      if (!isTemporary) throw error;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -129,4 +130,18 @@ test('a registered node whose directory was emptied is refused under its old id'
   await withLeader(() => put(leaderOf(1) as ShanghaiNode, 'a', '1'));
   expect(isReady(empty)).toBe(false);
   expect(group(empty, 1)).toMatchObject({ leaderNodeId: 0, appliedIndex: 1 });
+});
+
+test('a node that moved to another address tells the others, and is one of them again', async () => {
+  const members = await membersOf(3);
+  const disks = members.map(() => createMemoryDisk());
+  for (const [i, { nodeId }] of members.entries()) await start(nodeId, members, disks[i] as Disk);
+  await until(() => nodes.every((node) => node.status().nodes?.length === 3));
+  const [moved] = nodes.splice(2, 1);
+  await moved?.close(0);
+  const [port = 0] = await freePorts(1);
+  const again = await start(3, members, disks[2] as Disk, { peers: { port } });
+  await until(() => isReady(again));
+  const entries = nodes.map((node) => node.status().nodes?.find(({ nodeId }) => nodeId === 3)?.peerAddress);
+  expect(new Set(entries)).toEqual(new Set([`127.0.0.1:${port}`]));
 });

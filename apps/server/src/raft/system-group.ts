@@ -59,6 +59,36 @@ export class SystemGroup {
     }
   }
 
+  /**
+   * As `change`, also where this node has not heard who leads: whoever else is in the node table is asked, and asked for
+   * the leader. Does not wait for this node's copy, which may be cut off until the change is made.
+   */
+  async changeByAnybody(change: CatalogueCommand, ownNodeId: number): Promise<void> {
+    try {
+      await this.change(change);
+      return;
+    } catch (error) {
+      const others = this.catalogue.nodes.filter((node) => node.nodeId !== ownNodeId && node.grpcAddress !== '');
+      if (!isWithoutLeader(error) || this.#forwarder === undefined || others.length === 0) throw error;
+      for (const node of others) if (await this.#isTakenBy(node, change, this.#forwarder)) return;
+      throw error;
+    }
+  }
+
+  async #isTakenBy(node: NodeEntry, change: CatalogueCommand, forwarder: CatalogueForwarder): Promise<boolean> {
+    try {
+      await forwarder.proposeCatalogue(node, change);
+      return true;
+    } catch (error) {
+      const leader = this.#elsewhere(error);
+      if (leader === undefined) return false;
+      return forwarder.proposeCatalogue(leader, change).then(
+        () => true,
+        () => false,
+      );
+    }
+  }
+
   /** Makes a change only if this node leads; resolves to the index from which on a replica has it. */
   async proposeHere(change: CatalogueCommand): Promise<number> {
     await this.replica.propose({ kind: 'catalogue', change });
@@ -70,4 +100,8 @@ export class SystemGroup {
     const leader = leaderNamedBy(error);
     return this.catalogue.nodes.find(({ nodeId }) => nodeId === leader?.leaderNodeId);
   }
+}
+
+function isWithoutLeader(error: unknown): boolean {
+  return error instanceof ServerError && error.code === 'CLUSTER_ERROR' && leaderNamedBy(error) === undefined;
 }
