@@ -18,7 +18,7 @@ import type { Transport } from './transport.js';
 import { nodeOf, statusOf } from './wire/status-wire.js';
 
 /**
- * A client of a server or cluster. It is itself the default keyspace. Calls may be made at once from anywhere; those
+ * A client of a server or cluster, whose nodes and leader it finds by itself. It is itself the default keyspace. Calls may be made at once from anywhere; those
  * made together share messages. Failures are `ClientError`s; a caller's mistake is a `TypeError` or `RangeError`.
  */
 export interface ShanghaiClient extends KeyValueStore, AsyncDisposable {
@@ -26,7 +26,7 @@ export interface ShanghaiClient extends KeyValueStore, AsyncDisposable {
   keyspace(name: string): KeyValueStore;
   readonly log: NamedLogs;
   readonly admin: NodeAdministration;
-  /** What the node that the client is connected to says of itself. */
+  /** What a node says of itself: the first of the endpoints that can be reached. */
   status(options?: CallOptions): Promise<NodeStatus>;
   /** The nodes of the cluster. */
   nodes(options?: CallOptions): Promise<readonly NodeDescription[]>;

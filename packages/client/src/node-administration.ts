@@ -132,7 +132,7 @@ export interface GroupChecksum {
   readonly logRecords: number;
 }
 
-/** Operations on the node that the client is connected to. */
+/** Operations on a node: the first of the endpoints that can be reached. To mean one node, name only that. */
 export interface NodeAdministration {
   /** Stops it: requests in flight may take `drainMs` (default 10,000) more. Resolves when it has begun. */
   shutdown(options?: CallOptions & { readonly drainMs?: number }): Promise<void>;

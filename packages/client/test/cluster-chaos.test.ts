@@ -10,7 +10,7 @@ import { type ClusterTest, createClusterTest, settle } from '../src/testing/test
 const seeds =
   process.env.SHANGHAI_SEED !== undefined
     ? [Number(process.env.SHANGHAI_SEED)]
-    : Array.from({ length: process.env.SHANGHAI_DEEP === '1' ? 300 : 12 }, (_, i) => i + 1);
+    : Array.from({ length: process.env.SHANGHAI_DEEP === '1' ? 300 : 8 }, (_, i) => i + 1);
 
 const workers = 6;
 const rounds = 40;

@@ -310,9 +310,11 @@ export class Lane implements PipelineLinkEvents, CallHolder {
       if (rounds > 0) await delay(options.clock, retryDelayMs(this.#environment, rounds), closing);
       node = this.#route.target();
       await node.channel.ready(closing);
+      closing.throwIfAborted();
       this.#link = new PipelineLink(node, this);
       this.#route.connected(node);
     } catch (error) {
+      if (closing.aborted) return;
       this.#linkFailures++;
       this.#route.failed(node);
       this.#failWaiting(toClientError(error));
