@@ -75,7 +75,7 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
   const replicas = [system.replica, data];
   const router = new SlotRouter(() => system.catalogue, new Map(replicas.map((one) => [one.groupId, one])));
   const gate = new Gate();
-  const keyValue = new KeyValueService({ system, router, limits, gate, firstGroup: data });
+  const keyValue = new KeyValueService({ system, router, limits, gate, firstGroup: data, clock });
   const logs = new LogService({ system, router, files, limits, gate, nodeId });
   const checkpoints = checkpointsOf(node, groups, storage);
   checkpoints.start();

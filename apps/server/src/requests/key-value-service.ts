@@ -1,4 +1,4 @@
-import { invariant } from '@shanghai/env';
+import { type Clock, invariant } from '@shanghai/env';
 import { manySlots } from '../apply/command.js';
 import { dataKey } from '../apply/state-keys.js';
 import { decodeStoredValue } from '../apply/stored-value.js';
@@ -47,6 +47,7 @@ export interface KeyValueServiceParts {
   readonly gate: Gate;
   /** The group that answers requests without a key. */
   readonly firstGroup: Replica;
+  readonly clock: Clock;
 }
 
 /** The key-value plane over this node's replicas. */
@@ -128,13 +129,13 @@ export class KeyValueService implements KeyValueRequests {
   }
 
   async *watch(request: WatchRequest, context: RequestContext): AsyncGenerator<WatchPage> {
-    const { gate, limits, firstGroup: replica } = this.#parts;
+    const { gate, limits, firstGroup: replica, clock } = this.#parts;
     gate.enter(context);
     checkRange(request);
     checkKeyspace(request.keyspace);
     const keyspaceId = () => this.#keyspaceId(request.keyspace);
     const catchUp = async () => void (await this.#parts.system.replica.readBarrier(linearizable));
-    const watched = { replica, keyspaceId, catchUp, request, limits };
+    const watched = { replica, keyspaceId, catchUp, request, limits, clock };
     yield* gate.untilClosed(context.signal, (signal) => watchPages(watched, signal));
   }
 

@@ -1,4 +1,5 @@
 /** Watches at a replica that is behind others: of the data, of the catalogue. */
+import { createManualClock } from '@shanghai/env/testing';
 import { expect, test } from 'vitest';
 import { ChangeRing } from '../apply/change-ring.js';
 import { defaultLimits } from '../limits.js';
@@ -26,6 +27,7 @@ function behind(ring: ChangeRing, parts: Partial<WatchedRange>, catchesUpTo?: ()
     catchUp: async () => undefined,
     request: { keyspace: '' },
     limits: defaultLimits,
+    clock: createManualClock(),
     ...parts,
   };
 }
@@ -70,4 +72,38 @@ test('a change of a keyspace that this node does not know yet is not passed over
   ring.publish([change(1, 0), change(2, 7)], 2);
   expect(await next(pages)).toEqual([2]);
   expect(await next(pages)).toEqual([3]);
+});
+
+test('a watcher that sees nothing but changes of others is told how far it has come, a second later', async () => {
+  const ring = new ChangeRing({ maxChanges: 100, maxBytes: 1 << 20 }, 0);
+  const clock = createManualClock();
+  const pages = watchPages(behind(ring, { clock }), new AbortController().signal);
+  await next(pages);
+  ring.publish([change(1, 5)], 1);
+  const mark = pages.next();
+  await clock.advance(600);
+  ring.publish([change(2, 5)], 2);
+  await clock.advance(399);
+  expect(await Promise.race([mark, 'nothing'])).toBe('nothing');
+  await clock.advance(1);
+  expect((await mark).value).toEqual({ events: [], position: position(2) });
+  // Told once: nothing more comes while nothing happens.
+  const event = next(pages);
+  await clock.advance(5_000);
+  ring.publish([change(3, 0)], 3);
+  expect(await event).toEqual([3]);
+});
+
+test('a watch that ends here says how far it came, to go on elsewhere', async () => {
+  const ring = new ChangeRing({ maxChanges: 100, maxBytes: 1 << 20 }, 0);
+  const closing = new AbortController();
+  const pages = watchPages(behind(ring, {}), closing.signal);
+  await next(pages);
+  const last = pages.next();
+  await new Promise((resolve) => setImmediate(resolve));
+  ring.publish([change(1, 5), change(2, 5)], 2);
+  await new Promise((resolve) => setImmediate(resolve));
+  closing.abort();
+  expect((await last).value).toEqual({ events: [], position: position(2) });
+  expect((await pages.next()).done).toBe(true);
 });

@@ -2,6 +2,7 @@
  * Committed changes as pages, each gathered when the consumer asks. Nothing is queued for a watcher: it is a position in
  * the group's ring of changes, and one that falls behind the oldest change kept is told `OUT_OF_RANGE`.
  */
+import type { Clock } from '@shanghai/env';
 import type { Change } from '../apply/change-ring.js';
 import type { NodeLimits } from '../limits.js';
 import type { Replica } from '../raft/replica.js';
@@ -11,6 +12,9 @@ import { decodeWatchPosition, encodeWatchPosition } from './watch-position.js';
 
 /** Changes looked at for one page. */
 const pageChanges = 1024;
+
+/** How far a watcher has come it is told so long after a change that it does not see, at the latest. */
+const markMs = 1_000;
 
 const noBytes = new Uint8Array(0);
 
@@ -23,29 +27,72 @@ export interface WatchedRange {
   readonly catchUp: () => Promise<void>;
   readonly request: WatchRequest;
   readonly limits: NodeLimits;
+  readonly clock: Clock;
 }
 
-/** The pages of a watch, until the signal aborts. The first page is a mark of where it begins. */
+/**
+ * The pages of a watch, until the signal aborts. The first page is a mark of where it begins. A watch that sees nothing
+ * but others' changes is told how far it has come: after so many changes, a second after the first of them, and when it
+ * ends here, so that it can go on elsewhere, at a node that keeps only what is recent.
+ */
 export async function* watchPages(watch: WatchedRange, signal: AbortSignal): AsyncGenerator<WatchPage> {
   const { replica, request } = watch;
   const ring = replica.state.changes;
   let revision = await startRevision(replica, request.position);
   let marked = revision;
+  let due: MarkTimer | undefined;
   yield { events: [], position: position(replica, revision) };
-  while (!signal.aborted) {
-    if (revision < ring.forgottenRevision) throw outOfRange(replica, revision);
-    const end = ring.revision;
-    if (end > revision && watch.keyspaceId() === undefined) {
-      await watch.catchUp();
+  try {
+    while (!signal.aborted) {
       if (revision < ring.forgottenRevision) throw outOfRange(replica, revision);
+      const end = ring.revision;
+      if (end > revision && watch.keyspaceId() === undefined) {
+        await watch.catchUp();
+        if (revision < ring.forgottenRevision) throw outOfRange(replica, revision);
+      }
+      const page = gather(watch, revision, end);
+      revision = page.revision;
+      if (page.events.length > 0 || revision - marked >= pageChanges || due?.isOver === true) {
+        marked = revision;
+        due?.cancel();
+        due = undefined;
+        yield { events: page.events, position: position(replica, revision) };
+      } else if (revision === ring.revision) {
+        if (revision > marked) due ??= startMarkTimer(watch.clock);
+        const published = ring.published.wait(signal);
+        await (due === undefined ? published : Promise.race([published, due.over]));
+      }
     }
-    const page = gather(watch, revision, end);
-    revision = page.revision;
-    if (page.events.length > 0 || revision - marked >= pageChanges) {
-      marked = revision;
-      yield { events: page.events, position: position(replica, revision) };
-    } else if (revision === ring.revision) await ring.published.wait(signal);
+    if (revision > marked) yield { events: [], position: position(replica, revision) };
+  } finally {
+    due?.cancel();
   }
+}
+
+/** Runs while a watcher has come further than it was told. */
+interface MarkTimer {
+  readonly over: Promise<void>;
+  readonly isOver: boolean;
+  cancel(): void;
+}
+
+function startMarkTimer(clock: Clock): MarkTimer {
+  let isOver = false;
+  let cancel = () => {};
+  const over = new Promise<void>((resolve) => {
+    const timer = clock.setTimer(markMs, () => {
+      isOver = true;
+      resolve();
+    });
+    cancel = () => timer.cancel();
+  });
+  return {
+    over,
+    get isOver() {
+      return isOver;
+    },
+    cancel,
+  };
 }
 
 /**

@@ -276,7 +276,10 @@ export interface WatchRange {
 }
 
 export interface WatchResponse {
-  /** In revision order within a group. Empty: a progress mark. */
+  /**
+   * In revision order within a group. Empty: a progress mark, sent within a second or so of changes that the watch does
+   * not show, and when it ends at a node that closes.
+   */
   events: WatchEvent[];
   /** Where to go on from after this message. */
   position: Buffer;
