@@ -24,6 +24,7 @@ import { measureFailover } from './failover.js';
 const key = Buffer.from('bench:unary-key');
 const value = Buffer.alloc(100, 7);
 const program = fileURLToPath(new URL('../server/pipeline-process.js', import.meta.url));
+const idleProgram = fileURLToPath(new URL('./idle-groups-process.js', import.meta.url));
 const operations = { put: 'put', get: 'get', batch: 'batch of 100 puts' } as const;
 const fastElections = ['--tick-ms', '15', '--election-ticks', '10'];
 
@@ -90,6 +91,7 @@ export async function clusterSuite(scope: BenchScope, seconds: number, kills: nu
       piped(bench, 'batch', 16),
       single('shanghai'),
       single('etcd'),
+      idleGroups(scope, seconds),
       failover(scope, 'failover', [], kills),
       failover(scope, 'failover at 150-300 ms', fastElections, kills),
     ],
@@ -120,14 +122,28 @@ function piped({ scope, seconds, shanghai }: Bench, operation: keyof typeof oper
     unit: 'keys',
     measure: async () => {
       const { endpoints } = await shanghai();
-      const args = [program, endpoints.join(','), operation, String(callers), String(seconds)];
-      const child = scope.own(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] }));
-      const output: Buffer[] = [];
-      child.stdout?.on('data', (chunk: Buffer) => output.push(chunk));
-      const [code] = (await once(child, 'close')) as [number | null];
-      if (code !== 0) throw new Error(`the client ended with exit code ${code}`);
-      return JSON.parse(Buffer.concat(output).toString()) as Measurement;
+      return runProcess(scope, program, [endpoints.join(','), operation, String(callers), String(seconds)]);
     },
+  };
+}
+
+/** What a program of this suite measured and printed. */
+async function runProcess(scope: BenchScope, script: string, args: readonly string[]): Promise<Measurement> {
+  const child = scope.own(spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] }));
+  const output: Buffer[] = [];
+  child.stdout?.on('data', (chunk: Buffer) => output.push(chunk));
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`'${script}' ended with exit code ${code}`);
+  return JSON.parse(Buffer.concat(output).toString()) as Measurement;
+}
+
+function idleGroups(scope: BenchScope, seconds: number): BenchCase {
+  return {
+    name: 'idle groups x1000',
+    what: 'three hosts in one process with 1,000 groups each, joined by gRPC; all groups sleep',
+    unit: 'groups',
+    isMeasuredOnce: true,
+    measure: () => runProcess(scope, idleProgram, ['1000', String(Math.max(5, seconds))]),
   };
 }
 
@@ -148,7 +164,9 @@ function failover(scope: BenchScope, name: string, flags: readonly string[], kil
 async function prepared(cluster: BenchCluster): Promise<BenchCluster> {
   const client = connect({ endpoints: cluster.endpoints, timeoutMs: 30_000 });
   await client.put(key, value);
-  await Promise.all(Array.from({ length: pipelineKeys }, (_, number) => client.put(pipelineKey(number), value)));
+  for (let first = 0; first < pipelineKeys; first += 500) {
+    await client.batch(Array.from({ length: 500 }, (_, i) => ({ put: pipelineKey(first + i), value })));
+  }
   await client.close();
   return cluster;
 }
@@ -183,6 +201,9 @@ function judge(cases: ReadonlyMap<string, CaseReport>): readonly TargetReport[] 
   judge.rate('client put x256', { atLeast: 30_000, aimAtLeast: 60_000 });
   judge.rate('client batch x16', { atLeast: 100_000, aimAtLeast: 200_000 });
   judge.ratio('shanghai alone put x64', 'etcd alone put x64', { atLeast: 0.9 });
+  judge.value('a core for 1,000 idle groups', judge.case('idle groups x1000')?.details?.['corePercentOfEach'], '%', {
+    atMost: 3,
+  });
   const bounds = { failover: [2_000, 4_000], 'failover at 150-300 ms': [undefined, 600] } as const;
   for (const [name, [p50, p99]] of Object.entries(bounds)) {
     const latency = judge.case(name)?.latency;
