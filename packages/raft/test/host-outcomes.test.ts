@@ -181,6 +181,26 @@ test('the only voter that starts on a full disk answers reads with all that it h
   await cluster.close();
 });
 
+test('the only voter that starts on a full disk refuses reads where a change of members may stand before what it holds', async () => {
+  const cluster = await HostCluster.open({ nodes: 1 });
+  const change = { transition: 'auto' as const, changes: [{ type: 'addLearner' as const, nodeId: 9 }] };
+  const before = watched(cluster.group(1).propose(command(1)));
+  const changed = watched(cluster.group(1).changeConfiguration(change));
+  const behind = watched(cluster.group(1).propose(command(2)));
+  await cluster.settle();
+  expect([before.value, changed.value?.learners, behind.value]).toEqual([1, [9], 2]);
+  await cluster.crash(1);
+  cluster.node(1).log.isFull = true;
+  await cluster.startNode(1, false);
+  const read = watched(cluster.group(1).readIndex());
+  await cluster.settle();
+  expect(read.error).toMatchObject({ code: 'NOT_LEADER' });
+  expect(numbersOf(cluster.machine(1).commands)).toEqual([1]);
+  cluster.node(1).log.isFull = false;
+  await cluster.until(() => cluster.machine(1).commands.length === 2, 15);
+  await cluster.close();
+});
+
 test('a leader whose disk is full leaves the group to the others, which may have what it dropped', async () => {
   const cluster = await HostCluster.open();
   const old = await cluster.elected();
