@@ -1,6 +1,6 @@
-/** Several whole nodes in one process: one manual clock, a network in memory, a disk in memory for each. */
+/** Several whole nodes in one process: one manual clock, a network in memory, a disk in memory for each, with faults where they are injected. */
 import { createSeededRandom } from '@shanghai/env';
-import { createManualClock, createMemoryDisk, type ManualClock } from '@shanghai/env/testing';
+import { createFaultDisk, createManualClock, type FaultDisk, type ManualClock } from '@shanghai/env/testing';
 import { MemoryPeerNetwork } from '@shanghai/raft/testing';
 import type { LeaderCalls } from '../src/forward/leader-calls.js';
 import type { ShanghaiNode } from '../src/node.js';
@@ -14,7 +14,7 @@ import { smallOptions } from './core-harness.js';
 export class TestCluster {
   readonly clock: ManualClock = createManualClock(1_000_000);
   readonly network = new MemoryPeerNetwork({ clock: this.clock });
-  readonly disks = new Map<number, ReturnType<typeof createMemoryDisk>>();
+  readonly disks = new Map<number, FaultDisk>();
   readonly nodes = new Map<number, ShanghaiNode>();
   readonly ids: readonly number[];
   readonly #more: Partial<NodeOptions>;
@@ -31,7 +31,7 @@ export class TestCluster {
 
   /** Starts a node, anew or again. `flags`: whether it is told of the first members. */
   async start(nodeId: number, { flags = true, ...more }: Partial<NodeOptions> & { flags?: boolean } = {}) {
-    const disk = this.disks.get(nodeId) ?? createMemoryDisk();
+    const disk = this.disks.get(nodeId) ?? createFaultDisk({ seed: nodeId });
     this.disks.set(nodeId, disk);
     const node = await openNode({
       dataDirectory: 'data',

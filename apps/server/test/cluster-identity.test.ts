@@ -1,4 +1,4 @@
-import { createMemoryDisk } from '@shanghai/env/testing';
+import { createFaultDisk } from '@shanghai/env/testing';
 import { afterEach, expect, test } from 'vitest';
 import { isReady, TestCluster } from './cluster-harness.js';
 import { put, smallOptions } from './core-harness.js';
@@ -51,7 +51,7 @@ test('a member whose id or cluster was mistaken is refused by its own directory'
 test('a node that was not told of the others makes a cluster of its own, and is none of theirs', async () => {
   cluster = new TestCluster(3);
   await cluster.startAll();
-  cluster.disks.set(9, createMemoryDisk());
+  cluster.disks.set(9, createFaultDisk({ seed: 9 }));
   const alone = await cluster.start(9, { flags: false });
   expect(isReady(alone)).toBe(true);
   expect(alone.status().clusterId).not.toBe(cluster.node(1).status().clusterId);

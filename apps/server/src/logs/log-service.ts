@@ -98,13 +98,17 @@ export class LogService implements LogRequests {
   }
 
   async append(request: LogAppend, context: RequestContext): Promise<LogAppended> {
-    const { gate, limits, files } = this.#parts;
+    const { gate, limits, files, system } = this.#parts;
     gate.enter(context);
     checkAppend(request, limits);
     const log = this.#find(request.log) ?? (await this.#knownNow(request.log));
     const { entry, replica, counters } = log;
     // What is committed must be stored: a damaged log is refused before anything is.
-    await files.check(placeOf(log));
+    await files.check(placeOf(log)).catch((error: unknown) => {
+      // A copy that is damaged here is no reason to refuse what another node leads.
+      requireLeader(replica, system.replica.machine.catalogue.nodes);
+      throw error;
+    });
     const { producer, expectedLastSequence, records } = request;
     const result = await replica.propose({
       kind: 'logAppend',

@@ -67,6 +67,15 @@ export function storageFull(cause: Error | undefined): ServerError {
   });
 }
 
+/** The disk of this node is full, and others can lead the group meanwhile. */
+export function fullHere(groupId: number, cause: Error): ServerError {
+  return new ServerError(
+    'CLUSTER_ERROR',
+    `the disk of this node is full, so it cannot lead group ${groupId}; nothing was done, ask another node`,
+    { cause },
+  );
+}
+
 /** The log takes nothing any more. `failure` absent: it is closing. */
 export function unavailable(groupId: number, failure: Error | undefined): ServerError {
   const why = failure === undefined ? 'it is closing' : `its log failed: ${failure.message}`;

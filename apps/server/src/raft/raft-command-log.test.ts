@@ -108,7 +108,7 @@ test('without a leader none is named, and an unknown one by its id alone', async
 test.each([
   ['BUSY', 'RESOURCE_EXHAUSTED', 'nothing was done'],
   ['TOO_LARGE', 'INVALID_REQUEST', 'nothing was done'],
-  ['FULL', 'STORAGE_FULL', 'nothing was done'],
+  ['FULL', 'CLUSTER_ERROR', 'the disk of this node is full'],
   ['SUPERSEDED', 'CLUSTER_ERROR', 'nothing was done'],
   ['REFUSED', 'CLUSTER_ERROR', 'nothing was done'],
   ['CLOSED', 'SERVICE_UNAVAILABLE', 'takes no requests'],
@@ -116,6 +116,11 @@ test.each([
 ] as const)('a proposal that is %s is %s to the caller', async (code, expected, says) => {
   const error = await failureOf(failing(code).log.propose(new Uint8Array()));
   expect(error).toMatchObject({ code: expected, message: expect.stringContaining(says) });
+});
+
+test('a full disk is the end of it only where nobody else could lead', async () => {
+  const { log } = failing('FULL', 0, { configuration: { ...emptyConfState, voters: [1] } });
+  expect(await failureOf(log.propose(new Uint8Array()))).toMatchObject({ code: 'STORAGE_FULL' });
 });
 
 test('a read of which nobody knows is no unknown outcome: nothing was written', async () => {

@@ -7,6 +7,7 @@ import type { NodeEntry } from '../apply/catalogue-command.js';
 import { ServerError } from '../requests/server-error.js';
 import type { CommandLog, CommandLogStatus } from './command-log.js';
 import {
+  fullHere,
   notLeader,
   outcomeUnknown,
   type ProposalLimits,
@@ -107,7 +108,7 @@ export class RaftCommandLog<Result> implements CommandLog<Result> {
       case 'TOO_LARGE':
         return tooLarge(error.message, limits);
       case 'FULL':
-        return storageFull(error);
+        return this.#isAlone() ? storageFull(error) : fullHere(groupId, error);
       case 'SUPERSEDED':
         return superseded(groupId, error);
       case 'CLOSED':
@@ -119,6 +120,11 @@ export class RaftCommandLog<Result> implements CommandLog<Result> {
       case 'UNKNOWN':
         return outcomeUnknown(groupId, error.stage, failure() ?? error);
     }
+  }
+
+  #isAlone(): boolean {
+    const { voters, votersOutgoing } = this.#group.status().configuration;
+    return voters.length + votersOutgoing.length < 2;
   }
 
   #readFailure(error: unknown): unknown {
