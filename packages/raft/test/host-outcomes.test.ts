@@ -218,6 +218,26 @@ test('a leader whose disk is full leaves the group to the others, which may have
   await cluster.close();
 });
 
+test('a group that is closed while its log is tried again takes nothing else with it', async () => {
+  const cluster = await HostCluster.open({ nodes: 1, groups: [1, 2] });
+  const { log, host, fatal } = cluster.node(1);
+  log.isFull = true;
+  watched(cluster.group(1).propose(command(1)));
+  await cluster.settle();
+  log.isFull = false;
+  log.stall();
+  await cluster.ticks(12);
+  expect(log.waitingSinceMs()).toBeDefined();
+  const closed = cluster.group(1).close(0);
+  await cluster.settle();
+  await closed;
+  log.resume();
+  await cluster.ticks(2);
+  expect([fatal, host.status().failure]).toEqual([[], undefined]);
+  await Promise.all([cluster.group(1, 2).propose(command(2)), cluster.settle()]);
+  await cluster.close();
+});
+
 test('a log that cannot be written any more is the end of the host', async () => {
   const cluster = await HostCluster.open();
   const old = await cluster.elected();

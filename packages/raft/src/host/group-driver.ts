@@ -71,7 +71,9 @@ export class GroupDriver<Result> implements HostedGroup {
       onFailed: (error) => this.fail(error),
     });
     const { history } = this.state;
-    this.#fullLog = new FullLog(host, () => this.#reopen());
+    // What fails because the group was closed meanwhile is nobody's concern.
+    const reopen = () => this.#reopen().catch((error: Error) => (this.isFull ? Promise.reject(error) : undefined));
+    this.#fullLog = new FullLog(host, reopen);
     this.snapshots = new SnapshotSender({
       groupId,
       host,
@@ -408,6 +410,7 @@ export class GroupDriver<Result> implements HostedGroup {
     const { log, options, host, groupId } = this;
     if (!this.state.queue.isIdle) return;
     await alignLog(log, options, host.nodeId);
+    if (!this.isFull) return;
     this.state.catchUp();
     const { hardState } = log.initialState();
     await log.append({ snapshot: undefined, entries: [], hardState });
