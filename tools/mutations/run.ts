@@ -12,9 +12,14 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bitcaskMutations } from './bitcask-mutations.js';
+import { clientMutations } from './client-mutations.js';
 import { envMutations } from './env-mutations.js';
+import { hostMutations } from './host-mutations.js';
 import type { Mutation } from './mutation.js';
+import { peerMutations } from './peer-mutations.js';
+import { raftLogMutations } from './raft-log-mutations.js';
 import { raftMutations } from './raft-mutations.js';
+import { serverMutations } from './server-mutations.js';
 import { type TestReport, type Verdict, verdictOf } from './verdict.js';
 import { walMutations } from './wal-mutations.js';
 
@@ -41,8 +46,8 @@ async function copyTree(directory: string): Promise<string> {
       verbatimSymlinks: true,
       filter: (source) => !skipped.test(relative(root, source)),
     });
-  const packages = ['env', 'wal', 'bitcask', 'raft'].map((name) => `packages/${name}`);
-  for (const path of [...packages, 'tools', 'vitest.config.ts', 'package.json', 'tsconfig.base.json']) await copy(path);
+  const sources = ['packages', 'apps/server', 'proto', 'tools'];
+  for (const path of [...sources, 'vitest.config.ts', 'package.json', 'tsconfig.base.json']) await copy(path);
   await symlink(join(root, 'node_modules'), join(directory, 'node_modules'));
   return directory;
 }
@@ -102,7 +107,10 @@ async function sickTests(directory: string, mutations: readonly Mutation[]): Pro
 }
 
 async function main(words: readonly string[]): Promise<number> {
-  const all = [...envMutations, ...walMutations, ...bitcaskMutations, ...raftMutations];
+  const all = [
+    ...[envMutations, walMutations, bitcaskMutations, raftMutations, hostMutations, raftLogMutations],
+    ...[peerMutations, serverMutations, clientMutations],
+  ].flat();
   const unknown = words.filter((word) => !all.some(({ name }) => name.includes(word)));
   if (unknown.length > 0) {
     console.error(`no mutation is called ${unknown.join(', ')}; there are:\n${all.map(({ name }) => name).join('\n')}`);

@@ -3,6 +3,9 @@ import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { Acknowledgement, CleanupPolicy, LogMode, type PipelineResponse, wireMetadata } from '@shanghai/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CatalogueCommand } from '../src/apply/catalogue-command.js';
+import { hereOrAtLeader } from '../src/forward/here-or-at-leader.js';
+import { notLeader } from '../src/raft/proposal-refusals.js';
+import type { RequestContext } from '../src/requests/request-context.js';
 import { ServerError } from '../src/requests/server-error.js';
 import { type Follower, leaderHttp, openFollower } from './forward-fixture.js';
 import { call, failureOf, type GrpcFixture, openGrpcFixture } from './grpc-fixture.js';
@@ -21,6 +24,7 @@ afterEach(async () => {
   await leader.close();
 });
 
+const nowhere = { nodeId: 2, name: '', instanceId: '', grpcAddress: '', httpAddress: '', peerAddress: '' };
 const bytes = (text: string) => Buffer.from(text);
 const put = (key: string, value: string, options?: object) => ({
   options: {
@@ -208,6 +212,20 @@ describe('a request that was passed on', () => {
     await leader.api.close(0);
     expect(await answer).toMatchObject({ grpc: status.UNKNOWN, code: 'OUTCOME_UNKNOWN' });
     expect(await viaHttp).toMatchObject({ code: 504, json: { error: { code: 'OUTCOME_UNKNOWN' } } });
+  });
+
+  it('is asked once: what became of it nobody here can tell', async () => {
+    const asked: string[] = [];
+    const context = { mayForward: true } as RequestContext;
+    const refuse = () => Promise.reject(notLeader(1, 2, { ...nowhere, grpcAddress: 'two:1' }));
+    const lost = (address: string) => {
+      asked.push(address);
+      return Promise.reject(new ServerError('OUTCOME_UNKNOWN', 'no answer'));
+    };
+    await expect(hereOrAtLeader(context, refuse, lost)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    const notHere = () => Promise.reject(new ServerError('OUTCOME_UNKNOWN', 'nor here'));
+    await expect(hereOrAtLeader(context, notHere, lost)).rejects.toMatchObject({ message: 'nor here' });
+    expect(asked).toEqual(['two:1']);
   });
 
   it('has an unknown outcome where the leader does not answer in time', async () => {

@@ -499,3 +499,36 @@ test('a crash at any step of putting a snapshot in leaves the old state or the n
   });
   expect(coverage.steps).toBeGreaterThan(50);
 });
+
+test('a checkpoint covers what was applied when it began, as far as the named logs have stored it', async () => {
+  const disk = createMemoryDisk();
+  const one = await openState({ disk, path: 'one' });
+  const entries = everyPart(100);
+  await one.state.apply(entries.slice(0, 10));
+  const withMore = async () => {
+    await one.state.apply(entries.slice(10, 20));
+    return Number.POSITIVE_INFINITY;
+  };
+  expect([await one.state.checkpoint(withMore), one.state.appliedIndex]).toEqual([10, 20]);
+  expect(one.state.durableIndex).toBe(10);
+  expect(await one.state.checkpoint(async () => 17)).toBe(16);
+  expect(one.state.durableIndex).toBe(16);
+  await one.close();
+});
+
+test('a snapshot of the same entry with another content is not put in', async () => {
+  const disk = createMemoryDisk();
+  const [one, two] = [await openState({ disk, path: 'one' }), await openState({ disk, path: 'two' })];
+  await one.state.apply(everyPart());
+  const { snapshot, source } = await snapshotOf(one.state);
+  await carry(source, await two.state.receive(snapshot));
+  const offered = JSON.parse(Buffer.from(snapshot.data).toString());
+  const data = Buffer.from(JSON.stringify({ ...offered, revision: offered.revision + 1 }));
+  await expect(two.state.restore({ ...snapshot, data })).rejects.toMatchObject({ code: 'INCOMPLETE' });
+  expect(two.state.appliedIndex).toBe(0);
+  await two.state.restore(snapshot);
+  expect(two.state.appliedIndex).toBe(everyPart().length);
+  await source.release();
+  await one.close();
+  await two.close();
+});

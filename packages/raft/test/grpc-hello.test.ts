@@ -2,8 +2,11 @@ import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { Client, credentials, Metadata, type StatusObject, status } from '@grpc/grpc-js';
 import { afterEach, expect, test } from 'vitest';
+import { emptyConfState } from '../src/core/configuration/configuration.js';
+import { noData } from '../src/core/entry.js';
 import { asBuffer, asBytes, lanePaths } from '../src/grpc/peer-service.js';
-import { introduce, type NodeOptions, NotedNode } from './grpc-subject.js';
+import { encodeOffer, endFrame } from '../src/wire/snapshot-codec.js';
+import { inGroup, introduce, type NodeOptions, NotedNode } from './grpc-subject.js';
 
 const open: NotedNode[] = [];
 const clients: Client[] = [];
@@ -162,4 +165,24 @@ test.each(['bare', 'http2'])('a connection (%s) on which nobody introduces himse
     connection.on('close', resolve);
     if ('resume' in connection) connection.resume();
   });
+});
+
+test('a snapshot that ends before its files is not complete', async () => {
+  const ends: string[] = [];
+  const sink = {
+    begin: async () => [0],
+    write: async () => {},
+    complete: async () => void ends.push('completed'),
+    abandon: async () => void ends.push('abandoned'),
+  };
+  const second = await node(2, { onSnapshot: async () => sink });
+  const { call, answered, ended } = dialRaw(second.peers.address, rightHello, 'snapshot');
+  await answered;
+  const metadata = { index: 9, term: 2, confState: { ...emptyConfState, voters: [1, 2] } };
+  const offer = inGroup(1, { type: 'MsgSnap', from: 1, to: 2, term: 4, snapshot: { metadata, data: noData } });
+  call.write(encodeOffer(offer, [{ name: 'a', bytes: 100, crc: 1 }], 1));
+  call.write(endFrame);
+  expect(await ended).toMatchObject({ code: status.INVALID_ARGUMENT });
+  while (ends.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  expect(ends).toEqual(['abandoned']);
 });

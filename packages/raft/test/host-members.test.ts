@@ -22,6 +22,9 @@ test('a node becomes learner, then voter, and another one is removed', async () 
   await Promise.all([group.propose(command(1)), cluster.ticks(2)]);
   await cluster.until(() => cluster.machine(4).commands.length === 1);
   expect(cluster.machine(leaving).commands).toEqual([]);
+  const voters = [1, 2, 3, 4].filter((id) => id !== leaving);
+  await cluster.until(() => voters.every((id) => cluster.machine(id).commands.length === 1));
+  for (const id of voters) expect(cluster.group(id).status().configuration, `node ${id}`).toMatchObject({ voters });
   await cluster.close();
 });
 

@@ -16,10 +16,14 @@ class FileStateMachine extends MemoryStateMachine implements StateMachine<number
   takes = 0;
   completed = 0;
   hold: Promise<void> | undefined;
+  beforeComplete: Promise<void> | undefined;
+  /** Calls that began while another one was under way. */
+  overlaps = 0;
+  #running = 0;
   #gathered = new Uint8Array(0);
 
   override async apply(entries: readonly Entry[]): Promise<readonly (number | undefined)[]> {
-    await this.hold;
+    await this.#alone();
     return super.apply(entries);
   }
 
@@ -46,6 +50,7 @@ class FileStateMachine extends MemoryStateMachine implements StateMachine<number
       },
       write: async (_name, offset, bytes) => this.#gathered.set(bytes, offset),
       complete: async () => {
+        await this.beforeComplete;
         if (crc32(this.#gathered) !== crc) throw new Error('the file is damaged');
         this.completed++;
       },
@@ -54,8 +59,15 @@ class FileStateMachine extends MemoryStateMachine implements StateMachine<number
   }
 
   override async restore({ metadata }: Snapshot): Promise<void> {
-    await this.hold;
+    await this.#alone();
     await super.restore({ metadata, data: this.#gathered });
+  }
+
+  /** Takes as long as it is held. */
+  async #alone(): Promise<void> {
+    if (this.#running++ > 0) this.overlaps++;
+    await this.hold;
+    this.#running--;
   }
 }
 
@@ -184,6 +196,7 @@ test('[T33] nothing is applied while a snapshot is put in, and what was being ap
   release();
   await cluster.until(() => machine.commands.length === 105);
   expect(numbersOf(machine.commands)).toEqual(range(1, 105));
+  expect(machine.overlaps).toBe(0);
   expect(cluster.group(away).status().state).toBe('open');
   await cluster.close();
 });
@@ -243,5 +256,39 @@ test('a log that begins behind what the state holds is damage', async () => {
     .node(1)
     .host.openGroup({ groupId: 1, machine: new MemoryStateMachine(), initial: cluster.initial });
   await expect(opening).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
+  await cluster.close();
+});
+
+test('a log is never cut beyond what is durable elsewhere', async () => {
+  const cluster = await HostCluster.open({ limits: { ...small, trailingEntries: 0 } });
+  const leader = await cluster.elected();
+  const group = cluster.group(leader);
+  await proposeAll(cluster, leader, 1, 100);
+  const durableIndex = group.status().appliedIndex - 50;
+  await Promise.all([group.compact(durableIndex), cluster.settle()]);
+  expect(group.status().firstIndex).toBe(durableIndex + 1);
+  await cluster.close();
+});
+
+test('a snapshot is put in only when it is complete', async () => {
+  const cluster = await HostCluster.open({ limits: small, machine: () => new FileStateMachine() });
+  const leader = await cluster.elected();
+  const away = others(leader)[0] as number;
+  const machine = cluster.machine(away) as FileStateMachine;
+  let release: () => void = () => {};
+  machine.beforeComplete = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let arrived = 0;
+  cluster.network.beforeChunk = async () => void arrived++;
+  cluster.network.cut(away);
+  await proposeAll(cluster, leader, 1, 100);
+  await Promise.all([cluster.group(leader).compact(cluster.group(leader).status().appliedIndex), cluster.settle()]);
+  cluster.network.heal();
+  await cluster.until(() => arrived > 0);
+  await cluster.ticks(5);
+  expect([machine.completed, machine.commands.length, cluster.group(away).status().state]).toEqual([0, 0, 'open']);
+  release();
+  await cluster.until(() => machine.commands.length === 100);
   await cluster.close();
 });

@@ -8,6 +8,7 @@ import type { ApplyResult } from './apply-result.js';
 import { type CommandBody, type CommandHeader, manySlots } from './command.js';
 import { encodeCommand } from './command-codec.js';
 import { encodeLogRecords } from './log-record-codec.js';
+import { dataKey, metaKey, sessionHeaderKey, sessionResultKey } from './state-keys.js';
 import { StateMachine } from './state-machine.js';
 
 const seed = 4_711;
@@ -303,4 +304,31 @@ const anyCommand = fc.record({
     requestNumber: fc.integer({ min: 1, max: 6 }),
     retry: fc.boolean(),
   }),
+});
+
+test('what a run did is one batch, with the index up to which it is applied', async () => {
+  const { store, machine, nextIndex } = await machineWith();
+  await machine.apply([entryOf(nextIndex(), { kind: 'openSession', ttlMs: 1000 })]);
+  const batch = store.batch.bind(store);
+  const keys: string[][] = [];
+  store.batch = (operations) => {
+    keys.push(operations.map((operation) => Buffer.from(operation.key).toString('hex')));
+    return batch(operations);
+  };
+  const session = { sessionId: 1, requestNumber: 1 };
+  await machine.apply([
+    entryOf(nextIndex(), writes(put('a')), session),
+    entryOf(nextIndex(), writes(append)),
+    entryOf(nextIndex(), writes({ ...put('b'), key: Buffer.from('other') })),
+  ]);
+  expect(keys).toHaveLength(1);
+  const expected = [
+    metaKey,
+    sessionHeaderKey(1),
+    sessionResultKey(1, 1),
+    dataKey(0, key),
+    dataKey(0, Buffer.from('other')),
+  ];
+  expect(keys[0]).toEqual(expect.arrayContaining(expected.map((one) => Buffer.from(one).toString('hex'))));
+  expect((await open(store)).visible).toMatchObject({ appliedIndex: 4, revision: 3 });
 });

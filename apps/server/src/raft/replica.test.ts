@@ -158,3 +158,19 @@ test('a token names what the store may show already, not only what is applied fo
   finish();
   await Promise.all([second, session]);
 });
+
+test('the log is cut behind what the checkpoint made durable, not behind what is applied by then', async () => {
+  const { replica, log, apply } = await follower();
+  await apply();
+  const cut: number[] = [];
+  log.compact = async (index) => void cut.push(index);
+  Object.assign(replica.state, {
+    durableIndex: 0,
+    checkpoint: async () => {
+      await apply();
+      return 1;
+    },
+  });
+  await replica.checkpoint(async () => Number.POSITIVE_INFINITY);
+  expect([cut, replica.machine.visible.appliedIndex]).toEqual([[1], 2]);
+});

@@ -150,3 +150,22 @@ test('marks and status say the same', () => {
   expect(raft.status()).toMatchObject({ id: 1, isVoter: true, progress: [] });
   expect([raft.termAt(0), raft.termAt(1)]).toEqual([0, undefined]);
 });
+
+test('a follower that wakes waits a whole election timeout before it asks for votes', () => {
+  const { raft, step } = open({ preVote: true }, [1, 2, 3]);
+  step({ type: 'MsgHeartbeat', from: 2, term: 1 });
+  const settle = () => {
+    while (raft.hasReady) {
+      raft.ready();
+      raft.advance();
+    }
+  };
+  settle();
+  for (let i = 0; i < 9; i++) raft.tick();
+  raft.wake();
+  for (let i = 0; i < 9; i++) raft.tick();
+  settle();
+  expect(raft.marks()).toMatchObject({ state: 'StateFollower', lead: 2 });
+  raft.tick();
+  expect(raft.marks()).toMatchObject({ state: 'StatePreCandidate' });
+});
