@@ -10,9 +10,9 @@ function nodesOf(...args: string[]) {
 test('three nodes, each with its number, directory and ports, and all of the same cluster', () => {
   const nodes = nodesOf();
   expect(nodes.map(({ nodeId, dataDir }) => [nodeId, dataDir])).toEqual([
-    [1, './shanghai-data/node-1'],
-    [2, './shanghai-data/node-2'],
-    [3, './shanghai-data/node-3'],
+    [1, './shanghai-cluster/node-1'],
+    [2, './shanghai-cluster/node-2'],
+    [3, './shanghai-cluster/node-3'],
   ]);
   const members = '1=127.0.0.1:9191,2=127.0.0.1:9192,3=127.0.0.1:9193';
   for (const { nodeId, args } of nodes) {

@@ -25,9 +25,11 @@ const mostNodes = 9;
 /** The base where none is given; a node's own comes from the cluster's list. */
 const defaultPeerPort = 9190;
 
+const defaultDirectory = './shanghai-cluster';
+
 const help = `
 Everything else is a flag of the server (shanghai --help) and holds for every node. Node i listens on the ports given
-plus i, and keeps its data in <data-dir>/node-<i>. A cluster that was started before goes on with what it holds.
+plus i, and keeps its data in <data-dir>/node-<i> (./shanghai-cluster/node-<i>). A cluster that was started before goes on with what it holds.
 
 Examples:
   $ shanghai cluster                         three nodes: HTTP 8081-8083, gRPC 9091-9093
@@ -60,7 +62,10 @@ export function parseClusterCommand(
   }
   const intention = loadConfig(command.args, environment, version);
   if (intention.type === 'print') return intention;
-  const { config } = intention.resolved;
+  const { config: given, sources } = intention.resolved;
+  // Not beside what a node alone has in its directory.
+  const dataDir = sources.dataDir.from === 'default' ? defaultDirectory : given.dataDir;
+  const config = { ...given, dataDir };
   const { nodes } = command.opts<{ nodes: number }>();
   return { type: 'run', nodes: localNodes(nodes, command.args, config), config };
 }

@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LocalNode } from './cluster-command.js';
 import { linePrefixer } from './line-prefixer.js';
 
@@ -26,6 +27,8 @@ export interface LocalClusterOptions {
 }
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const readyTimeoutMs = 15_000;
+const readyPollMs = 100;
 const colours = [36, 33, 35, 32, 34, 31];
 
 /** Starts the nodes, says where they listen, and resolves with an exit code when all have ended. */
@@ -39,11 +42,27 @@ export async function runCluster(options: LocalClusterOptions): Promise<number> 
   try {
     const addresses = await Promise.all(children.map(({ listening }) => listening));
     if (addresses.includes(undefined)) stop('SIGTERM');
-    else err.write(clusterBanner(nodes, addresses as readonly ListeningMessage[]));
+    else await untilReady(addresses as readonly ListeningMessage[], children);
+    if (!addresses.includes(undefined)) err.write(clusterBanner(nodes, addresses as readonly ListeningMessage[]));
     const codes = await Promise.all(children.map(({ ended }) => ended));
     return codes.find((code) => code !== 0) ?? 0;
   } finally {
     for (const signal of signals) process.off(signal, stop);
+  }
+}
+
+/** Until every node is ready, some seconds at most, or one has ended: who reads the banner wants to try things. */
+async function untilReady(addresses: readonly ListeningMessage[], nodes: readonly RunningNode[]): Promise<void> {
+  const endMs = performance.now() + readyTimeoutMs;
+  for (const { http } of addresses) {
+    while (performance.now() < endMs && nodes.every(({ child }) => child.exitCode === null && !child.killed)) {
+      const isReady = await fetch(`http://${http}/readyz`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+      if (isReady) break;
+      await sleep(readyPollMs);
+    }
   }
 }
 
