@@ -57,14 +57,14 @@ export const hostMutations: readonly Mutation[] = [
   {
     name: 'host/snapshot-put-in-while-entries-are-applied',
     breaks: 'nothing is applied while a snapshot is put in, and what was being applied is finished before',
-    file: `${host}/group-driver.ts`,
+    file: `${host}/group-machine.ts`,
     find: `    return new Promise((resolve) => {
-      this.#machine.between(async () => {
-        await this.options.machine.restore(snapshot);
+      this.queue.between(async () => {
+        await this.#options.machine.restore(snapshot);
         resolve();
       });
     });`,
-    replace: '    return this.options.machine.restore(snapshot);',
+    replace: '    return this.#options.machine.restore(snapshot);',
     tests: [`${test}/host-snapshots.test.ts`],
     named: 'nothing is applied while',
   },
@@ -80,16 +80,16 @@ export const hostMutations: readonly Mutation[] = [
   {
     name: 'host/snapshot-with-an-old-configuration',
     breaks: 'a snapshot carries the configuration at its entry',
-    file: `${host}/group-driver.ts`,
+    file: `${host}/group-machine.ts`,
     find: 'confState: this.history.at(index) };',
-    replace: 'confState: this.log.initialState().confState };',
+    replace: 'confState: this.#options.start.confState };',
     tests: [`${test}/host-snapshots.test.ts`],
     named: 'a new member without any log',
   },
   {
     name: 'host/configuration-of-a-snapshot-not-taken',
     breaks: 'whoever puts a snapshot in has its configuration',
-    file: `${host}/group-driver.ts`,
+    file: `${host}/group-machine.ts`,
     find: '    this.history.reset(index, confState);\n',
     replace: '',
     tests: [`${test}/host-snapshots.test.ts`],
@@ -99,7 +99,7 @@ export const hostMutations: readonly Mutation[] = [
     name: 'host/log-cut-without-its-configuration',
     breaks: 'a log that was cut keeps the configuration at its start',
     file: `${host}/compactor.ts`,
-    find: 'history().at(index));',
+    find: 'history.at(index));',
     replace: 'log.initialState().confState);',
     tests: [`${test}/host-members.test.ts`],
     named: 'configurations are known again',
@@ -107,19 +107,28 @@ export const hostMutations: readonly Mutation[] = [
   {
     name: 'host/changes-not-applied-again-after-a-restart',
     breaks: 'after a restart the configuration is that of all applied changes',
-    file: `${host}/group-driver.ts`,
-    find: "if (entry.type === 'EntryNormal') continue;",
-    replace: "if (entry.type === 'EntryNormal' || entry.index <= this.#applied) continue;",
+    file: `${host}/group-machine.ts`,
+    find: "if (entry.type !== 'EntryNormal') outcomes",
+    replace: "if (entry.type !== 'EntryNormal' && entry.index > this.appliedIndex) outcomes",
     tests: [`${test}/host-members.test.ts`],
     named: 'configurations are known again',
   },
   {
+    name: 'host/changes-applied-twice-behind-a-full-log',
+    breaks: 'a change of the configuration is applied once, also where a log was opened anew',
+    file: `${host}/group-driver.ts`,
+    find: 'const core = this.#openCore(this.state.appliedIndex);',
+    replace: 'const core = this.#openCore(undefined);',
+    tests: [`${test}/host-members.test.ts`],
+    named: 'changes that are applied are not applied again',
+  },
+  {
     name: 'host/change-applied-by-its-proposer-alone',
     breaks: 'a change of the configuration holds on every node that has applied it',
-    file: `${host}/group-driver.ts`,
+    file: `${host}/group-machine.ts`,
     find: '      const configuration = raw.applyConfChange(decodeConfChange(data));',
     replace:
-      "      if (this.marks.state !== 'StateLeader') return undefined;\n      const configuration = raw.applyConfChange(decodeConfChange(data));",
+      "      if (raw.marks().state !== 'StateLeader') return undefined;\n      const configuration = raw.applyConfChange(decodeConfChange(data));",
     tests: [`${test}/host-members.test.ts`],
     named: 'a node becomes learner',
   },
@@ -153,7 +162,7 @@ export const hostMutations: readonly Mutation[] = [
     name: 'host/applied-not-committed-at-a-start',
     breaks: 'what the state has applied is committed, whatever was written of it',
     file: `${host}/align-log.ts`,
-    find: 'originIndex, appliedIndex);',
+    find: 'originIndex, leastCommit);',
     replace: 'originIndex);',
     tests: [`${host}/align-log.test.ts`],
   },
@@ -220,10 +229,19 @@ export const hostMutations: readonly Mutation[] = [
     name: 'host/reads-of-a-full-follower-answered',
     breaks: 'only who alone votes may answer reads while it takes no part',
     file: `${host}/group-driver.ts`,
-    find: 'if (this.isOnlyVoter) reads.answered(context, this.#applied);',
-    replace: 'if (this.isFull) reads.answered(context, this.#applied);',
+    find: 'if (this.isOnlyVoter && this.#holdsAll) reads.answered(',
+    replace: 'if (this.#holdsAll) reads.answered(',
     tests: [`${test}/host-outcomes.test.ts`],
     named: 'a leader whose disk is full',
+  },
+  {
+    name: 'host/reads-of-a-full-voter-before-it-holds-all',
+    breaks: 'the only voter on a full disk answers only with all that it has acknowledged',
+    file: `${host}/group-driver.ts`,
+    find: 'if (this.isOnlyVoter && this.#holdsAll) reads.answered(',
+    replace: 'if (this.isOnlyVoter) reads.answered(',
+    tests: [`${test}/host-outcomes.test.ts`],
+    named: 'only voter',
   },
   {
     name: 'host/superseded-answered-as-done',

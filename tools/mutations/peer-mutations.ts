@@ -13,7 +13,7 @@ export const peerMutations: readonly Mutation[] = [
     find: "  if (known === 'otherInstance') {",
     replace: "  if (known === 'otherInstance' && instanceId === '') {",
     tests: [`${test}/grpc-hello.test.ts`],
-    named: 'copies of those|whose instance is another',
+    named: 'a stream of a copy',
   },
   {
     name: 'peer/another-cluster-let-in',
@@ -22,7 +22,7 @@ export const peerMutations: readonly Mutation[] = [
     find: '  if (clusterId !== self.clusterId) {',
     replace: "  if (clusterId === '') {",
     tests: [`${test}/grpc-hello.test.ts`],
-    named: 'different clusters',
+    named: 'a stream of another cluster',
   },
   {
     name: 'peer/whoever-listens-taken-for-the-node',
@@ -30,8 +30,7 @@ export const peerMutations: readonly Mutation[] = [
     file: `${grpc}/hello.ts`,
     find: 'if (outcome.refusal !== undefined || outcome.nodeId === nodeId) return outcome;',
     replace: 'if (outcome.refusal !== undefined || nodeId > 0) return outcome;',
-    tests: [`${test}/grpc-hello.test.ts`],
-    named: 'in another one',
+    tests: [`${grpc}/hello.test.ts`],
   },
   {
     name: 'peer/fragments-of-different-messages-put-together',

@@ -93,10 +93,17 @@ test.each([
   ['without a start id', { ...rightHello, 'shanghai-start': '' }, 'hello', 'did not say who'],
   ['with a node id that is none', { ...rightHello, 'shanghai-from': '1e3' }, 'hello', 'did not say who'],
   ['with this node’s own id', { ...rightHello, 'shanghai-from': '2' }, 'instance', 'copied or replaced'],
+  ['of another cluster', { ...rightHello, 'shanghai-cluster': 'other' }, 'cluster', 'correct the address'],
+  ['for another node', { ...rightHello, 'shanghai-to': '3' }, 'node', 'node 3 was expected'],
+  ['of a copy', { ...rightHello, 'shanghai-instance': 'instance-9' }, 'instance', 'copied or replaced'],
   ['with too long an id', { ...rightHello, 'shanghai-instance': 'x'.repeat(129) }, 'hello', 'did not say who'],
 ])('a stream %s is refused with a reason that a program can tell', async (_, hello, refusal, text) => {
   const second = await node(2);
-  const { code, details, metadata } = await dialRaw(second.peers.address, hello).ended;
+  const { answered, ended } = dialRaw(second.peers.address, hello);
+  const letIn = new Promise<never>((_, reject) => {
+    void answered.then((answer) => answer.get('shanghai-protocol').length > 0 && reject(new Error('it was let in')));
+  });
+  const { code, details, metadata } = await Promise.race([ended, letIn]);
   expect([code, metadata.get('shanghai-refusal')]).toEqual([status.FAILED_PRECONDITION, [refusal]]);
   expect(details).toContain(text);
 });

@@ -99,6 +99,30 @@ test('configurations are known again after a restart, also where the log was cut
   await cluster.close();
 });
 
+test('changes that are applied are not applied again when a log that was full is opened anew', async () => {
+  const applied: string[] = [];
+  const listener = (nodeId: number) => ({
+    configurationChanged: ({ index }: { index: number }) => void applied.push(`${index} on ${nodeId}`),
+  });
+  const cluster = await HostCluster.open({ listener });
+  const leader = await cluster.elected();
+  const [full] = others(leader) as [number];
+  for (const type of ['addLearner', 'removeNode', 'addLearner'] as const) {
+    const made = watched(cluster.group(leader).changeConfiguration(change(type, 9)));
+    await cluster.until(() => made.value !== undefined);
+  }
+  await cluster.ticks(2);
+  cluster.node(full).log.isFull = true;
+  await Promise.all([cluster.group(leader).propose(command(1)), cluster.ticks(1)]);
+  expect(cluster.group(full).status().state).toBe('full');
+  cluster.node(full).log.isFull = false;
+  await cluster.until(() => cluster.machine(full).commands.length === 1);
+  expect(applied.filter((one) => one.endsWith(` on ${full}`))).toHaveLength(3);
+  expect(new Set(applied).size).toBe(applied.length);
+  expect(cluster.group(full).status().configuration).toMatchObject({ voters: [1, 2, 3], learners: [9] });
+  await cluster.close();
+});
+
 test('leadership goes to whom it is given, behind what was proposed before', async () => {
   const cluster = await HostCluster.open();
   const leader = await cluster.elected();

@@ -10,8 +10,8 @@ let clock: ManualClock;
 let wal: RefusingWal;
 let log: HostLog;
 
-async function open(isLate = false): Promise<GroupLog> {
-  wal = refusing(await openWalOn(disk), isLate);
+async function open(late: boolean | Promise<void> = false): Promise<GroupLog> {
+  wal = refusing(await openWalOn(disk), late);
   log = await openWalHostLog({ wal, loneVoter: 1, clock });
   return await log.open(1);
 }
@@ -79,9 +79,10 @@ describe('a hole that a full disk left', () => {
       () => group.append(write(entriesOf(2, 2, 2), { term: 2, vote: 0, commit: 1 })),
       () => group.append(write([], { term: 2, vote: 0, commit: 3 })),
     );
-    const found = await crashed();
-    expect(shown(found)).toEqual(['1@1', '2@1', '3@1']);
-    expect(found.initialState().hardState.commit).toBe(1);
+    for (const found of [group, await crashed()]) {
+      expect(shown(found)).toEqual(['1@1', '2@1', '3@1']);
+      expect(found.initialState().hardState.commit).toBe(1);
+    }
   });
 
   test('is filled by what is written next, and what lay behind it stays away', async () => {
@@ -129,6 +130,27 @@ describe('a hole that a full disk left', () => {
     await Promise.all([before, refused, nothing]);
     expect(order).toEqual(['2 done', '3 LOG_FULL', 'nothing LOG_FULL']);
     expect(shown(await crashed())).toEqual(['1@1', '2@1']);
+  });
+
+  test('that is told late holds back what is durable behind it already', async () => {
+    let tell: () => void = () => undefined;
+    const group = await open(
+      new Promise<void>((resolve) => {
+        tell = resolve;
+      }),
+    );
+    await group.append(write(entriesOf(1, 1), { term: 1, vote: 1, commit: 0 }));
+    wal.refuse('DISK_FULL');
+    const order: string[] = [];
+    const note = (name: string, code: string) => order.push(`${name} ${code}`);
+    const refused = outcome(group.append(write(entriesOf(2, 1)))).then((code) => note('2', code));
+    wal.refuse(undefined);
+    const behind = outcome(group.append(write(entriesOf(3, 1)))).then((code) => note('3', code));
+    await wal.flush();
+    expect([wal.info().durableLsn, order]).toEqual([2, []]);
+    tell();
+    await Promise.all([refused, behind]);
+    expect(order).toEqual(['2 LOG_FULL', '3 LOG_FULL']);
   });
 
   test('before everything leaves an empty log: the second write waits for the first one', async () => {
@@ -213,6 +235,15 @@ describe('the disk', () => {
     const again = await crashed();
     expect([again.firstIndex(), ...shown(again), again.initialState().hardState.commit]).toEqual([5, '5@2', 4]);
   });
+});
+
+test('a commit index beyond the last entry is that of the last entry at the next start [T28]', async () => {
+  const group = await open();
+  await group.append(write(entriesOf(1, 1, 1, 1), { term: 1, vote: 1, commit: 1 }));
+  await group.append(write(entriesOf(2, 2), { term: 2, vote: 0, commit: 3 }));
+  const found = await crashed();
+  expect(shown(found)).toEqual(['1@1', '2@2']);
+  expect(found.initialState().hardState).toEqual({ term: 2, vote: 0, commit: 2 });
 });
 
 test('an entry with the index of a snapshot and another term goes, with all others [T32]', async () => {

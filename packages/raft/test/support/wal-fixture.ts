@@ -32,12 +32,13 @@ export interface RefusingWal extends Wal {
   refuse(code: WalErrorCode | undefined): void;
 }
 
-/** Refusals come from the next turn on, or, with `late`, only when everything appended before is durable. */
-export function refusing(wal: Wal, late = false): RefusingWal {
+/** Refusals come from the next turn on, or, with `late`, only when everything appended before is durable, or when that resolves. */
+export function refusing(wal: Wal, late: boolean | Promise<void> = false): RefusingWal {
   let refused: WalErrorCode | undefined;
   const refusal = async (): Promise<never> => {
     const code = refused as WalErrorCode;
-    if (late) await wal.flush();
+    if (late === true) await wal.flush();
+    else await late;
     throw new WalError(code, `refused as ${code}`);
   };
   const overrides: Partial<RefusingWal> = {
