@@ -64,7 +64,7 @@ export async function runClusterSimulation(options: ClusterSimulationOptions): P
 }
 
 /** A process that has crashed no longer hears of its disk, and nobody hears of it. */
-function isOfTheDead(reason: unknown): boolean {
+export function isOfTheDead(reason: unknown): boolean {
   for (let error = reason; error instanceof Error; error = error.cause) {
     if ('code' in error && error.code === 'DISK_CRASHED') return true;
   }

@@ -1,6 +1,6 @@
 /** A process that is a whole node: log, consensus, stores, sessions, requests; what is missing are its listeners. */
 import type { Random } from '@shanghai/env';
-import type { HostLimits, HostListener } from '@shanghai/raft';
+import type { HostLimits, HostListener, SnapshotEvent } from '@shanghai/raft';
 import { inProcessApi, openNode, type ShanghaiNode } from '@shanghai/server/testing';
 import type { ProcessPlace } from './machine.js';
 import type { ServingProcess } from './virtual-client-transport.js';
@@ -17,11 +17,15 @@ export interface ServerRoom {
   /** Who serves at an address now. */
   find(address: string): { readonly nodeId: number; readonly process: ServerProcess | undefined };
   count(what: string): void;
+  /** A snapshot has arrived, and was put in. */
+  onSnapshot?(event: SnapshotEvent): void;
 }
 
 /** Sizes and times, drawn anew for each simulation. */
 export interface ServerSettings {
   readonly checkpointIntervalMs: number;
+  /** Default: the node's. */
+  readonly checkpointBytes?: number;
   readonly walSegmentBytes: number;
   readonly storeSegmentBytes: number;
   readonly raft: Partial<HostLimits>;
@@ -71,6 +75,7 @@ export async function openServerProcess(place: ProcessPlace, room: ServerRoom): 
     },
     store: { segmentBytes: settings.storeSegmentBytes },
     checkpointIntervalMs: settings.checkpointIntervalMs,
+    ...(settings.checkpointBytes === undefined ? {} : { checkpointBytes: settings.checkpointBytes }),
     disk,
     clock,
     random,
@@ -93,7 +98,7 @@ export async function openServerProcess(place: ProcessPlace, room: ServerRoom): 
   return { id: nodeId, node, api, clock, isAlive, whenGone: (callback) => place.whenGone(callback) };
 }
 
-function raftListenerOf({ nodeId }: ProcessPlace, { world, count }: ServerRoom): HostListener {
+function raftListenerOf({ nodeId }: ProcessPlace, { world, count, onSnapshot }: ServerRoom): HostListener {
   return {
     roleChanged: ({ groupId, role, leaderId, term }) => {
       world.trace(() => `${nodeId} group ${groupId}: ${role} in ${term}, leader ${leaderId}`);
@@ -107,8 +112,12 @@ function raftListenerOf({ nodeId }: ProcessPlace, { world, count }: ServerRoom):
       count(error === undefined ? 'snapshots sent' : 'snapshots broken off');
       world.trace(() => `${nodeId} group ${groupId}: snapshot ${index} to ${to} ${error?.message ?? 'sent'}`);
     },
-    snapshotReceived: ({ groupId, index, from, error }) => {
-      if (error === undefined) count('snapshots received');
+    snapshotReceived: ({ from, ...event }) => {
+      const { groupId, index, error } = event;
+      if (error === undefined) {
+        count('snapshots received');
+        onSnapshot?.(event);
+      }
       world.trace(() => `${nodeId} group ${groupId}: snapshot ${index} from ${from} ${error?.message ?? 'received'}`);
     },
     logFull: ({ groupId }) => {
