@@ -59,7 +59,8 @@ test.each([5000, 0])(
     let written = 0;
     const failures: string[] = [];
     const work = Array.from({ length: 8 }, async (_, worker) => {
-      for (let i = 0; !isOver; i++) {
+      let i = 0;
+      for (; !isOver; i++) {
         try {
           await client.append(`list-${worker}`, `${i},`);
           written++;
@@ -70,19 +71,24 @@ test.each([5000, 0])(
           failures.push(`${worker}/${i}: ${String(error)}`);
         }
       }
-      return worker;
+      return i;
     });
+    const untilWritten = async (more: number) => {
+      const wanted = written + more;
+      while (written < wanted) await new Promise((resolve) => setTimeout(resolve, 20));
+    };
     for (const id of ids) {
+      await untilWritten(20);
       await running.get(id)?.close(drainMs);
       await start(id, own(id));
       await untilReady(id);
     }
     isOver = true;
-    await Promise.all(work);
+    const counts = await Promise.all(work);
     expect(failures).toEqual([]);
-    for (let worker = 0; worker < 8; worker++) {
+    for (const [worker, count] of counts.entries()) {
       const list = ((await client.getText(`list-${worker}`)) ?? '').split(',').slice(0, -1).map(Number);
-      expect(list).toEqual(list.map((_, i) => i));
+      expect(list).toEqual(Array.from({ length: count }, (_, i) => i));
     }
     await client.close();
   },
