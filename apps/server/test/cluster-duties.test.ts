@@ -94,6 +94,19 @@ test('a cluster that nobody uses rests: beats go on, messages do not, and a writ
   for (const node of cluster.nodes.values()) expect(await cluster.during(get(node, 'a'))).toBe('2');
 });
 
+test('a leader that closes while the cluster rests hands over all the same', async () => {
+  await three();
+  await cluster.until('both groups sleep everywhere', () =>
+    [...cluster.nodes.values()].every((node) => node.status().groups.every(({ consensus }) => consensus?.isAsleep)),
+  );
+  const lost = cluster.leader(1) as number;
+  const startMs = cluster.clock.monotonicMs();
+  await cluster.stop(lost);
+  await cluster.until('another one leads', () => [0, 1].every((id) => cluster.leader(id) !== undefined));
+  expect(cluster.clock.monotonicMs() - startMs).toBeLessThan(1000);
+  await cluster.during(put(leaderOf(1), 'a', '2'));
+});
+
 test('a leader that dies while the cluster rests is missed, and another one leads', async () => {
   await three();
   await put(leaderOf(1), 'a', '1');
