@@ -133,6 +133,17 @@ export async function forgetRepair(disk: Disk, path: string): Promise<void> {
   await disk.syncDirectory(`${path}/wal`);
 }
 
+/**
+ * The other nodes have told that the log ends before what it acknowledged: its files were put back to an earlier state
+ * in place, which no inode shows. The next start has a new instance id, and the others refuse it as they do a copy.
+ */
+export async function renewInstance(
+  { path, identity }: Pick<DataDirectory, 'path' | 'identity'>,
+  { disk, random }: Pick<DataDirectoryOptions, 'disk' | 'random'>,
+): Promise<void> {
+  await writeIdentity(disk, path, { ...identity, instanceId: newId(random) });
+}
+
 async function identify(
   options: DataDirectoryOptions,
 ): Promise<Pick<DataDirectory, 'identity' | 'renewed' | 'isLogRepaired'>> {

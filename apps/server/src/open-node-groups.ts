@@ -1,7 +1,7 @@
 /** Opening the groups of a node: consensus between this node and the others, and this node's copy of each group in it. */
-import { emptyConfState, type HostLimits, type PeerTransport } from '@shanghai/raft';
+import { emptyConfState, type HostLimits, type PeerTransport, RaftError } from '@shanghai/raft';
 import type { GrpcPeers } from '@shanghai/raft/grpc';
-import type { DataDirectory } from './data-directory.js';
+import { type DataDirectory, renewInstance } from './data-directory.js';
 import { grpcLeaderCalls } from './forward/grpc-leader-calls.js';
 import type { LeaderCalls } from './forward/leader-calls.js';
 import { type NodeConsensus, openConsensus } from './node-consensus.js';
@@ -62,8 +62,12 @@ export async function openGroups(
     raft: { stallFatalMs, ...(firstMembers.length > 1 ? {} : aloneLimits), ...options.raft },
     listener: options.raftListener ?? {},
     onFailed: (groupId, error) => {
-      listener.failed?.({ groupId, error });
       for (const { changes } of [storage.system, storage.data]) changes.published.notify();
+      const isReverted = error instanceof RaftError && error.code === 'LOG_REVERTED';
+      const tell = () => listener.failed?.({ groupId, error });
+      // Whoever hears of it may end the process, and by then the next start must be warned.
+      if (isReverted) void renewInstance(directory, settings).then(tell, tell);
+      else tell();
     },
     transport,
   });

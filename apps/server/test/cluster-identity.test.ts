@@ -1,6 +1,6 @@
 import { createFaultDisk } from '@shanghai/env/testing';
 import { afterEach, expect, test } from 'vitest';
-import { isReady, TestCluster } from './cluster-harness.js';
+import { group, isReady, TestCluster } from './cluster-harness.js';
 import { put, smallOptions } from './core-harness.js';
 
 let cluster: TestCluster;
@@ -25,6 +25,30 @@ test('a directory that was restored from a copy is refused once the cluster know
     });
   }
   expect(cluster.ids.slice(0, 2).every((nodeId) => isReady(cluster.node(nodeId)))).toBe(true);
+});
+
+test('a directory put back in place to an earlier state stops its node, and is refused from then on', async () => {
+  cluster = new TestCluster(3);
+  await cluster.startAll();
+  const leader = cluster.leader(1) as number;
+  const victim = cluster.ids.find((nodeId) => nodeId !== leader) as number;
+  const disk = cluster.disks.get(victim) as ReturnType<typeof createMemoryDisk>;
+  await cluster.stop(victim);
+  const earlier = new Map([...disk.files()].map((path) => [path, Buffer.from(disk.contents(path) as Uint8Array)]));
+  await cluster.start(victim);
+  await cluster.during(Promise.all(Array.from({ length: 20 }, (_, i) => put(cluster.node(leader), `k${i}`, 'v'))));
+  const reached = () => group(cluster.node(victim), 1).appliedIndex >= group(cluster.node(leader), 1).appliedIndex;
+  await cluster.until('the victim holds it all', reached);
+  await cluster.stop(victim);
+  for (const path of disk.files()) if (!earlier.has(path)) await disk.remove(path);
+  for (const [path, bytes] of earlier) disk.setContents(path, bytes);
+  const failures: unknown[] = [];
+  await cluster.start(victim, { listener: { failed: ({ error }) => failures.push(error) } });
+  await cluster.until('it is told that its log was put back', () => failures.length > 0);
+  expect(failures[0]).toMatchObject({ code: 'LOG_REVERTED' });
+  await cluster.stop(victim, 0).catch(() => undefined);
+  await expect(cluster.start(victim)).rejects.toMatchObject({ code: 'REPLACED' });
+  await put(cluster.node(leader), 'after', '1');
 });
 
 test('a node of a cluster of several does not start with a durability that may lose what it acknowledged', async () => {
