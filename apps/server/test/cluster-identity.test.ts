@@ -1,4 +1,4 @@
-import { createFaultDisk } from '@shanghai/env/testing';
+import { createFaultDisk, type FaultDisk } from '@shanghai/env/testing';
 import { afterEach, expect, test } from 'vitest';
 import { group, isReady, TestCluster } from './cluster-harness.js';
 import { put, smallOptions } from './core-harness.js';
@@ -32,7 +32,7 @@ test('a directory put back in place to an earlier state stops its node, and is r
   await cluster.startAll();
   const leader = cluster.leader(1) as number;
   const victim = cluster.ids.find((nodeId) => nodeId !== leader) as number;
-  const disk = cluster.disks.get(victim) as ReturnType<typeof createMemoryDisk>;
+  const disk = cluster.disks.get(victim) as FaultDisk;
   await cluster.stop(victim);
   const earlier = new Map([...disk.files()].map((path) => [path, Buffer.from(disk.contents(path) as Uint8Array)]));
   await cluster.start(victim);
