@@ -84,7 +84,7 @@ export const hostMutations: readonly Mutation[] = [
     find: 'confState: this.history.at(index) };',
     replace: 'confState: this.#options.start.confState };',
     tests: [`${test}/host-snapshots.test.ts`],
-    named: 'a new member without any log',
+    named: 'carries the configuration at its entry',
   },
   {
     name: 'host/configuration-of-a-snapshot-not-taken',

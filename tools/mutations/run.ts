@@ -6,7 +6,7 @@
  * Ends with 1 where a bug survives, or where its `find` no longer stands in its file exactly once: a list that has gone
  * stale proves nothing either. A part of a name selects all that hold it.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -32,6 +32,9 @@ interface Outcome {
 
 const copies = 2;
 const testTimeoutMs = 60_000;
+/** A process that spins hears of no timeout: it is ended from outside. */
+const hangMs = 300_000;
+const running = new Set<ChildProcess>();
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Seeds are the tests' own defaults, and their short variants run. */
 const { SHANGHAI_SEED: _seed, SHANGHAI_DEEP: _deep, ...env } = process.env;
@@ -59,16 +62,40 @@ async function runTests(directory: string, tests: readonly string[], named?: str
   const filter = named === undefined ? [] : ['-t', named];
   const flags = ['--root', directory, '--reporter=json', `--outputFile=${output}`, `--testTimeout=${testTimeoutMs}`];
   const args = [vitest, 'run', ...tests, ...flags, '--maxWorkers=1', '--bail=1', ...filter];
-  const child = spawn(process.execPath, args, { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, args, {
+    cwd: directory,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   let said = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk) => (said = `${said}${chunk}`.slice(-4000)));
+  running.add(child);
+  const ending = { isDue: false };
+  const timer = setTimeout(() => {
+    ending.isDue = true;
+    endAll(child);
+  }, hangMs);
   await new Promise((resolve) => child.on('close', resolve));
+  clearTimeout(timer);
+  running.delete(child);
+  if (ending.isDue) return hung(tests);
   try {
     return JSON.parse(await readFile(output, 'utf8')) as TestReport;
   } catch (error) {
     throw new Error(`the tests ${tests.join(', ')} left no report:\n${said}`, { cause: error });
   }
+}
+
+/** Ends a process and what it has started, which are a group of their own. */
+function endAll({ pid }: ChildProcess): void {
+  if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+}
+
+function hung(tests: readonly string[]): TestReport {
+  const message = `it hung, and was ended after ${hangMs / 1000} s`;
+  return { testResults: [{ name: tests.join(', '), status: 'failed', message, assertionResults: [] }] };
 }
 
 async function tryMutation(directory: string, mutation: Mutation): Promise<Verdict> {
@@ -162,4 +189,10 @@ function report(outcomes: readonly Outcome[], sick: readonly string[], durationM
   console.log(`\n${caught} of ${outcomes.length} caught, ${(durationMs / 1000).toFixed(0)} s`);
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    for (const child of running) endAll(child);
+    process.exit(1);
+  });
+}
 process.exitCode = await main(process.argv.slice(2));

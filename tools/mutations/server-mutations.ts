@@ -133,15 +133,6 @@ export const serverMutations: readonly Mutation[] = [
     named: 'a file that came damaged',
   },
   {
-    name: 'server/half-a-snapshot-taken-for-whole',
-    breaks: 'a state is replaced by a snapshot that is complete',
-    file: `${source}/raft/incoming-snapshot.ts`,
-    find: '  return journal?.complete === true ? journal : undefined;',
-    replace: '  return journal;',
-    tests: [`${test}/group-state.test.ts`],
-    named: 'a crash at any step of putting a snapshot in|does not fit',
-  },
-  {
     name: 'server/another-snapshot-put-in',
     breaks: 'what is put in is the snapshot that consensus has chosen',
     file: `${source}/raft/group-state.ts`,
@@ -161,12 +152,12 @@ export const serverMutations: readonly Mutation[] = [
   },
   {
     name: 'server/logs-of-a-snapshot-not-expected',
-    breaks: 'logs that came with a snapshot go on behind their last record',
+    breaks: 'a log that came short with a snapshot is damaged, not shorter',
     file: `${source}/raft/group-state.ts`,
     find: '    await this.#expectLogs(next.machine);\n',
     replace: '',
     tests: [`${test}/group-state.test.ts`],
-    named: 'engine bitcask a snapshot carries every part',
+    named: 'whose files a snapshot lacks',
   },
   {
     name: 'server/read-before-it-is-applied-here',

@@ -532,3 +532,17 @@ test('a snapshot of the same entry with another content is not put in', async ()
   await one.close();
   await two.close();
 });
+
+test('a log whose files a snapshot lacks is damaged, not shorter', async () => {
+  const disk = createMemoryDisk();
+  const [one, two] = [await openState({ disk, path: 'one' }), await openState({ disk, path: 'two' })];
+  await one.state.apply(everyPart());
+  const { snapshot, source } = await snapshotOf(one.state);
+  const whole = await inMemory(source);
+  const files = (await whole.files()).filter(({ name }) => !name.startsWith('logs/7/'));
+  await carry({ ...whole, files: async () => files }, await two.state.receive(snapshot));
+  await two.state.restore(snapshot);
+  await expect(readLog(two, 7)).rejects.toMatchObject({ code: 'DATA_CORRUPTED' });
+  await one.close();
+  await two.close();
+});

@@ -259,6 +259,22 @@ test('a log that begins behind what the state holds is damage', async () => {
   await cluster.close();
 });
 
+test('a snapshot carries the configuration at its entry', async () => {
+  const cluster = await HostCluster.open({ limits: small });
+  const leader = await cluster.elected();
+  const away = others(leader)[0] as number;
+  cluster.network.cut(away);
+  const changes = [{ type: 'addLearner' as const, nodeId: 9 }];
+  await Promise.all([cluster.group(leader).changeConfiguration({ transition: 'auto', changes }), cluster.ticks(1)]);
+  await proposeAll(cluster, leader, 1, 100);
+  await Promise.all([cluster.group(leader).compact(cluster.group(leader).status().appliedIndex), cluster.settle()]);
+  cluster.network.heal();
+  await cluster.until(() => cluster.machine(away).commands.length === 100);
+  expect(cluster.machine(away).restored?.confState).toMatchObject({ voters: [1, 2, 3], learners: [9] });
+  expect(cluster.group(away).status().configuration).toMatchObject({ voters: [1, 2, 3], learners: [9] });
+  await cluster.close();
+});
+
 test('a log is never cut beyond what is durable elsewhere', async () => {
   const cluster = await HostCluster.open({ limits: { ...small, trailingEntries: 0 } });
   const leader = await cluster.elected();

@@ -160,6 +160,9 @@ test('requests of a session may come in any order within the window, and below i
   expect(await send(writes(append), by(1))).toMatchObject({ type: 'failed', code: 'OUTCOME_UNKNOWN' });
   expect(await send(writes(append), by(2))).toMatchObject({ outcomes: [{ valueBytes: 4 }] });
   expect(await send(writes(append), by(2))).toMatchObject({ outcomes: [{ valueBytes: 4 }] });
+  // 1026 comes behind 1027, where the result of 2 still lies.
+  expect(await send(writes(append), by(1027))).toMatchObject({ outcomes: [{ valueBytes: 5 }] });
+  expect(await send(writes(append), by(1026))).toMatchObject({ outcomes: [{ valueBytes: 6 }] });
 });
 
 test('a session ends by log time after its last use, and is never made implicitly', async () => {
