@@ -5,6 +5,7 @@ import { hostAndPort } from './config/node-settings.js';
 import type { DataDirectory } from './data-directory.js';
 import { hostOf } from './first-members.js';
 import type { LeaderCalls } from './forward/leader-calls.js';
+import type { FullDiskWatch } from './full-disk-watch.js';
 import type { LogFiles } from './logs/log-files.js';
 import type { LogRequests } from './logs/log-requests.js';
 import type { GroupChecksum, NodeStatus, ReadinessCheck, ShanghaiNode } from './node.js';
@@ -37,6 +38,7 @@ export interface NodeParts {
   readonly files: LogFiles;
   readonly gate: Gate;
   readonly checkpoints: NodeCheckpoints;
+  readonly fullDiskWatch: FullDiskWatch;
   readonly keyValue: KeyValueRequests;
   readonly logs: LogRequests;
   readonly clock: Clock;
@@ -151,9 +153,11 @@ export class NodeHost implements ShanghaiNode {
 
   /** In the order of dependence; a step that fails does not keep the others from closing, the first failure is reported. */
   async #close(drainMs: number): Promise<void> {
-    const { gate, duties, consensus, checkpoints, leaderCalls, replicas, files, wal, directory } = this.#parts;
+    const { gate, duties, consensus, checkpoints, fullDiskWatch, leaderCalls, replicas, files, wal, directory } =
+      this.#parts;
     gate.close();
     duties.stop();
+    fullDiskWatch.stop();
     const failures: unknown[] = [];
     const attempt = async (step: () => Promise<unknown>) => {
       try {

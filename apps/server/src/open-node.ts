@@ -11,6 +11,7 @@ import { DataDirectoryError } from './data-directory-error.js';
 import { type FirstMember, hostOf, portOf } from './first-members.js';
 import { ForwardingKeyValue } from './forward/forwarding-key-value.js';
 import { ForwardingLogs } from './forward/forwarding-logs.js';
+import { FullDiskWatch } from './full-disk-watch.js';
 import { alignLogs, expectLogs } from './logs/align-log-files.js';
 import { LogService } from './logs/log-service.js';
 import type { ShanghaiNode } from './node.js';
@@ -80,6 +81,8 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
   const checkpoints = checkpointsOf(node, groups, storage);
   checkpoints.start();
   duties.start();
+  const fullDiskWatch = new FullDiskWatch({ replicas, clock });
+  if (identity.firstMembers.length > 1) fullDiskWatch.start();
   return new NodeHost({
     directory,
     nodeName: nameOf(node.options, nodeId),
@@ -94,6 +97,7 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
     files,
     gate,
     checkpoints,
+    fullDiskWatch,
     leaderCalls,
     keyValue: new ForwardingKeyValue(keyValue, leaderCalls),
     logs: new ForwardingLogs(logs, leaderCalls),

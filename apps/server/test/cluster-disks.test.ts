@@ -52,6 +52,22 @@ test('a leader whose disk is full gives way: the others take writes, and it foll
   expect(await cluster.during(get(node, 'refused'))).toBeUndefined();
 });
 
+test('a leader that has space for its log but none for its state gives way, also where the next one has none', async () => {
+  const { id, node } = await three();
+  const full = { kind: 'error', code: 'ENOSPC' } as const;
+  const rule = { operation: 'write', path: /\/groups\/1\//, times: Number.POSITIVE_INFINITY, effect: full } as const;
+  const next = cluster.ids.find((nodeId) => nodeId !== id) as number;
+  const heals = [id, next].map((nodeId) => cluster.disks.get(nodeId)?.inject(rule));
+  const stuck = put(node, 'stuck', 'x').catch(() => undefined);
+  const healthy = cluster.ids.find((nodeId) => nodeId !== id && nodeId !== next) as number;
+  await cluster.until('who has space leads', () => group(cluster.node(healthy), 1).role === 'leader');
+  await cluster.during(put(cluster.node(healthy), 'after', '2'));
+  for (const heal of heals) heal?.();
+  await cluster.during(stuck);
+  await cluster.until('all follow', () => cluster.ids.every((nodeId) => isReady(cluster.node(nodeId))));
+  expect(await cluster.during(get(node, 'after'))).toBe('2');
+});
+
 test('a leader whose disk does not answer gives way, and follows when it answers', async () => {
   const { id, node } = await three();
   await put(node, 'before', '1');

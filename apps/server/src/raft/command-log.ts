@@ -19,8 +19,11 @@ export interface CommandLog<Result> {
   /** Forgets entries up to `index`, which must be applied durably. Keeps some more where that is cheaper. */
   compact(index: number): Promise<void>;
   status(): CommandLogStatus;
-  /** Hands leadership, if this node has it, to the other voter that has most of the log. Never rejects; tries for an election timeout at most. */
-  stepAside(): Promise<void>;
+  /**
+   * Hands leadership, if this node has it, to the other voter that has most of the log; to `unlike` only where there is
+   * no other. Resolves to whom it was offered. Never rejects; tries for an election timeout at most.
+   */
+  stepAside(unlike?: number): Promise<number | undefined>;
   /** Waits for proposals in flight up to `drainMs`; those left fail with `OUTCOME_UNKNOWN`. Idempotent. */
   close(drainMs: number): Promise<void>;
 }

@@ -68,11 +68,11 @@ export function storageFull(cause: Error | undefined): ServerError {
 }
 
 /** The disk of this node is full, and others can lead the group meanwhile. */
-export function fullHere(groupId: number, cause: Error): ServerError {
+export function fullHere(groupId: number, cause: Error | undefined): ServerError {
   return new ServerError(
     'CLUSTER_ERROR',
     `the disk of this node is full, so it cannot lead group ${groupId}; nothing was done, ask another node`,
-    { cause },
+    cause === undefined ? {} : { cause },
   );
 }
 

@@ -128,11 +128,15 @@ test('a read of which nobody knows is no unknown outcome: nothing was written', 
 });
 
 test('while applying waits for space the log counts as full, and takes nothing', async () => {
-  const { log, wait } = failing('CLOSED');
+  const { log, wait } = failing('CLOSED', 0, { configuration: { ...emptyConfState, voters: [1] } });
   expect(log.status().state).toBe('open');
   wait();
   expect(log.status().state).toBe('full');
   expect(await failureOf(log.propose(new Uint8Array()))).toMatchObject({ code: 'STORAGE_FULL' });
+  // Others may have space: the caller is to ask again.
+  const several = failing('CLOSED');
+  several.wait();
+  expect(await failureOf(several.log.propose(new Uint8Array()))).toMatchObject({ code: 'CLUSTER_ERROR' });
 });
 
 test('stepping aside chooses the other voter that is there and has most of the log', async () => {
@@ -152,8 +156,11 @@ test('stepping aside chooses the other voter that is there and has most of the l
     replica(5, 9, { isLearner: true }),
   ];
   const { log, transferred } = failing('REFUSED', 0, { replicas });
-  await log.stepAside();
-  expect(transferred).toEqual([3]);
+  expect(await log.stepAside()).toBe(3);
+  expect(await log.stepAside(3)).toBe(2);
+  expect(transferred).toEqual([3, 2]);
+  const alone = failing('REFUSED', 0, { replicas: replicas.slice(1) });
+  expect(await alone.log.stepAside(3)).toBe(3);
   const follower = failing('REFUSED', 0, { replicas, role: 'StateFollower' });
   await follower.log.stepAside();
   expect(follower.transferred).toEqual([]);

@@ -51,7 +51,9 @@ export class RaftCommandLog<Result> implements CommandLog<Result> {
   }
 
   propose(command: Uint8Array): Promise<Result> {
-    if (this.#options.waitsForSpace()) return Promise.reject(storageFull(undefined));
+    if (this.#options.waitsForSpace()) {
+      return Promise.reject(this.#isAlone() ? storageFull(undefined) : fullHere(this.groupId, undefined));
+    }
     return this.#group.propose(command).catch(this.#rejectProposal);
   }
 
@@ -81,10 +83,12 @@ export class RaftCommandLog<Result> implements CommandLog<Result> {
     };
   }
 
-  async stepAside(): Promise<void> {
+  async stepAside(unlike?: number): Promise<number | undefined> {
     const { role, replicas } = this.#group.status();
-    const successor = role === 'StateLeader' ? bestVoter(replicas) : undefined;
+    if (role !== 'StateLeader') return undefined;
+    const successor = bestVoter(replicas.filter(({ nodeId }) => nodeId !== unlike)) ?? bestVoter(replicas);
     if (successor !== undefined) await this.#group.transferLeadership(successor).catch(() => undefined);
+    return successor;
   }
 
   close(drainMs: number): Promise<void> {
