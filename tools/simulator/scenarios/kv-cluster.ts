@@ -15,7 +15,7 @@ import { KvClerk } from './kv-clerk.js';
 export interface KvClusterOptions {
   readonly seed: number;
   readonly nodes: number;
-  /** Whether frames are lost, doubled, late and out of order, all the time. Default false. */
+  /** Whether frames between nodes are lost, doubled, late and out of order, and connections of clerks break, all the time. Default false. */
   readonly isUnreliable?: boolean;
   /** Logs are cut when more than so many bytes of them could go, and the state is made durable as often. Default: they are kept. */
   readonly cutBytes?: number;
@@ -24,8 +24,14 @@ export interface KvClusterOptions {
 
 /** Within this time somebody leads who can. */
 export const electionMs = 1000;
+/** The first clerk's place. */
+export const firstClerk = 101;
 const patienceMs = 60_000;
 const dataGroup = 1;
+/** Between breaks of connections, on the average, where the network is unreliable. */
+const breakMs = 50;
+/** Syncs take so long that there is always something that the power takes. */
+const slowSyncMs = 20;
 
 const unreliable: NetworkConditions = {
   ...calmNetwork,
@@ -74,6 +80,7 @@ export class KvCluster {
     };
     const machineRoom = { world: this.world, network: this.network, directory: new Map() };
     this.machines = this.nodeIds.map((id) => new Machine(id, machineRoom, (place) => openServerProcess(place, room)));
+    if (isUnreliable) this.#breakConnections();
   }
 
   /** Runs a scenario on this cluster: whatever goes wrong in a node meanwhile is its failure, too. */
@@ -94,7 +101,7 @@ export class KvCluster {
   /** Somebody new who uses it. Places of clerks, for partitions, are their ids. `hasSession`: whether writes are numbered. */
   clerk({ hasSession = true } = {}): KvClerk {
     const { world, network } = this;
-    const id = 101 + this.#clerks++;
+    const id = firstClerk + this.#clerks++;
     const clock = new VirtualClock(world.queue, { rate: 1, wallOffsetMs: 0 });
     const random = world.randomFor(`clerk ${id}`);
     const client = { id, clock, isAlive: () => true };
@@ -147,10 +154,18 @@ export class KvCluster {
     this.network.heal();
   }
 
-  /** The power fails for all, and comes back: of what was not synced, whatever chance leaves is there. */
-  async restartAll(): Promise<void> {
-    for (const machine of this.machines) machine.crash('random');
-    await this.pass(electionMs / 2);
+  /** From here on disks are slow. */
+  slowDisks(): void {
+    for (const { disk } of this.machines) disk.conditions = { ...disk.conditions, maxSyncMs: slowSyncMs };
+  }
+
+  /** The power fails for all nodes at this very moment: what was not synced is gone. */
+  failPower(): void {
+    for (const machine of this.machines) machine.crash('none');
+  }
+
+  /** … and comes back. */
+  restorePower(): void {
     this.heal();
     for (const machine of this.machines) machine.start();
   }
@@ -210,6 +225,17 @@ export class KvCluster {
 
   count(what: string): number {
     return this.counts.get(what) ?? 0;
+  }
+
+  /** Breaks the connections of one clerk after the other: requests are done and their answers lost. */
+  #breakConnections(): void {
+    this.world.queue.after(this.random.float() * 2 * breakMs, () => {
+      if (this.#clerks > 0) {
+        const id = firstClerk + this.random.below(this.#clerks);
+        for (const nodeId of this.nodeIds) this.network.break(id, nodeId);
+      }
+      this.#breakConnections();
+    });
   }
 
   #count(what: string): void {

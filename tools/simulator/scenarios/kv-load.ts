@@ -6,7 +6,7 @@ import { delay } from '@shanghai/env';
 import { VirtualClock } from '../cluster/virtual-clock.js';
 import { Violation } from '../raft/truth.js';
 import type { KvClerk } from './kv-clerk.js';
-import { electionMs, KvCluster, type KvClusterOptions } from './kv-cluster.js';
+import { electionMs, firstClerk, KvCluster, type KvClusterOptions } from './kv-cluster.js';
 
 /** What clients do, and what happens to the cluster meanwhile. */
 export interface KvLoadOptions extends KvClusterOptions {
@@ -66,16 +66,30 @@ async function runRound(cluster: KvCluster, workers: readonly Worker[], options:
   // Whoever fails is heard of at once, not at the end of the round.
   work.catch((error: unknown) => cluster.world.fail(error));
   await cluster.pass(roundMs);
-  if (hasRestarts) {
-    await cluster.restartAll();
-    await cluster.pass(electionMs);
-  }
+  if (hasRestarts) await restart(cluster, workers);
   isOver = true;
   await cluster.through('what was asked for', work);
   cluster.heal();
   for (const [i, { requests, id }] of workers.entries()) {
     if (requests === before[i]) throw new Violation(`client ${id} got no answer in ${roundMs} ms`);
   }
+}
+
+/** The power fails at the moment at which somebody is told that something was done. */
+async function restart(cluster: KvCluster, workers: readonly Worker[]): Promise<void> {
+  cluster.slowDisks();
+  const told = new Promise<void>((resolve) => {
+    const fail = () => {
+      for (const worker of workers) worker.onAppended = undefined;
+      cluster.failPower();
+      resolve();
+    };
+    for (const worker of workers) worker.onAppended = fail;
+  });
+  await cluster.through('an append', told);
+  await cluster.pass(electionMs / 2);
+  cluster.restorePower();
+  await cluster.pass(electionMs);
 }
 
 /** Parts the nodes in two at random, again and again. */
@@ -102,6 +116,8 @@ async function settledLogBytes(cluster: KvCluster): Promise<number> {
 /** One client at work. */
 class Worker {
   requests = 0;
+  /** Called when an append was answered, before anything else happens. */
+  onAppended: (() => void) | undefined;
   readonly #clerk: KvClerk;
   readonly #options: KvLoadOptions;
   #appends = 0;
@@ -134,7 +150,7 @@ class Worker {
   async #useOwnKey(): Promise<void> {
     const { random } = this.#clerk;
     const chance = random.float();
-    if (chance < 0.5) await this.#clerk.append(keyOf(this.id), this.#next());
+    if (chance < 0.5) await this.#append(keyOf(this.id));
     else if (chance < 0.8) await this.checkOwnKey();
     // What another one's key holds only that one knows: the history tells whether it may.
     else await this.#clerk.get(this.#anyKey());
@@ -142,13 +158,18 @@ class Worker {
 
   async #useAnyKey(): Promise<void> {
     const chance = this.#clerk.random.float();
-    if (chance < 0.5) await this.#clerk.append(this.#anyKey(), this.#next());
+    if (chance < 0.5) await this.#append(this.#anyKey());
     else if (chance < 0.6) await this.#clerk.put(this.#anyKey(), this.#next());
     else await this.#clerk.get(this.#anyKey());
   }
 
+  async #append(key: string): Promise<void> {
+    await this.#clerk.append(key, this.#next());
+    this.onAppended?.();
+  }
+
   #anyKey(): string {
-    return keyOf(firstClient + this.#clerk.random.below(this.#options.clients));
+    return keyOf(firstClerk + this.#clerk.random.below(this.#options.clients));
   }
 
   #next(): string {
@@ -159,8 +180,6 @@ class Worker {
     return Array.from({ length: this.#appends }, (_, i) => tokenOf(this.id, i)).join('');
   }
 }
-
-const firstClient = 101;
 
 function keyOf(client: number): string {
   return `k${client}`;
