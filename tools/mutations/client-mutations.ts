@@ -71,7 +71,7 @@ export const clientMutations: readonly Mutation[] = [
     find: "waitedIn: 'answer', details: { endpoint: node.address } });",
     replace: "sent: false, waitedIn: 'answer', details: { endpoint: node.address } });",
     tests: [`${test}/cluster.test.ts`],
-    named: 'leaves a write without session|gives the old leader a moment|gone without a word',
+    named: 'says of a write without session',
   },
   {
     name: 'client/token-not-raised-after-a-read',
@@ -80,7 +80,7 @@ export const clientMutations: readonly Mutation[] = [
     find: '    const freshness = this.#token.observe(header);\n',
     replace: '    const freshness = this.#token.observe(header && { ...header, token: noBytes });\n',
     tests: [`${test}/cluster.test.ts`],
-    named: 'of level session never go back',
+    named: 'of level session see what earlier ones',
   },
   {
     name: 'client/token-lowered-by-a-late-answer',
@@ -106,7 +106,7 @@ export const clientMutations: readonly Mutation[] = [
     replace:
       "    const isSession = level === 'session';\n    return { keyspace, level: isSession ? ReadLevelMessage.READ_LEVEL_STALE : ReadLevelMessage.READ_LEVEL_LINEARIZABLE, token: noBytes };",
     tests: [`${test}/cluster.test.ts`],
-    named: 'reads that any replica may answer',
+    named: 'where nothing was seen before',
   },
   {
     name: 'client/hints-against-a-proven-leader',

@@ -230,7 +230,7 @@ export const serverMutations: readonly Mutation[] = [
     find: ' || context.mayForward !== true) throw error;',
     replace: ') throw error;',
     tests: [`${test}/forwarding.test.ts`],
-    named: 'is not passed on again',
+    named: 'is asked once',
   },
   {
     name: 'server/not-marked-as-forwarded',
@@ -239,7 +239,7 @@ export const serverMutations: readonly Mutation[] = [
     find: "  metadata.set(wireMetadata.forwarded, '1');\n",
     replace: '',
     tests: [`${test}/forwarding.test.ts`],
-    named: 'is not passed on again',
+    named: 'with the correlation id',
   },
   {
     name: 'server/forwarded-write-tried-again',
@@ -265,8 +265,15 @@ export const serverMutations: readonly Mutation[] = [
     file: `${source}/forward/forwarded-failure.ts`,
     find: '  if (refusals.has(error.code))\n',
     replace: '  if (refusals.has(error.code) || error.code === status.UNAVAILABLE)\n',
-    tests: [`${test}/forwarding.test.ts`],
-    named: 'connection is lost behind it',
+    tests: [`${source}/forward/forwarded-failure.test.ts`],
+  },
+  {
+    name: 'server/never-sent-told-of-what-was',
+    breaks: 'only a call that never left is told as not done without an answer',
+    file: `${source}/forward/forwarded-failure.ts`,
+    find: 'error.code === status.UNAVAILABLE && neverSent.test(error.details)',
+    replace: 'error.code === status.UNAVAILABLE',
+    tests: [`${source}/forward/forwarded-failure.test.ts`],
   },
   {
     name: 'server/forwarded-to-another-cluster',

@@ -226,6 +226,9 @@ describe('a request that was passed on', () => {
     const notHere = () => Promise.reject(new ServerError('OUTCOME_UNKNOWN', 'nor here'));
     await expect(hereOrAtLeader(context, notHere, lost)).rejects.toMatchObject({ message: 'nor here' });
     expect(asked).toEqual(['two:1']);
+    // One that came from another node is not passed on at all.
+    await expect(hereOrAtLeader({} as RequestContext, refuse, lost)).rejects.toMatchObject({ code: 'CLUSTER_ERROR' });
+    expect(asked).toEqual(['two:1']);
   });
 
   it('has an unknown outcome where the leader does not answer in time', async () => {

@@ -167,6 +167,20 @@ describe('a change of the leader', () => {
     expect(await settle(test, test.client.getText('a'))).toBe('.21');
   });
 
+  it('says of a write without session that the old leader swallowed that its outcome is unknown', async () => {
+    const test = createClusterTest(3, { sessions: false });
+    await settle(test, test.client.put('a', '.'));
+    await test.clock.advance(10);
+    test.cluster.silence(1);
+    const doubtful = test.client.append('a', '1');
+    doubtful.catch(() => {});
+    await test.clock.advance(500);
+    test.cluster.elect(2);
+    await expect(settle(test, doubtful)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    await settle(test, test.client.append('a', '2'));
+    expect(await settle(test, test.client.getText('a'))).toBe('.2');
+  });
+
   it('is noticed although the old leader has gone without a word', async () => {
     const test = createClusterTest(3);
     await settle(test, test.client.put('a', '.'));
@@ -293,6 +307,36 @@ describe('reads that any replica may answer', () => {
       }
       test.cluster.restore(2 + (length % 2));
     }
+  });
+
+  it('of level session see what earlier ones have seen, also of what others wrote', async () => {
+    const test = createClusterTest(3);
+    const writer = test.connect();
+    // It has a token of its own, which says nothing of what comes.
+    await settle(test, test.client.put('b', '1'));
+    await settle(test, writer.append('a', 'x'));
+    await test.clock.advance(10);
+    for (let length = 2; length < 12; length++) {
+      test.cluster.holdBack(2 + (length % 2));
+      await settle(test, writer.append('a', 'x'));
+      let seen = 0;
+      for (let i = 0; i < 20; i++) {
+        const value = await settle(test, test.client.getText('a', { level: 'session' }));
+        expect(value?.length).toBeGreaterThanOrEqual(seen);
+        seen = value?.length ?? 0;
+      }
+      test.cluster.restore(2 + (length % 2));
+    }
+  });
+
+  it('of level session see the newest state where nothing was seen before', async () => {
+    const test = createClusterTest(3);
+    test.cluster.holdBack(2);
+    test.cluster.holdBack(3);
+    await settle(test, test.client.put('a', '1'));
+    const fresh = test.connect({ endpoints: test.cluster.endpoints });
+    const reads = Array.from({ length: 30 }, () => fresh.getText('a', { level: 'session' }));
+    expect(new Set(await settle(test, Promise.all(reads)))).toEqual(new Set(['1']));
   });
 
   it('go on while nobody leads', async () => {
