@@ -1,6 +1,7 @@
 import { createLogger, createMetrics } from '@shanghai/telemetry';
 import { describe, expect, it } from 'vitest';
 import { observeNode } from './node-metrics.js';
+import { observePeers } from './peer-metrics.js';
 import { observeRaft } from './raft-metrics.js';
 import { createRequestMetrics } from './request-metrics.js';
 import { observeStores } from './store-metrics.js';
@@ -42,6 +43,17 @@ describe('events become metrics and lines', () => {
     observeNode(metrics, logger, onFailed).failed?.({ groupId: 1, error });
     expect(failures).toEqual([error, error, error]);
     expect(lines.map((line) => JSON.parse(line).level)).toEqual(['fatal', 'fatal', 'fatal']);
+  });
+
+  it('of peers: one that is refused for ever is counted each time and does not fill the log', async () => {
+    const { lines, metrics, logger } = observed();
+    const peers = observePeers(metrics, logger);
+    const refused = { nodeId: 3, lane: 'log', direction: 'in', address: 'a:1' } as const;
+    for (let i = 0; i < 100; i++) peers.refused?.({ ...refused, reason: 'another instance' });
+    peers.refused?.({ ...refused, reason: 'another cluster' });
+    const warned = lines.map((line) => JSON.parse(line)).filter(({ level }) => level === 'warn');
+    expect(warned.map(({ times }) => times)).toEqual([1, 2, 4, 8, 16, 32, 64, 1]);
+    expect(await metrics.text()).toContain('shanghai_peer_refusals_total 101');
   });
 
   it('of consensus: how long each stage took, who leads, what travels, what the disk does', async () => {

@@ -19,6 +19,7 @@ export function observePeers(metrics: Metrics, logger: Logger): GrpcPeersListene
   const blocked = metrics
     .counter({ name: 'peer_blocked_total', help: 'Times that frames were dropped because a peer did not read.' })
     .series();
+  const repeats = new Repeats();
   const open = new Map<string, number>();
   const count = (lane: string, direction: string, by: number) => {
     const key = `${lane}/${direction}`;
@@ -49,7 +50,10 @@ export function observePeers(metrics: Metrics, logger: Logger): GrpcPeersListene
     refused: ({ nodeId, lane, direction, address, reason }) => {
       refusals.add();
       const what = direction === 'in' ? 'a peer was refused' : 'another node refused this one';
-      logger.warn({ nodeId, lane, address, reason }, what);
+      const times = repeats.count(`${direction} ${nodeId} ${lane} ${reason}`);
+      const event = { nodeId, lane, address, reason, times };
+      if (isPowerOfTwo(times)) logger.warn(event, what);
+      else logger.debug(event, what);
     },
     blocked: ({ nodeId, lane, waitingBytes }) => {
       blocked.add();
@@ -58,4 +62,27 @@ export function observePeers(metrics: Metrics, logger: Logger): GrpcPeersListene
     sent: (_nodeId, lane, count) => sent[lane].add(count),
     received: (_nodeId, lane, count) => received[lane].add(count),
   };
+}
+
+/** Texts that are counted. Of more, those seen least lately are forgotten. */
+const maxTexts = 256;
+
+/**
+ * How often something was said. Who is refused asks again every few seconds, for as long as nobody mends it: a line for
+ * the first, second, fourth, eighth … time tells as much and fills no disk.
+ */
+class Repeats {
+  readonly #counts = new Map<string, number>();
+
+  count(text: string): number {
+    const times = (this.#counts.get(text) ?? 0) + 1;
+    this.#counts.delete(text);
+    this.#counts.set(text, times);
+    if (this.#counts.size > maxTexts) this.#counts.delete(this.#counts.keys().next().value as string);
+    return times;
+  }
+}
+
+function isPowerOfTwo(count: number): boolean {
+  return (count & (count - 1)) === 0;
 }
