@@ -15,6 +15,7 @@ export const faultKinds = [
   'pause',
   'crash',
   'power',
+  'snapshot',
   'clock',
   'slow',
   'stall',
@@ -125,6 +126,9 @@ export class Faults {
       case 'power':
         this.#crash(machine, true);
         return;
+      case 'snapshot':
+        this.#crashAtSnapshot();
+        return;
       case 'clock':
         this.#clock(machine);
         return;
@@ -212,11 +216,34 @@ export class Faults {
   #crash(victim: Machine<unknown>, isPower: boolean): void {
     const random = this.#random;
     for (const machine of random.float() < 0.15 ? this.#place.machines : [victim]) {
-      machine.crash(!isPower ? 'all' : random.float() < 0.2 ? 'none' : 'random');
-      // Now and then so soon that others have not noticed.
-      if (random.float() < 0.3) this.#place.world.queue.after(random.float() * 50, () => machine.start());
-      else this.#afterwards(() => machine.start());
+      const crash = () => this.#crashNow(machine, isPower);
+      // In the middle of what it writes, and now and then of what it writes when it starts again.
+      if (random.float() < 0.5) crash();
+      else machine.disk.trap(1 + random.below(40), crash);
+      if (isPower && random.float() < 0.3) machine.disk.trap(1 + random.below(60), crash);
     }
+  }
+
+  #crashNow(machine: Machine<unknown>, isPower: boolean): void {
+    const random = this.#random;
+    if (this.#isOver) return;
+    machine.crash(!isPower ? 'all' : random.float() < 0.2 ? 'none' : 'random');
+    // Now and then so soon that others have not noticed.
+    if (random.float() < 0.3) this.#place.world.queue.after(random.float() * 50, () => machine.start());
+    else this.#afterwards(() => machine.start());
+  }
+
+  /** Whoever sends or receives the next snapshot crashes somewhere on its way, or while it is put in. */
+  #crashAtSnapshot(): void {
+    const { network, machines } = this.#place;
+    const random = this.#random;
+    let left = 1 + random.below(30);
+    network.onSnapshotStep = (from, to) => {
+      if (--left > 0) return;
+      network.onSnapshotStep = undefined;
+      const machine = machines.find(({ id }) => id === (random.float() < 0.8 ? to : from));
+      machine?.disk.trap(1 + random.below(30), () => this.#crashNow(machine, random.float() < 0.7));
+    };
   }
 
   #afterwards(action: () => unknown, longer = 1): void {

@@ -34,7 +34,19 @@ export const calmDisk: DiskConditions = {
   failingSyncShare: 0,
 };
 
-const operations: readonly DiskOperation[] = ['read', 'write', 'sync', 'syncDirectory', 'truncate', 'makeDirectory'];
+const operations: readonly DiskOperation[] = [
+  'read',
+  'write',
+  'sync',
+  'syncDirectory',
+  'truncate',
+  'makeDirectory',
+  'rename',
+  'link',
+  'remove',
+];
+
+const needsSpace: ReadonlySet<DiskOperation> = new Set(['write', 'truncate', 'makeDirectory']);
 
 /** A call that is not disturbed. */
 const atOnce: FaultEffect = { kind: 'short', bytes: Number.POSITIVE_INFINITY };
@@ -56,6 +68,7 @@ export class VirtualDisk {
   readonly #random: Random;
   readonly #clock: Clock;
   #disk: FaultDisk;
+  #trap: { left: number; readonly spring: () => void } | undefined;
   #stalled: { readonly promise: Promise<void>; readonly release: () => void } | undefined;
 
   /** `clock`: of the machine, whatever process runs. */
@@ -75,6 +88,11 @@ export class VirtualDisk {
   crash(survival: CrashSurvival): void {
     this.#disk = this.#disk.restart(survival);
     this.#makeRules();
+  }
+
+  /** Calls `spring` just before the `count`-th call from now that would change something, or make it durable. */
+  trap(count: number, spring: () => void): void {
+    this.#trap = { left: count, spring };
   }
 
   /** From here on nothing is written until `answer`. */
@@ -111,6 +129,7 @@ export class VirtualDisk {
   #effect(operation: DiskOperation): FaultEffect {
     const { maxWriteMs, maxSyncMs, maxReadMs, shortShare, fullShare, failingSyncShare } = this.conditions;
     if (operation === 'read') return this.#takes(maxReadMs);
+    this.#step();
     if (this.#stalled !== undefined) {
       this.counts.stalled++;
       return { kind: 'stall', release: this.#stalled.promise };
@@ -122,6 +141,7 @@ export class VirtualDisk {
       }
       return this.#takes(maxSyncMs);
     }
+    if (!needsSpace.has(operation)) return this.#takes(maxWriteMs);
     if (this.#random.float() < fullShare) {
       this.counts.failedWrites++;
       return { kind: 'error', code: 'ENOSPC' };
@@ -130,6 +150,13 @@ export class VirtualDisk {
       return { kind: 'short', bytes: 1 + this.#random.below(64) };
     }
     return this.#takes(maxWriteMs);
+  }
+
+  #step(): void {
+    const trap = this.#trap;
+    if (trap === undefined || --trap.left > 0) return;
+    this.#trap = undefined;
+    trap.spring();
   }
 
   #takes(maxMs: number): FaultEffect {

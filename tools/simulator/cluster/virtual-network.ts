@@ -45,6 +45,8 @@ const slowMs = 1000;
 /** Carries whatever it is given. */
 export class VirtualNetwork {
   conditions: NetworkConditions = calmNetwork;
+  /** Called at each step of a snapshot's stream, with where it comes from and goes to. */
+  onSnapshotStep: ((from: number, to: number) => void) | undefined;
   readonly counts: NetworkCounts = { carried: 0, lost: 0, doubled: 0, broken: 0 };
   readonly #world: VirtualWorld;
   readonly #random: Random;
@@ -101,6 +103,7 @@ export class VirtualNetwork {
   /** One way of a connection that is up: resolves when it arrives, rejects where the connection has broken since `connection`. */
   pass(from: number, to: number, connection: number): Promise<void> {
     if (this.#random.float() < this.conditions.breakShare) this.break(from, to);
+    this.onSnapshotStep?.(from, to);
     return new Promise((resolve, reject) => {
       this.#world.queue.after(this.delayMs(), () => {
         if (this.isCut(from, to) || this.connectionOf(from, to) !== connection) {
