@@ -1,6 +1,7 @@
 /** Whole nodes on machines of a virtual world, and real clients that use them all the time. */
 import { Violation } from '../raft/truth.js';
 import { AppendedKeys } from './appended-keys.js';
+import { Journal } from './journal.js';
 import { KeyFamilies, type KeyFamily } from './key-families.js';
 import { Machine } from './machine.js';
 import { Recorder } from './recorder.js';
@@ -33,6 +34,7 @@ export class ServerCluster {
   readonly #recorder = new Recorder();
   readonly #appended = new AppendedKeys();
   readonly #clients: readonly SimulatedClient[];
+  readonly #journal: Journal;
   readonly #watcher: Watcher;
   /** What keys that only grow hold at the end. */
   readonly #final = new Map<string, string>();
@@ -59,6 +61,14 @@ export class ServerCluster {
     this.#clients = this.clientIds.map((id) => this.#makeClient(id, nodeIds, options));
     const { client } = this.#clients[1] as SimulatedClient;
     const clock = new VirtualClock(world.queue, { rate: 1, wallOffsetMs: 0 });
+    this.#journal = new Journal({
+      world,
+      random: world.randomFor('journal'),
+      clock,
+      clients: this.#clients.map((one) => one.client),
+      meanPauseMs: 20_000 / options.operationsPerSecond,
+      count: (what) => this.count(what),
+    });
     this.#watcher = new Watcher({ world, client, clock, prefix: 'appended/', count: (what) => this.count(what) });
   }
 
@@ -73,7 +83,11 @@ export class ServerCluster {
       end.catch((error: unknown) => this.world.fail(error));
       this.#ends.push(end);
     }
-    this.#watcher.run().catch((error: unknown) => this.world.fail(error));
+    const journal = this.#journal.run();
+    this.#ends.push(journal);
+    for (const work of [journal, this.#journal.follow(), this.#watcher.run()]) {
+      work.catch((error: unknown) => this.world.fail(error));
+    }
   }
 
   count(what: string): void {
@@ -113,9 +127,11 @@ export class ServerCluster {
       }
       client.stop();
     }
+    this.#journal.stop();
     await world.runThrough('the clients', Promise.all(this.#ends), recoveryMs);
     const reader = this.#clients[0] as SimulatedClient;
     for (const family of this.#families.all) await this.#lookAtEnd(reader, family);
+    await world.runThrough('reading the journal', this.#journal.check(), recoveryMs);
     await this.#watchToEnd(endMs + recoveryMs);
     this.#recorder.check();
     this.counts.set('operations', this.#recorder.operations);

@@ -110,7 +110,7 @@ class VirtualChannel implements Channel {
   ): AsyncGenerator<StreamMethods[Method][1], void, undefined> {
     const { connection, process } = await unlessAborted(this.#connect(), signal);
     const call = new ServerCall();
-    const pages = process.api[method as 'range' | 'watch'](request as never, call)[Symbol.asyncIterator]();
+    const pages = process.api[method](request as never, call)[Symbol.asyncIterator]();
     const next = () =>
       new Promise<IteratorResult<unknown>>((resolve, reject) => {
         const forget = connection.whenBroken(() => {

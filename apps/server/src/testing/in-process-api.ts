@@ -16,6 +16,8 @@ import {
   readMessage,
   readOf,
   settingsOf,
+  tailMessage,
+  tailOf,
 } from '../api/grpc/log-messages.js';
 import { knownNodes } from '../api/known-nodes.js';
 import type { ShanghaiNode } from '../node.js';
@@ -45,6 +47,7 @@ export interface InProcessApi {
   pipeline(request: wire.PipelineRequest, context: RequestContext): Promise<wire.PipelineResponse>;
   range(request: wire.RangeRequest, context: RequestContext): AsyncIterable<wire.RangeResponse>;
   watch(request: wire.WatchRequest, context: RequestContext): AsyncIterable<wire.WatchResponse>;
+  tailLog(request: wire.LogTailRequest, context: RequestContext): AsyncIterable<wire.LogTailResponse>;
   failureOf(error: unknown): wire.ErrorDetail;
 }
 
@@ -77,6 +80,10 @@ export function inProcessApi(node: ShanghaiNode, onDefect: (error: unknown) => v
     async *watch(request, context) {
       const pages = node.keyValue.watch(watchOf(copied(wire.WatchRequest, request)), context);
       for await (const page of pages) yield copied(wire.WatchResponse, watchResponseOf(page));
+    },
+    async *tailLog(request, context) {
+      const pages = node.logs.tail(tailOf(copied(wire.LogTailRequest, request)), context);
+      for await (const page of pages) yield copied(wire.LogTailResponse, tailMessage(page));
     },
     failureOf,
   };
