@@ -90,6 +90,8 @@ export class VirtualTransport implements PeerTransport {
       await journey.there(() => toSink.complete());
       sink = undefined;
     } catch (error) {
+      // What was begun there ends first: a sink is used by one call at a time.
+      await Promise.race([journey.working, peer.#gone.promise]).catch(() => {});
       if (sink !== undefined && !peer.#isClosed) await sink.abandon().catch(() => {});
       throw error;
     } finally {
@@ -163,6 +165,8 @@ class SnapshotJourney {
   readonly #to: Place;
   readonly #connection: number;
   readonly #ends: readonly Promise<never>[];
+  /** Ends when the last call there has. */
+  working: Promise<unknown> = Promise.resolve();
   readonly #signal: AbortSignal;
   readonly #onAbort: () => void;
 
@@ -186,7 +190,9 @@ class SnapshotJourney {
   async there<T>(action: () => Promise<T>): Promise<T> {
     this.#signal.throwIfAborted();
     await this.#pass(this.#from, this.#to);
-    const result = await this.#unlessEnded(action());
+    const working = action();
+    this.working = working.catch(() => {});
+    const result = await this.#unlessEnded(working);
     await this.#pass(this.#to, this.#from);
     return result;
   }

@@ -55,6 +55,16 @@ test('a position beyond everything that is committed is of another history', asy
   await expect(pages.next()).rejects.toMatchObject({ code: 'OUT_OF_RANGE' });
 });
 
+test('a position whose changes are not kept is refused before any page says that it goes on here', async () => {
+  const ring = new ChangeRing({ maxChanges: 2, maxBytes: 1 << 20 }, 3);
+  ring.publish([change(4, 0), change(5, 0), change(6, 0)], 6);
+  const pages = watchPages(
+    behind(ring, { request: { keyspace: '', position: position(3) } }),
+    new AbortController().signal,
+  );
+  await expect(pages.next()).rejects.toMatchObject({ code: 'OUT_OF_RANGE' });
+});
+
 test('a change of a keyspace that this node does not know yet is not passed over', async () => {
   const ring = new ChangeRing({ maxChanges: 100, maxBytes: 1 << 20 }, 0);
   const known = new Map<string, number>();

@@ -105,7 +105,8 @@ async function startRevision(replica: Replica, bytes: Uint8Array | undefined): P
   const own = decodeWatchPosition(bytes).find(({ groupId }) => groupId === replica.groupId);
   if (own === undefined) throw outOfRange(replica, undefined);
   if (own.revision > ring.revision) await replica.readBarrier({ keyspace: '', level: 'linearizable' });
-  if (own.revision > ring.revision) throw outOfRange(replica, own.revision);
+  // Before the first page: that would tell whoever asks that it goes on here.
+  if (own.revision > ring.revision || own.revision < ring.forgottenRevision) throw outOfRange(replica, own.revision);
   return own.revision;
 }
 
