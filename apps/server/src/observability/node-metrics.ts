@@ -31,7 +31,7 @@ export function observeNode(metrics: Metrics, logger: Logger, onFailed: (error: 
     },
     replayed(event) {
       // One entry is the term that every start begins.
-      if (event.entries > 1) logger.info({ ...event }, 'entries of the log were applied again');
+      if (event.entries > 1) logger.debug({ ...event }, 'entries of the log were applied again');
     },
     instanceRenewed: (event) => logger.warn({ ...event }, 'the data directory was copied or repaired: new instance id'),
     logShortened: (event) => logger.warn({ ...event }, 'entries acknowledged without a sync are gone'),
