@@ -58,14 +58,14 @@ async function runAll(wanted: readonly Wanted[]): Promise<ReadonlyMap<string, nu
   return sum;
 }
 
-describe('seeds that once found something', () => {
+/** Virtual time is real work: on a busy machine it takes its time. */
+const patience = { timeout: isDeep ? 3_600_000 : 120_000 };
+
+describe('seeds that once found something', patience, () => {
   test.each(kept)('$subject, seed $seed, $nodes nodes: $found', async ({ found: _found, ...wanted }) => {
     expect((await run(wanted)).violation, command(wanted)).toBeUndefined();
   });
 });
-
-/** Virtual time is real work: on a busy machine it takes its time. */
-const patience = { timeout: isDeep ? 3_600_000 : 120_000 };
 
 describe.each(['hosts', 'cluster'] as const)('%s', patience, (subject) => {
   test(`seeds from ${firstSeed} on find nothing, and go through everything that there is to go through`, async () => {
