@@ -1,9 +1,11 @@
-import { crc32, type Disk, readFully } from '@shanghai/env';
+import { type Disk, readFully } from '@shanghai/env';
+import { crc32c } from '../engine/crc32c.js';
 
 const chunkBytes = 1_048_576;
 
 /**
- * CRC-32 of a file's first `bytes` bytes. Rejects with `RangeError` where it is shorter, and with the signal's reason. Other work goes on
+ * CRC-32C of a file's first `bytes` bytes. Not CRC-32: of a file that ends with its own CRC-32, as a manifest does, that
+ * is the same number whatever the file says, and files are told apart by it. Rejects with `RangeError` where it is shorter, and with the signal's reason. Other work goes on
  * between the chunks.
  */
 export async function fileChecksum(disk: Disk, path: string, bytes: number, signal?: AbortSignal): Promise<number> {
@@ -15,7 +17,7 @@ export async function fileChecksum(disk: Disk, path: string, bytes: number, sign
       signal?.throwIfAborted();
       const part = chunk.subarray(0, Math.min(chunk.length, bytes - at));
       if ((await readFully(file, part, at)) < part.length) throw new RangeError(`'${path}' ends before ${bytes} bytes`);
-      crc = crc32(part, crc);
+      crc = crc32c(part, crc);
       at += part.length;
     }
     return crc;

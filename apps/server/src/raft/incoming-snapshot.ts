@@ -5,8 +5,9 @@
  * How much there is of a file is its length; whether it is right is known at the end, when every checksum is compared.
  * Until then nothing is synced, so what a power failure makes of a file is found there too, and only that file comes again.
  */
-import { crc32, type Disk, type DiskFile, ensureDirectory, isErrno, parentDirectory, writeFully } from '@shanghai/env';
+import { type Disk, type DiskFile, ensureDirectory, isErrno, parentDirectory, writeFully } from '@shanghai/env';
 import type { Snapshot, SnapshotFile, SnapshotSink } from '@shanghai/raft';
+import { crc32c } from '../engine/crc32c.js';
 import { removeIfPresent } from '../logs/remove-tree.js';
 import { fileChecksum } from './file-checksum.js';
 import { GroupSnapshotError } from './group-snapshot-error.js';
@@ -85,7 +86,7 @@ export class IncomingSnapshot implements SnapshotSink {
       written.at += bytes.length;
       this.#present.set(name, written.at);
       if (written.crc === undefined) return;
-      written.crc = crc32(bytes, written.crc);
+      written.crc = crc32c(bytes, written.crc);
       if (written.at === file.bytes) this.#checksums.set(name, written.crc);
     });
   }

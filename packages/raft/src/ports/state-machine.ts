@@ -51,7 +51,7 @@ export interface SnapshotSource {
 export interface SnapshotFile {
   readonly name: string;
   readonly bytes: number;
-  /** CRC-32 of all its bytes. */
+  /** A checksum of all its bytes, whose making is the state machine's: it tells files of one name and length apart. */
   readonly crc: number;
 }
 
