@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LockError } from '@shanghai/env';
+import { MemoryPeerNetwork } from '@shanghai/raft/testing';
 import { expect, test } from 'vitest';
 import { explain } from '../src/data-directory.js';
 import { clusterIdOf } from '../src/first-members.js';
@@ -102,11 +103,13 @@ test('who made a cluster is recorded: a start without flags is the same, one tha
   const disk = createMemoryDisk();
   const clock = createManualClock(1_000_000);
   const initialMembers = [{ nodeId: 2, peerAddress: 'h:1' }];
-  await expect(openTestNode(disk, clock, { initialMembers })).rejects.toMatchObject({
+  const network = new MemoryPeerNetwork({ clock });
+  const open = (more: Partial<NodeOptions>) => openTestNode(disk, clock, { transport: network.transport(2), ...more });
+  await expect(open({ initialMembers })).rejects.toMatchObject({
     code: 'OTHER_NODE',
     message: expect.stringContaining('--node-id'),
   });
-  const node = await openTestNode(disk, clock, { initialMembers, nodeId: 2 });
+  const node = await open({ initialMembers, nodeId: 2 });
   const { clusterId } = node.status();
   await node.close(1000);
   expect(clusterId).toBe(clusterIdOf(initialMembers, 'shanghai'));
@@ -117,7 +120,7 @@ test('who made a cluster is recorded: a start without flags is the same, one tha
     clusterId,
   });
   for (const more of [{}, { nodeId: 2 }, { initialMembers }]) {
-    const again = await openTestNode(disk, clock, more);
+    const again = await open(more);
     expect(again.status()).toMatchObject({ nodeId: 2, clusterId });
     await again.close(1000);
   }
@@ -127,7 +130,7 @@ test('who made a cluster is recorded: a start without flags is the same, one tha
     { initialMembers: [{ nodeId: 2, peerAddress: 'h:2' }] },
   ];
   for (const more of others) {
-    await expect(openTestNode(disk, clock, more)).rejects.toMatchObject({ code: 'OTHER_NODE' });
+    await expect(open(more)).rejects.toMatchObject({ code: 'OTHER_NODE' });
   }
 });
 
