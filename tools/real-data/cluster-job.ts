@@ -5,10 +5,10 @@
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePorts } from '@shanghai/env/testing';
 import { citiesFile, cityKeyTemplate, expectedCityKeys } from './cities.js';
 import { ctlAt, finished, killAll, type RunningNode, startCtlAt, startNode } from './processes.js';
 
@@ -86,20 +86,6 @@ class Cluster {
   #port(id: number, kind: number): number {
     return this.#ports[(id - 1) * 3 + kind] as number;
   }
-}
-
-/** Ports of loopback that are free now. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 function acknowledgedRecords(): number {

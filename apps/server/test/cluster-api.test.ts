@@ -1,8 +1,8 @@
 /** A cluster of whole servers on loopback, with their listeners, as clients of either API meet it. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { credentials, type ServiceError } from '@grpc/grpc-js';
+import { freePorts } from '@shanghai/env/testing';
 import { ClusterClient, KeyValueClient, LogClient, type PipelineResponse } from '@shanghai/proto';
 import { createLogger } from '@shanghai/telemetry';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -23,14 +23,6 @@ interface Member {
 
 let directory: string;
 const members: Member[] = [];
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
 
 async function start(nodeId: number, initialCluster: string): Promise<Member> {
   const args = ['--data-dir', `${directory}/node-${nodeId}`, '--http-port', '0', '--grpc-port', '0'];

@@ -1,7 +1,6 @@
 /** Nodes that reach each other over gRPC on loopback, in one process, on the machine's own clock. */
-import { createServer } from 'node:net';
 import { createSeededRandom, type Disk } from '@shanghai/env';
-import { createMemoryDisk } from '@shanghai/env/testing';
+import { createMemoryDisk, freePorts } from '@shanghai/env/testing';
 import { afterEach, expect, test } from 'vitest';
 import type { FirstMember } from '../src/first-members.js';
 import type { ShanghaiNode } from '../src/node.js';
@@ -17,14 +16,6 @@ let starts = 0;
 afterEach(async () => {
   await Promise.all(nodes.splice(0).map((node) => node.close(0).catch(() => undefined)));
 });
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
 
 async function membersOf(count: number): Promise<FirstMember[]> {
   return (await freePorts(count)).map((port, i) => ({ nodeId: i + 1, peerAddress: `127.0.0.1:${port}` }));

@@ -1,8 +1,8 @@
 /** A cluster of real processes, as users run it: one of them is killed, all of them start again without flags. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePorts } from '@shanghai/env/testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type ServerProcess, startServerProcess } from './server-process.js';
 
@@ -17,14 +17,6 @@ afterEach(async () => {
   running.clear();
   await rm(directory, { recursive: true, force: true });
 });
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
 
 async function start(nodeId: number, flags: readonly string[] = []): Promise<void> {
   running.set(nodeId, await startServerProcess(join(directory, String(nodeId)), flags));

@@ -1,9 +1,9 @@
 /** Whole servers over real sockets, and the real client: every node is restarted in turn while a client writes and reads. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@shanghai/client/grpc';
+import { freePorts } from '@shanghai/env/testing';
 import { createLogger } from '@shanghai/telemetry';
 import { afterEach, expect, test } from 'vitest';
 import { type RunningServer, startServer } from '../src/compose.js';
@@ -17,14 +17,6 @@ afterEach(async () => {
   running.clear();
   await rm(directory, { recursive: true, force: true });
 });
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
 
 async function start(nodeId: number, flags: Readonly<Record<string, string>>): Promise<void> {
   const dataDir = join(directory, String(nodeId));

@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from '@shanghai/env/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type ConnectOptions, connect } from '../src/grpc/connect.js';
 import { type Freshness, type LogEntry, type ShanghaiClient, textOf } from '../src/index.js';
@@ -81,14 +81,6 @@ async function startCluster(): Promise<RealCluster> {
   const cluster = new RealCluster(directory, await freePorts(6));
   await Promise.all([1, 2, 3].map((nodeId) => cluster.start(nodeId)));
   return cluster;
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  await Promise.all(servers.map((server) => new Promise<void>((done) => server.listen(0, '127.0.0.1', done))));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
 }
 
 /** A client that knows some of the nodes; closed at the end. */

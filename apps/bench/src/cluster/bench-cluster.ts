@@ -1,9 +1,9 @@
 /** A cluster of nodes as users run it, each a process of its own on loopback. */
 import { once } from 'node:events';
 import { connect } from '@shanghai/client/grpc';
+import { freePorts } from '@shanghai/env/testing';
 import type { BenchScope } from '../bench-scope.js';
 import { type BenchServer, startNode } from '../server/bench-server.js';
-import { freePorts } from './free-ports.js';
 import { until } from './until.js';
 
 /** The group that holds the keys. */

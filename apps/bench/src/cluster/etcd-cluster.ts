@@ -1,8 +1,8 @@
 /** etcd beside it, from the system's packages: everything by default, so every put is synced on a majority. */
 import { spawn } from 'node:child_process';
+import { freePorts } from '@shanghai/env/testing';
 import type { BenchScope } from '../bench-scope.js';
 import type { ServerCounters } from '../server/bench-server.js';
-import { freePorts } from './free-ports.js';
 import { until } from './until.js';
 
 /** The leader of a running etcd. */
