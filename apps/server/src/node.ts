@@ -70,6 +70,15 @@ export interface NodeStatus {
   readonly nodes?: readonly NodeEntry[];
   readonly storage: StorageStatus;
   readonly wal: WalStatus;
+  /** The version all nodes work in together, and the program of which it is the version. Absent: the cluster is not made. */
+  readonly clusterVersion?: number;
+  readonly clusterVersionName?: string;
+  /** How far this node's clock is ahead of most of its peers', in ms; negative: behind. Absent: too few were heard. */
+  readonly clockOffsetMs?: number;
+  /** The clock is so far off that what this node proposes is not stamped with it. Absent: false. */
+  readonly clockAlarm?: boolean;
+  /** Peers whose clocks are known. Absent: none. */
+  readonly clockPeersHeard?: number;
 }
 
 /** One group as this node sees it. */

@@ -10,6 +10,20 @@ export interface NodeStatus {
   readonly groups: readonly GroupStatus[];
   readonly storage: StorageStatus;
   readonly wal: WalStatus;
+  /** The version in which all nodes work together, and the program of which it is the version; 0 and '': not known. */
+  readonly clusterVersion: number;
+  readonly clusterVersionName: string;
+  readonly clock: ClockStatus;
+}
+
+/** A node's wall clock against those of its peers. */
+export interface ClockStatus {
+  /** Milliseconds by which it is ahead of most of them; negative: behind; `undefined`: too few were heard. */
+  readonly offsetMs: number | undefined;
+  /** It is off by more than 10 s: what the node proposes is not stamped with it. */
+  readonly alarm: boolean;
+  /** Peers whose clocks are known. */
+  readonly peersHeard: number;
 }
 
 /** `healthy`: all nodes up. `degraded`: some are not, every group has a majority. `unavailable`: some group has none. */
@@ -24,6 +38,11 @@ export interface NodeDescription {
   readonly httpAddress: string;
   readonly peerAddress: string;
   readonly state: string;
+  /** The program it runs; '': it has not said. */
+  readonly version: string;
+  /** The cluster versions which that supports; 0: it has not said. */
+  readonly lowestClusterVersion: number;
+  readonly highestClusterVersion: number;
 }
 
 /** One consensus group as the node sees it. */

@@ -1,3 +1,4 @@
+import type { NodeVersions } from '../apply/catalogue-command.js';
 import type { NodeStatus } from '../node.js';
 import type { ListenAddresses } from './api-services.js';
 
@@ -10,6 +11,8 @@ export interface KnownNode {
   readonly httpAddress: string;
   readonly peerAddress: string;
   readonly state: NodeCondition;
+  /** Absent: it has not said. */
+  readonly versions?: NodeVersions;
 }
 
 /** `up`: itself, or heard of lately. `down`: a leader has not heard of it for an election timeout. `unknown`: not asked. */
@@ -26,6 +29,7 @@ export function knownNodes(status: NodeStatus, addresses: ListenAddresses): read
     httpAddress: addresses.http || (own?.httpAddress ?? ''),
     peerAddress: addresses.peer || (own?.peerAddress ?? ''),
     state: 'up',
+    ...(own?.versions === undefined ? {} : { versions: own.versions }),
   };
   const others = (status.nodes ?? []).filter(({ nodeId }) => nodeId !== status.nodeId);
   const known = others.map((node) => ({ ...node, state: conditionOf(node.nodeId, status) }));

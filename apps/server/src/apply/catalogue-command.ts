@@ -8,6 +8,15 @@ export interface NodeEntry {
   readonly grpcAddress: string;
   readonly httpAddress: string;
   readonly peerAddress: string;
+  /** What it runs. Absent: the first release, which did not say. */
+  readonly versions?: NodeVersions;
+}
+
+/** What a node runs: its program, and the cluster versions that this supports, from the lowest to the highest. */
+export interface NodeVersions {
+  readonly program: string;
+  readonly lowest: number;
+  readonly highest: number;
 }
 
 /** Changes of the system group's state. They travel as JSON: rare, and easy to extend. */

@@ -192,5 +192,8 @@ function descriptionOf({ nodeId, address }: ClusterMember) {
     httpAddress: '',
     peerAddress: '',
     state: 'up',
+    version: '0.0.0-memory',
+    lowestClusterVersion: 1,
+    highestClusterVersion: 1,
   };
 }

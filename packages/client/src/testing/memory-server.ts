@@ -183,6 +183,9 @@ export class MemoryServer implements MemoryHost {
         diskStalls: 0n,
         waitingMs: 0,
       },
+      clusterVersion: 1,
+      clusterVersionName: '0.0',
+      clock: undefined,
     };
   }
 }
@@ -195,4 +198,7 @@ const memoryNode: NodeDescription = {
   httpAddress: '',
   peerAddress: '',
   state: 'up',
+  version: '0.0.0-memory',
+  lowestClusterVersion: 1,
+  highestClusterVersion: 1,
 };

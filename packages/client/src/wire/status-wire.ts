@@ -53,13 +53,19 @@ export function statusOf(response: GetStatusResponse): NodeStatus {
       diskStalls: toNumber(wal.diskStalls),
       waitingMs: wal.waitingMs,
     },
+    clusterVersion: response.clusterVersion,
+    clusterVersionName: response.clusterVersionName,
+    clock: {
+      offsetMs: response.clock?.offsetMs,
+      alarm: response.clock?.alarm ?? false,
+      peersHeard: response.clock?.peersHeard ?? 0,
+    },
   };
 }
 
 /** One node. */
 export function nodeOf(node: NodeDescriptionMessage): NodeDescription {
-  const { name, instanceId, grpcAddress, httpAddress, peerAddress, state } = node;
-  return { nodeId: toNumber(node.nodeId), name, instanceId, grpcAddress, httpAddress, peerAddress, state };
+  return { ...node, nodeId: toNumber(node.nodeId) };
 }
 
 function groupOf(group: GroupStatusMessage): GroupStatus {

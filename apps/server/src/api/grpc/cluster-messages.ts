@@ -7,7 +7,18 @@ import { replicaStateName } from '../replica-state.js';
 /** A node of the node table. */
 export function nodeMessage(node: KnownNode): wire.NodeDescription {
   const { name, instanceId, grpcAddress, httpAddress, peerAddress, state } = node;
-  return { nodeId: BigInt(node.nodeId), name, instanceId, grpcAddress, httpAddress, peerAddress, state };
+  return {
+    nodeId: BigInt(node.nodeId),
+    name,
+    instanceId,
+    grpcAddress,
+    httpAddress,
+    peerAddress,
+    state,
+    version: node.versions?.program ?? '',
+    lowestClusterVersion: node.versions?.lowest ?? 0,
+    highestClusterVersion: node.versions?.highest ?? 0,
+  };
 }
 
 /** One group on this node. */

@@ -39,5 +39,12 @@ export function statusResponse(
     groups: status.groups.map(groupMessage),
     storage: storageMessage(status.storage),
     wal: walMessage(status.wal),
+    clusterVersion: status.clusterVersion ?? 0,
+    clusterVersionName: status.clusterVersionName ?? '',
+    clock: {
+      offsetMs: status.clockOffsetMs,
+      alarm: status.clockAlarm ?? false,
+      peersHeard: status.clockPeersHeard ?? 0,
+    },
   };
 }

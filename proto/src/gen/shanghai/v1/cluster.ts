@@ -43,7 +43,30 @@ export interface GetStatusResponse {
   uptimeMs: bigint;
   groups: GroupStatus[];
   storage: StorageStatus | undefined;
-  wal: LogStoreStatus | undefined;
+  wal:
+    | LogStoreStatus
+    | undefined;
+  /**
+   * The version that all nodes work in together; 0: the cluster is not made yet. Raised when every node supports the
+   * next one, never lowered.
+   */
+  clusterVersion: number;
+  /** The program of which that is the version, such as 0.2. */
+  clusterVersionName: string;
+  /** This node's clock against those of the other nodes. */
+  clock: ClockStatus | undefined;
+}
+
+/** A node's wall clock as its peers see it. */
+export interface ClockStatus {
+  /** How far it is ahead of most of the peers, by the least they agree on; negative: behind. Absent: too few were heard. */
+  offsetMs?:
+    | number
+    | undefined;
+  /** It is off by more than 10 s, so what this node proposes is not stamped with it. */
+  alarm: boolean;
+  /** Peers whose clocks are known. */
+  peersHeard: number;
 }
 
 /** One consensus group as this node sees it. */
@@ -148,6 +171,10 @@ export interface NodeDescription {
   peerAddress: string;
   /** up; unknown (this node has not heard of it); down (a leader has not heard of it for an election timeout). */
   state: string;
+  /** The program it runs, and the cluster versions that this supports; 0: it has not said, it is of the first release. */
+  version: string;
+  lowestClusterVersion: number;
+  highestClusterVersion: number;
 }
 
 export interface ListNodesRequest {
@@ -202,6 +229,9 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     groups: [],
     storage: undefined,
     wal: undefined,
+    clusterVersion: 0,
+    clusterVersionName: "",
+    clock: undefined,
   };
 }
 
@@ -233,6 +263,15 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
     if (message.wal !== undefined) {
       LogStoreStatus.encode(message.wal, writer.uint32(66).fork()).join();
+    }
+    if (message.clusterVersion !== 0) {
+      writer.uint32(160).uint32(message.clusterVersion);
+    }
+    if (message.clusterVersionName !== "") {
+      writer.uint32(170).string(message.clusterVersionName);
+    }
+    if (message.clock !== undefined) {
+      ClockStatus.encode(message.clock, writer.uint32(178).fork()).join();
     }
     return writer;
   },
@@ -312,6 +351,98 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             }
 
             message.wal = LogStoreStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.clusterVersion = reader.uint32();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.clusterVersionName = reader.string();
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.clock = ClockStatus.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseClockStatus(): ClockStatus {
+  return { offsetMs: undefined, alarm: false, peersHeard: 0 };
+}
+
+export const ClockStatus: MessageFns<ClockStatus> = {
+  encode(message: ClockStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.offsetMs !== undefined) {
+      writer.uint32(9).double(message.offsetMs);
+    }
+    if (message.alarm !== false) {
+      writer.uint32(16).bool(message.alarm);
+    }
+    if (message.peersHeard !== 0) {
+      writer.uint32(24).uint32(message.peersHeard);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClockStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClockStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.offsetMs = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.alarm = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.peersHeard = reader.uint32();
             continue;
           }
         }
@@ -1284,7 +1415,18 @@ export const LogStoreStatus: MessageFns<LogStoreStatus> = {
 };
 
 function createBaseNodeDescription(): NodeDescription {
-  return { nodeId: 0n, name: "", instanceId: "", grpcAddress: "", httpAddress: "", peerAddress: "", state: "" };
+  return {
+    nodeId: 0n,
+    name: "",
+    instanceId: "",
+    grpcAddress: "",
+    httpAddress: "",
+    peerAddress: "",
+    state: "",
+    version: "",
+    lowestClusterVersion: 0,
+    highestClusterVersion: 0,
+  };
 }
 
 export const NodeDescription: MessageFns<NodeDescription> = {
@@ -1312,6 +1454,15 @@ export const NodeDescription: MessageFns<NodeDescription> = {
     }
     if (message.state !== "") {
       writer.uint32(58).string(message.state);
+    }
+    if (message.version !== "") {
+      writer.uint32(162).string(message.version);
+    }
+    if (message.lowestClusterVersion !== 0) {
+      writer.uint32(168).uint32(message.lowestClusterVersion);
+    }
+    if (message.highestClusterVersion !== 0) {
+      writer.uint32(176).uint32(message.highestClusterVersion);
     }
     return writer;
   },
@@ -1383,6 +1534,30 @@ export const NodeDescription: MessageFns<NodeDescription> = {
             }
 
             message.state = reader.string();
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.lowestClusterVersion = reader.uint32();
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.highestClusterVersion = reader.uint32();
             continue;
           }
         }
