@@ -1,6 +1,7 @@
 import type { CallEnvironment } from './calls/call-environment.js';
 import { callUnary } from './calls/unary-calls.js';
 import type { NodeAdministration } from './node-administration.js';
+import { diagnosticsOf } from './wire/diagnostics-wire.js';
 import { toNumber, toUint64 } from './wire/wire-values.js';
 
 /** Operations on the node that a client is connected to. */
@@ -28,6 +29,8 @@ export function administrationOf(environment: CallEnvironment): NodeAdministrati
         logRecords: toNumber(group.logRecords),
       }));
     },
+    diagnostics: async (options) =>
+      diagnosticsOf(await callUnary(environment, 'getDiagnostics', {}, 'repeatable', options)),
     async merge(options = {}) {
       const request = { force: options.force ?? false };
       const report = await callUnary(environment, 'merge', request, 'repeatable', options);

@@ -10,10 +10,33 @@ export interface NodeStatus {
   readonly groups: readonly GroupStatus[];
   readonly storage: StorageStatus;
   readonly wal: WalStatus;
+  /** Why the state is what it is, the worst first; empty where it is healthy. */
+  readonly reasons: readonly StateReason[];
+  /** Conditions under which the node takes requests. */
+  readonly checks: readonly HealthCheck[];
   /** The version in which all nodes work together, and the program of which it is the version; 0 and '': not known. */
   readonly clusterVersion: number;
   readonly clusterVersionName: string;
   readonly clock: ClockStatus;
+}
+
+/** Something that keeps the cluster from being healthy. */
+export interface StateReason {
+  /** What the cluster is because of it. */
+  readonly state: ClusterState;
+  /** Of one group, of one node; absent: of none in particular. */
+  readonly groupId?: number;
+  readonly nodeId?: number;
+  readonly text: string;
+}
+
+/** One named condition under which a node takes requests. */
+export interface HealthCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  /** Since when it has been so, milliseconds since 1970 by the node's clock; 0: not known. */
+  readonly sinceMs: number;
 }
 
 /** A node's wall clock against those of its peers. */
@@ -151,6 +174,60 @@ export interface GroupChecksum {
   readonly logRecords: number;
 }
 
+/** What a diagnosis of the cluster asks of a node. */
+export interface NodeDiagnostics {
+  readonly nodeId: number;
+  readonly clusterId: string;
+  readonly instanceId: string;
+  readonly version: string;
+  readonly runtimeVersion: string;
+  /** The node's clock while it answered, milliseconds since 1970. */
+  readonly clockMs: number;
+  readonly uptimeMs: number;
+  readonly state: ClusterState;
+  readonly reasons: readonly StateReason[];
+  readonly checks: readonly HealthCheck[];
+  /** The latest syncs of the write-ahead log, at most those of the last five minutes. */
+  readonly walSync: LatencySummary;
+  readonly fileSystem: FileSystemStatus;
+  readonly process: ProcessLimits;
+  readonly groups: readonly GroupStatus[];
+  /** How often the disk did not answer for longer than a leader may wait, since the start. */
+  readonly diskStalls: number;
+  /** How long the oldest write has been waiting for the disk; 0: none waits. */
+  readonly waitingMs: number;
+  readonly durability: string;
+  readonly clusterVersion: number;
+  readonly clock: ClockStatus;
+}
+
+/** Durations that were measured lately, in milliseconds. */
+export interface LatencySummary {
+  readonly count: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+/** Where a data directory lies. */
+export interface FileSystemStatus {
+  /** ext4, xfs, tmpfs, nfs …; empty: not known. */
+  readonly type: string;
+  readonly totalBytes: number;
+  /** What an ordinary process may still use. */
+  readonly availableBytes: number;
+}
+
+/** What a process uses of what it may use; 0: not known. */
+export interface ProcessLimits {
+  readonly openFiles: number;
+  readonly maxOpenFiles: number;
+  readonly residentBytes: number;
+  readonly heapBytes: number;
+  readonly maxHeapBytes: number;
+  readonly eventLoopP99Ms: number;
+}
+
 /** Operations on a node: the first of the endpoints that can be reached. To mean one node, name only that. */
 export interface NodeAdministration {
   /** Stops it: requests in flight may take `drainMs` (default 10,000) more. Resolves when it has begun. */
@@ -163,6 +240,8 @@ export interface NodeAdministration {
   ): Promise<readonly { readonly groupId: number; readonly durableAppliedIndex: number }[]>;
   /** What each group replicates, summed up: copies at the same entry are the same where this is. Reads all of it. */
   checksums(options?: CallOptions): Promise<readonly GroupChecksum[]>;
+  /** Its clock, its disk, its limits, its copies of groups. */
+  diagnostics(options?: CallOptions): Promise<NodeDiagnostics>;
   /** Merges dead records away; with `force` every sealed segment, whatever it would save. */
   merge(options?: CallOptions & { readonly force?: boolean }): Promise<MergeReport>;
 }

@@ -12,6 +12,8 @@ import type {
   DescribeLogResponse,
   GetChecksumsRequest,
   GetChecksumsResponse,
+  GetDiagnosticsRequest,
+  GetDiagnosticsResponse,
   GetMetricsRequest,
   GetMetricsResponse,
   GetStatusRequest,
@@ -57,6 +59,7 @@ export interface UnaryMethods {
   readonly checkpoint: readonly [CheckpointRequest, CheckpointResponse];
   readonly merge: readonly [MergeRequest, MergeResponse];
   readonly getChecksums: readonly [GetChecksumsRequest, GetChecksumsResponse];
+  readonly getDiagnostics: readonly [GetDiagnosticsRequest, GetDiagnosticsResponse];
 }
 
 /** One request, a stream of answers. */

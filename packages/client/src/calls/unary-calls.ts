@@ -21,6 +21,7 @@ const aboutNode: ReadonlySet<UnaryMethod> = new Set<UnaryMethod>([
   'checkpoint',
   'merge',
   'getChecksums',
+  'getDiagnostics',
 ]);
 
 /** Hints followed before a call waits. */

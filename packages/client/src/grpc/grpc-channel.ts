@@ -88,6 +88,7 @@ export class GrpcChannel implements Channel {
       checkpoint: admin.checkpoint.bind(admin),
       merge: admin.merge.bind(admin),
       getChecksums: admin.getChecksums.bind(admin),
+      getDiagnostics: admin.getDiagnostics.bind(admin),
     };
     this.#streams = {
       range: (request) => keyValue.range(request),

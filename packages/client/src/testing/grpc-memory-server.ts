@@ -92,6 +92,7 @@ export async function startGrpcMemoryServer(
     checkpoint: unary('checkpoint'),
     merge: unary('merge'),
     getChecksums: unary('getChecksums'),
+    getDiagnostics: unary('getDiagnostics'),
   };
   grpc.addService(KeyValueService, keyValue);
   grpc.addService(LogService, log);

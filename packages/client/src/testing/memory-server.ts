@@ -2,6 +2,7 @@ import { type Clock, nodeClock } from '@shanghai/env';
 import {
   type BatchRequest,
   ClusterState,
+  type GetDiagnosticsResponse,
   type GetStatusResponse,
   type NodeDescription,
   type PipelineRequest,
@@ -147,6 +148,7 @@ export class MemoryServer implements MemoryHost {
       checkpoint: () => ({ groups: [{ groupId: 1n, durableAppliedIndex: BigInt(keyValue.revision) }] }),
       merge: () => ({ segmentsMerged: 0n, recordsCopied: 0n, bytesBefore: 0n, bytesAfter: 0n }),
       getChecksums: () => ({ groups: [] }),
+      getDiagnostics: () => memoryDiagnostics(),
     };
   }
 
@@ -171,6 +173,8 @@ export class MemoryServer implements MemoryHost {
         mergeState: 'idle',
         lastCheckpointMs: 0n,
       },
+      reasons: [],
+      checks: [],
       wal: {
         firstLsn: 0n,
         lastLsn: 0n,
@@ -202,3 +206,35 @@ const memoryNode: NodeDescription = {
   lowestClusterVersion: 1,
   highestClusterVersion: 1,
 };
+
+/** Nothing is wrong, and nothing was measured. */
+function memoryDiagnostics(): GetDiagnosticsResponse {
+  return {
+    nodeId: memoryNode.nodeId,
+    clusterId: 'memory',
+    instanceId: memoryNode.instanceId,
+    version: '0.0.0-memory',
+    runtimeVersion: '',
+    clockMs: 0,
+    uptimeMs: 0n,
+    checks: [],
+    walSync: { count: 0n, p50Ms: 0, p99Ms: 0, maxMs: 0 },
+    fileSystem: { type: '', totalBytes: 0n, availableBytes: 0n },
+    process: {
+      openFiles: 0n,
+      maxOpenFiles: 0n,
+      residentBytes: 0n,
+      heapBytes: 0n,
+      maxHeapBytes: 0n,
+      eventLoopP99Ms: 0,
+    },
+    groups: [],
+    diskStalls: 0n,
+    waitingMs: 0,
+    durability: 'never',
+    state: ClusterState.CLUSTER_STATE_HEALTHY,
+    reasons: [],
+    clusterVersion: 1,
+    clock: { offsetMs: undefined, alarm: false, peersHeard: 0 },
+  };
+}

@@ -1,19 +1,25 @@
 import { invariant } from '@shanghai/env';
 import {
+  type ClockStatus as ClockStatusMessage,
   ClusterState as ClusterStateMessage,
   type GetStatusResponse,
   type GroupConfiguration as GroupConfigurationMessage,
   type GroupStatus as GroupStatusMessage,
+  type HealthCheck as HealthCheckMessage,
   type NodeDescription as NodeDescriptionMessage,
   type ReplicaStatus as ReplicaStatusMessage,
+  type StateReason as StateReasonMessage,
 } from '@shanghai/proto';
 import type {
+  ClockStatus,
   ClusterState,
   GroupConfiguration,
   GroupStatus,
+  HealthCheck,
   NodeDescription,
   NodeStatus,
   ReplicaStatus,
+  StateReason,
 } from '../node-administration.js';
 import { toNumber } from './wire-values.js';
 
@@ -53,14 +59,17 @@ export function statusOf(response: GetStatusResponse): NodeStatus {
       diskStalls: toNumber(wal.diskStalls),
       waitingMs: wal.waitingMs,
     },
+    reasons: response.reasons.map(reasonOf),
+    checks: response.checks.map(checkOf),
     clusterVersion: response.clusterVersion,
     clusterVersionName: response.clusterVersionName,
-    clock: {
-      offsetMs: response.clock?.offsetMs,
-      alarm: response.clock?.alarm ?? false,
-      peersHeard: response.clock?.peersHeard ?? 0,
-    },
+    clock: clockOf(response.clock),
   };
+}
+
+/** A node's clock. */
+export function clockOf(clock: ClockStatusMessage | undefined): ClockStatus {
+  return { offsetMs: clock?.offsetMs, alarm: clock?.alarm ?? false, peersHeard: clock?.peersHeard ?? 0 };
 }
 
 /** One node. */
@@ -68,7 +77,23 @@ export function nodeOf(node: NodeDescriptionMessage): NodeDescription {
   return { ...node, nodeId: toNumber(node.nodeId) };
 }
 
-function groupOf(group: GroupStatusMessage): GroupStatus {
+/** Why a state is what it is. */
+export function reasonOf({ state, groupId, nodeId, text }: StateReasonMessage): StateReason {
+  return {
+    state: stateOf(state),
+    ...(groupId === undefined ? {} : { groupId: toNumber(groupId) }),
+    ...(nodeId === undefined ? {} : { nodeId: toNumber(nodeId) }),
+    text,
+  };
+}
+
+/** One condition. */
+export function checkOf({ name, ok, detail, sinceMs }: HealthCheckMessage): HealthCheck {
+  return { name, ok, detail, sinceMs: toNumber(sinceMs) };
+}
+
+/** A group as a node sees it. */
+export function groupOf(group: GroupStatusMessage): GroupStatus {
   return {
     groupId: toNumber(group.groupId),
     role: group.role,
@@ -108,7 +133,8 @@ function configurationOf(message: GroupConfigurationMessage | undefined): GroupC
   };
 }
 
-function stateOf(state: ClusterStateMessage): ClusterState {
+/** The state of a cluster. */
+export function stateOf(state: ClusterStateMessage): ClusterState {
   switch (state) {
     case ClusterStateMessage.CLUSTER_STATE_HEALTHY:
       return 'healthy';

@@ -1,4 +1,5 @@
 import type { AdminServer } from '@shanghai/proto';
+import { ServerError } from '../../requests/server-error.js';
 import { type ApiServices, defaultDrainMs } from '../api-services.js';
 import { unaryCall } from './unary-call.js';
 import { safeNumber } from './wire-numbers.js';
@@ -31,6 +32,9 @@ export function adminService(services: ApiServices): AdminServer {
         logRecords: BigInt(group.logRecords),
       })),
     })),
+    getDiagnostics: unaryCall(services, 'Admin/GetDiagnostics', async () => {
+      throw new ServerError('UNSUPPORTED', 'this node gathers no diagnostics');
+    }),
     merge: unaryCall(services, 'Admin/Merge', async (request) => {
       const result = await node.merge(request.force);
       return {

@@ -39,6 +39,8 @@ export function statusResponse(
     groups: status.groups.map(groupMessage),
     storage: storageMessage(status.storage),
     wal: walMessage(status.wal),
+    reasons: [],
+    checks: [],
     clusterVersion: status.clusterVersion ?? 0,
     clusterVersionName: status.clusterVersionName ?? '',
     clock: {

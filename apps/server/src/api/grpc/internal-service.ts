@@ -2,6 +2,7 @@ import type { InternalServer } from '@shanghai/proto';
 import { type CatalogueCommand, parseCatalogueCommand } from '../../apply/catalogue-command.js';
 import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
+import { groupMessage } from './cluster-messages.js';
 import { requireSameCluster, unaryCall } from './unary-call.js';
 import { safeNumber } from './wire-numbers.js';
 
@@ -20,6 +21,11 @@ export function internalService(services: ApiServices): InternalServer {
       requireSameCluster(clusterId, services);
       if (node.advanceTime === undefined) throw new ServerError('UNSUPPORTED', 'this node leads nothing for others');
       return { appliedIndex: BigInt(await node.advanceTime(safeNumber(groupId, 'group_id'))) };
+    }),
+    getHealth: unaryCall(services, 'Internal/GetHealth', async ({ clusterId }) => {
+      requireSameCluster(clusterId, services);
+      const { nodeId, instanceId, groups } = node.status();
+      return { nodeId: BigInt(nodeId), instanceId, groups: groups.map(groupMessage), checks: [] };
     }),
   };
 }

@@ -15,6 +15,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { ClockStatus, ClusterState, GroupStatus, HealthCheck, StateReason } from "./cluster.js";
 
 export interface ShutdownRequest {
   /** How long requests in flight may take; 0 = 10,000. */
@@ -73,6 +74,69 @@ export interface GroupChecksum {
   /** Keys, sessions and the like; and records of named logs. */
   entries: bigint;
   logRecords: bigint;
+}
+
+export interface GetDiagnosticsRequest {
+}
+
+export interface GetDiagnosticsResponse {
+  nodeId: bigint;
+  clusterId: string;
+  instanceId: string;
+  version: string;
+  /** Of the runtime: v24.1.0, for example. */
+  runtimeVersion: string;
+  /** The node's clock while it answered, milliseconds since 1970. */
+  clockMs: number;
+  uptimeMs: bigint;
+  /** Conditions under which the node takes requests. */
+  checks: HealthCheck[];
+  /** The latest syncs of the write-ahead log, at most those of the last five minutes. */
+  walSync: LatencySummary | undefined;
+  fileSystem: FileSystem | undefined;
+  process: ProcessLimits | undefined;
+  groups: GroupStatus[];
+  /** How often the disk did not answer for longer than a leader may wait, since the start. */
+  diskStalls: bigint;
+  /** How long the oldest write has been waiting for the disk; 0: none waits. */
+  waitingMs: number;
+  /** always, interval or never: see the configuration. */
+  durability: string;
+  /** What the node thinks of its cluster, and why. */
+  state: ClusterState;
+  reasons: StateReason[];
+  /** As in the status. */
+  clusterVersion: number;
+  clock: ClockStatus | undefined;
+}
+
+/** Durations that were measured lately. */
+export interface LatencySummary {
+  count: bigint;
+  p50Ms: number;
+  p99Ms: number;
+  maxMs: number;
+}
+
+/** Where the data directory lies. */
+export interface FileSystem {
+  /** ext4, xfs, tmpfs, nfs …; empty: not known. */
+  type: string;
+  totalBytes: bigint;
+  /** What an ordinary process may still use. */
+  availableBytes: bigint;
+}
+
+/** What the process uses of what it may use. */
+export interface ProcessLimits {
+  /** Descriptors in use, and how many there may be; 0: not known. */
+  openFiles: bigint;
+  maxOpenFiles: bigint;
+  residentBytes: bigint;
+  heapBytes: bigint;
+  maxHeapBytes: bigint;
+  /** How late the event loop was lately at its worst, 99 of 100 times. */
+  eventLoopP99Ms: number;
 }
 
 function createBaseShutdownRequest(): ShutdownRequest {
@@ -715,6 +779,586 @@ export const GroupChecksum: MessageFns<GroupChecksum> = {
   },
 };
 
+function createBaseGetDiagnosticsRequest(): GetDiagnosticsRequest {
+  return {};
+}
+
+export const GetDiagnosticsRequest: MessageFns<GetDiagnosticsRequest> = {
+  encode(_: GetDiagnosticsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetDiagnosticsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetDiagnosticsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetDiagnosticsResponse(): GetDiagnosticsResponse {
+  return {
+    nodeId: 0n,
+    clusterId: "",
+    instanceId: "",
+    version: "",
+    runtimeVersion: "",
+    clockMs: 0,
+    uptimeMs: 0n,
+    checks: [],
+    walSync: undefined,
+    fileSystem: undefined,
+    process: undefined,
+    groups: [],
+    diskStalls: 0n,
+    waitingMs: 0,
+    durability: "",
+    state: 0,
+    reasons: [],
+    clusterVersion: 0,
+    clock: undefined,
+  };
+}
+
+export const GetDiagnosticsResponse: MessageFns<GetDiagnosticsResponse> = {
+  encode(message: GetDiagnosticsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== 0n) {
+      if (BigInt.asUintN(64, message.nodeId) !== message.nodeId) {
+        throw new globalThis.Error("value provided for field message.nodeId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.nodeId);
+    }
+    if (message.clusterId !== "") {
+      writer.uint32(18).string(message.clusterId);
+    }
+    if (message.instanceId !== "") {
+      writer.uint32(26).string(message.instanceId);
+    }
+    if (message.version !== "") {
+      writer.uint32(34).string(message.version);
+    }
+    if (message.runtimeVersion !== "") {
+      writer.uint32(42).string(message.runtimeVersion);
+    }
+    if (message.clockMs !== 0) {
+      writer.uint32(49).double(message.clockMs);
+    }
+    if (message.uptimeMs !== 0n) {
+      if (BigInt.asUintN(64, message.uptimeMs) !== message.uptimeMs) {
+        throw new globalThis.Error("value provided for field message.uptimeMs of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.uptimeMs);
+    }
+    for (const v of message.checks) {
+      HealthCheck.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.walSync !== undefined) {
+      LatencySummary.encode(message.walSync, writer.uint32(74).fork()).join();
+    }
+    if (message.fileSystem !== undefined) {
+      FileSystem.encode(message.fileSystem, writer.uint32(82).fork()).join();
+    }
+    if (message.process !== undefined) {
+      ProcessLimits.encode(message.process, writer.uint32(90).fork()).join();
+    }
+    for (const v of message.groups) {
+      GroupStatus.encode(v!, writer.uint32(98).fork()).join();
+    }
+    if (message.diskStalls !== 0n) {
+      if (BigInt.asUintN(64, message.diskStalls) !== message.diskStalls) {
+        throw new globalThis.Error("value provided for field message.diskStalls of type uint64 too large");
+      }
+      writer.uint32(104).uint64(message.diskStalls);
+    }
+    if (message.waitingMs !== 0) {
+      writer.uint32(113).double(message.waitingMs);
+    }
+    if (message.durability !== "") {
+      writer.uint32(122).string(message.durability);
+    }
+    if (message.state !== 0) {
+      writer.uint32(128).int32(message.state);
+    }
+    for (const v of message.reasons) {
+      StateReason.encode(v!, writer.uint32(138).fork()).join();
+    }
+    if (message.clusterVersion !== 0) {
+      writer.uint32(144).uint32(message.clusterVersion);
+    }
+    if (message.clock !== undefined) {
+      ClockStatus.encode(message.clock, writer.uint32(154).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetDiagnosticsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetDiagnosticsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodeId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.instanceId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.runtimeVersion = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.clockMs = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.uptimeMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.checks.push(HealthCheck.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.walSync = LatencySummary.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.fileSystem = FileSystem.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.process = ProcessLimits.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.groups.push(GroupStatus.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.diskStalls = reader.uint64() as bigint;
+            continue;
+          }
+          case 14: {
+            if (tag !== 113) {
+              break;
+            }
+
+            message.waitingMs = reader.double();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.durability = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.reasons.push(StateReason.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.clusterVersion = reader.uint32();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.clock = ClockStatus.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLatencySummary(): LatencySummary {
+  return { count: 0n, p50Ms: 0, p99Ms: 0, maxMs: 0 };
+}
+
+export const LatencySummary: MessageFns<LatencySummary> = {
+  encode(message: LatencySummary, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.count !== 0n) {
+      if (BigInt.asUintN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.count);
+    }
+    if (message.p50Ms !== 0) {
+      writer.uint32(17).double(message.p50Ms);
+    }
+    if (message.p99Ms !== 0) {
+      writer.uint32(25).double(message.p99Ms);
+    }
+    if (message.maxMs !== 0) {
+      writer.uint32(33).double(message.maxMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LatencySummary {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLatencySummary();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.count = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.p50Ms = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.p99Ms = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.maxMs = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFileSystem(): FileSystem {
+  return { type: "", totalBytes: 0n, availableBytes: 0n };
+}
+
+export const FileSystem: MessageFns<FileSystem> = {
+  encode(message: FileSystem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== "") {
+      writer.uint32(10).string(message.type);
+    }
+    if (message.totalBytes !== 0n) {
+      if (BigInt.asUintN(64, message.totalBytes) !== message.totalBytes) {
+        throw new globalThis.Error("value provided for field message.totalBytes of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.totalBytes);
+    }
+    if (message.availableBytes !== 0n) {
+      if (BigInt.asUintN(64, message.availableBytes) !== message.availableBytes) {
+        throw new globalThis.Error("value provided for field message.availableBytes of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.availableBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FileSystem {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFileSystem();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.totalBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.availableBytes = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseProcessLimits(): ProcessLimits {
+  return { openFiles: 0n, maxOpenFiles: 0n, residentBytes: 0n, heapBytes: 0n, maxHeapBytes: 0n, eventLoopP99Ms: 0 };
+}
+
+export const ProcessLimits: MessageFns<ProcessLimits> = {
+  encode(message: ProcessLimits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.openFiles !== 0n) {
+      if (BigInt.asUintN(64, message.openFiles) !== message.openFiles) {
+        throw new globalThis.Error("value provided for field message.openFiles of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.openFiles);
+    }
+    if (message.maxOpenFiles !== 0n) {
+      if (BigInt.asUintN(64, message.maxOpenFiles) !== message.maxOpenFiles) {
+        throw new globalThis.Error("value provided for field message.maxOpenFiles of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.maxOpenFiles);
+    }
+    if (message.residentBytes !== 0n) {
+      if (BigInt.asUintN(64, message.residentBytes) !== message.residentBytes) {
+        throw new globalThis.Error("value provided for field message.residentBytes of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.residentBytes);
+    }
+    if (message.heapBytes !== 0n) {
+      if (BigInt.asUintN(64, message.heapBytes) !== message.heapBytes) {
+        throw new globalThis.Error("value provided for field message.heapBytes of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.heapBytes);
+    }
+    if (message.maxHeapBytes !== 0n) {
+      if (BigInt.asUintN(64, message.maxHeapBytes) !== message.maxHeapBytes) {
+        throw new globalThis.Error("value provided for field message.maxHeapBytes of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.maxHeapBytes);
+    }
+    if (message.eventLoopP99Ms !== 0) {
+      writer.uint32(49).double(message.eventLoopP99Ms);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProcessLimits {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProcessLimits();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.openFiles = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.maxOpenFiles = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.residentBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.heapBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.maxHeapBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.eventLoopP99Ms = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 export type AdminService = typeof AdminService;
 export const AdminService = {
   /** Stops taking requests, finishes those in flight, flushes, then ends the process. Answers when it has begun. */
@@ -768,6 +1412,18 @@ export const AdminService = {
       Buffer.from(GetChecksumsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetChecksumsResponse => GetChecksumsResponse.decode(value),
   },
+  /** What a diagnosis of the cluster asks of each node: its clock, its disk, its limits, its copies of groups. */
+  getDiagnostics: {
+    path: "/shanghai.v1.Admin/GetDiagnostics" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetDiagnosticsRequest): Buffer =>
+      Buffer.from(GetDiagnosticsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetDiagnosticsRequest => GetDiagnosticsRequest.decode(value),
+    responseSerialize: (value: GetDiagnosticsResponse): Buffer =>
+      Buffer.from(GetDiagnosticsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetDiagnosticsResponse => GetDiagnosticsResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
@@ -781,6 +1437,8 @@ export interface AdminServer extends UntypedServiceImplementation {
   merge: handleUnaryCall<MergeRequest, MergeResponse>;
   /** What each group replicates, summed up: copies at the same entry are the same where this is. Reads all of it. */
   getChecksums: handleUnaryCall<GetChecksumsRequest, GetChecksumsResponse>;
+  /** What a diagnosis of the cluster asks of each node: its clock, its disk, its limits, its copies of groups. */
+  getDiagnostics: handleUnaryCall<GetDiagnosticsRequest, GetDiagnosticsResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -863,6 +1521,22 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetChecksumsResponse) => void,
+  ): ClientUnaryCall;
+  /** What a diagnosis of the cluster asks of each node: its clock, its disk, its limits, its copies of groups. */
+  getDiagnostics(
+    request: GetDiagnosticsRequest,
+    callback: (error: ServiceError | null, response: GetDiagnosticsResponse) => void,
+  ): ClientUnaryCall;
+  getDiagnostics(
+    request: GetDiagnosticsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetDiagnosticsResponse) => void,
+  ): ClientUnaryCall;
+  getDiagnostics(
+    request: GetDiagnosticsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetDiagnosticsResponse) => void,
   ): ClientUnaryCall;
 }
 

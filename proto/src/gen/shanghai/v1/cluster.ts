@@ -46,6 +46,10 @@ export interface GetStatusResponse {
   wal:
     | LogStoreStatus
     | undefined;
+  /** Why the state is what it is, the worst first; empty where it is healthy. */
+  reasons: StateReason[];
+  /** Conditions under which this node takes requests, and whether they hold. */
+  checks: HealthCheck[];
   /**
    * The version that all nodes work in together; 0: the cluster is not made yet. Raised when every node supports the
    * next one, never lowered.
@@ -67,6 +71,29 @@ export interface ClockStatus {
   alarm: boolean;
   /** Peers whose clocks are known. */
   peersHeard: number;
+}
+
+/** Something that keeps the cluster from being healthy. */
+export interface StateReason {
+  /** What the cluster is because of it: degraded or unavailable. */
+  state: ClusterState;
+  /** Of one group, of one node; absent: of none in particular. */
+  groupId?: bigint | undefined;
+  nodeId?:
+    | bigint
+    | undefined;
+  /** In words for the operator. */
+  text: string;
+}
+
+/** One named condition under which a node takes requests. */
+export interface HealthCheck {
+  name: string;
+  ok: boolean;
+  /** In words. */
+  detail: string;
+  /** Since when it has been so, milliseconds since 1970 by the node's clock; 0: not known. */
+  sinceMs: bigint;
 }
 
 /** One consensus group as this node sees it. */
@@ -229,6 +256,8 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     groups: [],
     storage: undefined,
     wal: undefined,
+    reasons: [],
+    checks: [],
     clusterVersion: 0,
     clusterVersionName: "",
     clock: undefined,
@@ -263,6 +292,12 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
     if (message.wal !== undefined) {
       LogStoreStatus.encode(message.wal, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.reasons) {
+      StateReason.encode(v!, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.checks) {
+      HealthCheck.encode(v!, writer.uint32(82).fork()).join();
     }
     if (message.clusterVersion !== 0) {
       writer.uint32(160).uint32(message.clusterVersion);
@@ -351,6 +386,22 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             }
 
             message.wal = LogStoreStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.reasons.push(StateReason.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.checks.push(HealthCheck.decode(reader, reader.uint32()));
             continue;
           }
           case 20: {
@@ -443,6 +494,173 @@ export const ClockStatus: MessageFns<ClockStatus> = {
             }
 
             message.peersHeard = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStateReason(): StateReason {
+  return { state: 0, groupId: undefined, nodeId: undefined, text: "" };
+}
+
+export const StateReason: MessageFns<StateReason> = {
+  encode(message: StateReason, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.state !== 0) {
+      writer.uint32(8).int32(message.state);
+    }
+    if (message.groupId !== undefined) {
+      if (BigInt.asUintN(64, message.groupId) !== message.groupId) {
+        throw new globalThis.Error("value provided for field message.groupId of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.groupId);
+    }
+    if (message.nodeId !== undefined) {
+      if (BigInt.asUintN(64, message.nodeId) !== message.nodeId) {
+        throw new globalThis.Error("value provided for field message.nodeId of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.nodeId);
+    }
+    if (message.text !== "") {
+      writer.uint32(34).string(message.text);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StateReason {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStateReason();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.groupId = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.nodeId = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseHealthCheck(): HealthCheck {
+  return { name: "", ok: false, detail: "", sinceMs: 0n };
+}
+
+export const HealthCheck: MessageFns<HealthCheck> = {
+  encode(message: HealthCheck, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.ok !== false) {
+      writer.uint32(16).bool(message.ok);
+    }
+    if (message.detail !== "") {
+      writer.uint32(26).string(message.detail);
+    }
+    if (message.sinceMs !== 0n) {
+      if (BigInt.asUintN(64, message.sinceMs) !== message.sinceMs) {
+        throw new globalThis.Error("value provided for field message.sinceMs of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.sinceMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HealthCheck {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHealthCheck();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.ok = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.detail = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sinceMs = reader.uint64() as bigint;
             continue;
           }
         }

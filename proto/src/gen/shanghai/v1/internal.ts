@@ -15,6 +15,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { GroupStatus, HealthCheck } from "./cluster.js";
 
 export interface ProposeCatalogueRequest {
   /** The cluster that the asking node belongs to; another one is refused. */
@@ -38,6 +39,19 @@ export interface AdvanceTimeRequest {
 export interface AdvanceTimeResponse {
   /** A replica of the group that has applied so far has that log time. */
   appliedIndex: bigint;
+}
+
+export interface GetHealthRequest {
+  /** As above. */
+  clusterId: string;
+  fromNodeId: bigint;
+}
+
+export interface GetHealthResponse {
+  nodeId: bigint;
+  instanceId: string;
+  groups: GroupStatus[];
+  checks: HealthCheck[];
 }
 
 function createBaseProposeCatalogueRequest(): ProposeCatalogueRequest {
@@ -269,6 +283,148 @@ export const AdvanceTimeResponse: MessageFns<AdvanceTimeResponse> = {
   },
 };
 
+function createBaseGetHealthRequest(): GetHealthRequest {
+  return { clusterId: "", fromNodeId: 0n };
+}
+
+export const GetHealthRequest: MessageFns<GetHealthRequest> = {
+  encode(message: GetHealthRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.fromNodeId !== 0n) {
+      if (BigInt.asUintN(64, message.fromNodeId) !== message.fromNodeId) {
+        throw new globalThis.Error("value provided for field message.fromNodeId of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.fromNodeId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetHealthRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetHealthRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.fromNodeId = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetHealthResponse(): GetHealthResponse {
+  return { nodeId: 0n, instanceId: "", groups: [], checks: [] };
+}
+
+export const GetHealthResponse: MessageFns<GetHealthResponse> = {
+  encode(message: GetHealthResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== 0n) {
+      if (BigInt.asUintN(64, message.nodeId) !== message.nodeId) {
+        throw new globalThis.Error("value provided for field message.nodeId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.nodeId);
+    }
+    if (message.instanceId !== "") {
+      writer.uint32(18).string(message.instanceId);
+    }
+    for (const v of message.groups) {
+      GroupStatus.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.checks) {
+      HealthCheck.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetHealthResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetHealthResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodeId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.instanceId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.groups.push(GroupStatus.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.checks.push(HealthCheck.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 export type InternalService = typeof InternalService;
 export const InternalService = {
   /**
@@ -297,6 +453,16 @@ export const InternalService = {
     responseSerialize: (value: AdvanceTimeResponse): Buffer => Buffer.from(AdvanceTimeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): AdvanceTimeResponse => AdvanceTimeResponse.decode(value),
   },
+  /** How a node is and what it sees of its groups: every node asks every other one, to know how the cluster is. */
+  getHealth: {
+    path: "/shanghai.v1.Internal/GetHealth" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetHealthRequest): Buffer => Buffer.from(GetHealthRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetHealthRequest => GetHealthRequest.decode(value),
+    responseSerialize: (value: GetHealthResponse): Buffer => Buffer.from(GetHealthResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetHealthResponse => GetHealthResponse.decode(value),
+  },
 } as const;
 
 export interface InternalServer extends UntypedServiceImplementation {
@@ -308,6 +474,8 @@ export interface InternalServer extends UntypedServiceImplementation {
   proposeCatalogue: handleUnaryCall<ProposeCatalogueRequest, ProposeCatalogueResponse>;
   /** Moves a group's log time to its leader's clock, at most once a second: a replica has read a key that should be gone. */
   advanceTime: handleUnaryCall<AdvanceTimeRequest, AdvanceTimeResponse>;
+  /** How a node is and what it sees of its groups: every node asks every other one, to know how the cluster is. */
+  getHealth: handleUnaryCall<GetHealthRequest, GetHealthResponse>;
 }
 
 export interface InternalClient extends Client {
@@ -346,6 +514,22 @@ export interface InternalClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: AdvanceTimeResponse) => void,
+  ): ClientUnaryCall;
+  /** How a node is and what it sees of its groups: every node asks every other one, to know how the cluster is. */
+  getHealth(
+    request: GetHealthRequest,
+    callback: (error: ServiceError | null, response: GetHealthResponse) => void,
+  ): ClientUnaryCall;
+  getHealth(
+    request: GetHealthRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetHealthResponse) => void,
+  ): ClientUnaryCall;
+  getHealth(
+    request: GetHealthRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetHealthResponse) => void,
   ): ClientUnaryCall;
 }
 
