@@ -4,6 +4,7 @@
  */
 import { createLogger, createMetrics, type Logger, type Metrics } from '@shanghai/telemetry';
 import type { ApiServices, ListenAddresses } from './api/api-services.js';
+import { createListenerGuards } from './api/connections/listener-guards.js';
 import { createCorrelationIds } from './api/correlation.js';
 import { type GrpcApi, openGrpcApi } from './api/grpc/grpc-api.js';
 import { type HttpApi, openHttpApi } from './api/http/http-api.js';
@@ -93,6 +94,7 @@ function servicesOf(config: Config, version: string, parts: Parts): ApiServices 
     requests: createRequestMetrics(parts.metrics, monotonicMs),
     version,
     limits: apiLimitsOf(config),
+    guards: createListenerGuards(parts.metrics, config.maxConnections, monotonicMs),
     addresses: () => parts.addresses,
     newCorrelationId: createCorrelationIds(),
     monotonicMs,

@@ -1,5 +1,6 @@
 import { createLogger, createMetrics } from '@shanghai/telemetry';
 import { type ApiLimits, type ApiServices, defaultApiLimits } from '../src/api/api-services.js';
+import { createListenerGuards } from '../src/api/connections/listener-guards.js';
 import type { ShanghaiNode } from '../src/node.js';
 import { createRequestMetrics } from '../src/observability/request-metrics.js';
 
@@ -9,7 +10,11 @@ export interface TestServices extends ApiServices {
   readonly shutdowns: number[];
 }
 
-export function testServices(node: ShanghaiNode, limits: Partial<ApiLimits> = {}): TestServices {
+export function testServices(
+  node: ShanghaiNode,
+  limits: Partial<ApiLimits> = {},
+  maxConnections = 1_000,
+): TestServices {
   const lines: string[] = [];
   const shutdowns: number[] = [];
   const metrics = createMetrics();
@@ -24,6 +29,7 @@ export function testServices(node: ShanghaiNode, limits: Partial<ApiLimits> = {}
     requests: createRequestMetrics(metrics, monotonicMs),
     version: '1.2.3',
     limits: { ...defaultApiLimits, ...limits },
+    guards: createListenerGuards(metrics, maxConnections, monotonicMs),
     addresses: () => ({ http: '127.0.0.1:8080', grpc: '127.0.0.1:9090', peer: '' }),
     newCorrelationId: () => `id-${++ids}`,
     monotonicMs,

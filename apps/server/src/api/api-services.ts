@@ -1,6 +1,7 @@
 import type { Logger, Metrics } from '@shanghai/telemetry';
 import type { ShanghaiNode } from '../node.js';
 import type { RequestMetrics } from '../observability/request-metrics.js';
+import type { ListenerGuards } from './connections/listener-guards.js';
 
 /** What both APIs stand on; `compose.ts` makes it. */
 export interface ApiServices {
@@ -10,6 +11,8 @@ export interface ApiServices {
   readonly requests: RequestMetrics;
   readonly version: string;
   readonly limits: ApiLimits;
+  /** Those who are connected. */
+  readonly guards: ListenerGuards;
   /** Where the process listens, as known by now. */
   addresses(): ListenAddresses;
   /** An id for a request that brought none. */

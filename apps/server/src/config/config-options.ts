@@ -228,6 +228,12 @@ const merging = {
 };
 
 const limits = {
+  maxConnections: integerOption(1, 100_000, {
+    default: 2_048,
+    group: 'Limits',
+    description:
+      'Connections of each listener for clients. At the limit those on which nothing went for five seconds make place; where there are none, the new one is refused.',
+  }),
   maxValueBytes: bytesOption(1, 512 * mib, {
     default: 16 * mib,
     group: 'Limits',

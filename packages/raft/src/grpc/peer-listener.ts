@@ -1,7 +1,8 @@
 /**
  * The sockets on which peers dial. They are accepted here and not by the gRPC library, which lets go of a socket only when
  * the other side does too: behind a network that swallows everything, sockets would pile up and closing would not end. A
- * connection that carries no stream is cut after a while, whoever it is; closing cuts all.
+ * connection that carries no stream is cut after a while, whoever it is; closing cuts all. Where there are too many, the
+ * oldest one without a stream makes place: a flood of strangers keeps no peer out.
  */
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { Server, ServerCredentials } from '@grpc/grpc-js';
@@ -30,10 +31,13 @@ export class PeerListener {
     this.#idleMs = idleMs;
     const injector = server.createConnectionInjector(credentials);
     this.#net = createServer({ noDelay: true }, (socket) => {
+      if (this.#connections.size >= maxConnections && !this.#makePlace()) {
+        socket.destroy();
+        return;
+      }
       this.#accept(socket);
       injector.injectConnection(socket);
     });
-    this.#net.maxConnections = maxConnections;
   }
 
   /** Resolves to the port. Rejects with `PeerError` `LISTEN_FAILED`. */
@@ -85,6 +89,18 @@ export class PeerListener {
       if (this.#connections.get(address) === connection) this.#connections.delete(address);
     });
     this.#cutLater(connection);
+  }
+
+  /** Whether there was a connection without a stream to cut. */
+  #makePlace(): boolean {
+    for (const [address, { socket, streams, cutting }] of this.#connections) {
+      if (streams > 0) continue;
+      cutting?.cancel();
+      this.#connections.delete(address);
+      socket.destroy();
+      return true;
+    }
+    return false;
   }
 
   #cutLater(connection: Connection): void {

@@ -3,12 +3,14 @@
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { createServer, type Server as NetServer } from 'node:net';
 import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { AdminService, ClusterService, InternalService, KeyValueService, LogService } from '@shanghai/proto';
 import { HealthImplementation } from 'grpc-health-check';
 import type { ApiServices } from '../api-services.js';
+import type { ConnectionGuard } from '../connections/connection-guard.js';
 import { adminService } from './admin-service.js';
 import { clusterService } from './cluster-service.js';
 import { healthDescription } from './health-description.js';
@@ -39,8 +41,6 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
     'grpc.max_concurrent_streams': 4_096,
-    // Two processes must not share a port by accident: the second one is told that it is in use.
-    'grpc.so_reuseport': 0,
   });
   const pipelines: OpenPipelines = new Set();
   const put = { ...KeyValueService.put, requestDeserialize: decodePutRequest, responseSerialize: encodePutResponse };
@@ -52,7 +52,9 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
   addReflection(server);
   const health = new HealthImplementation(Object.fromEntries(serviceNames.map((name) => [name, 'SERVING'])));
   health.addToServer(server);
-  const boundPort = await bind(server, host, port);
+  const guard = services.guards.grpc;
+  const net = createListener(server, guard);
+  const boundPort = await listen(net, host, port);
   let closing: Promise<void> | undefined;
   return {
     port: boundPort,
@@ -60,7 +62,7 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
       for (const name of serviceNames) health.setStatus(name, 'NOT_SERVING');
     },
     close(graceMs) {
-      closing ??= close(server, graceMs);
+      closing ??= close(server, net, guard, graceMs);
       for (const stop of [...pipelines]) stop();
       return closing;
     },
@@ -73,22 +75,37 @@ function addReflection(server: Server): void {
   new ReflectionService({ ...descriptors, ...healthDescription() }).addToServer(server);
 }
 
-function bind(server: Server, host: string, port: number): Promise<number> {
-  const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+/** The library can listen itself, but then nobody can say how many may connect. */
+function createListener(server: Server, guard: ConnectionGuard): NetServer {
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  return createServer({ noDelay: true }, (socket) => {
+    if (guard.admit(socket)) injector.injectConnection(socket);
+  });
+}
+
+function listen(net: NetServer, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
-      if (error) reject(error);
-      else resolve(bound);
+    net.once('error', reject);
+    net.listen(port, host, () => {
+      net.removeListener('error', reject);
+      const address = net.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
     });
   });
 }
 
-function close(server: Server, graceMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const force = setTimeout(() => server.forceShutdown(), graceMs);
+async function close(server: Server, net: NetServer, guard: ConnectionGuard, graceMs: number): Promise<void> {
+  const isFree = new Promise<void>((resolve) => void net.close(() => resolve()));
+  await new Promise<void>((resolve) => {
+    const force = setTimeout(() => {
+      server.forceShutdown();
+      guard.close();
+    }, graceMs);
     server.tryShutdown(() => {
       clearTimeout(force);
       resolve();
     });
   });
+  guard.close();
+  await isFree;
 }

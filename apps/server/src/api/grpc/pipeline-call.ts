@@ -91,8 +91,10 @@ class Pipeline {
     const stop = () => this.#stop();
     open.add(stop);
     const streamClosed = services.requests.streamOpened('KeyValue/Pipeline');
+    const release = services.guards.grpc.hold(call.getPeer());
     this.#closed = () => {
       open.delete(stop);
+      release();
       streamClosed();
     };
     call.on('data', (message: PipelineRequest | UndecodableMessage) => this.#received(message));

@@ -22,7 +22,12 @@ export function serverStream<Request, Message>(
   return (call) => {
     const startedMs = services.monotonicMs();
     const context = new CallContext(call, services);
-    const closed = services.requests.streamOpened(method);
+    const streamClosed = services.requests.streamOpened(method);
+    const release = services.guards.grpc.hold(call.getPeer());
+    const closed = () => {
+      streamClosed();
+      release();
+    };
     pump(call, context, handler, services.limits.streamBufferBytes).then(
       () => {
         closed();

@@ -9,6 +9,7 @@ import { isLoopbackHost } from '../../config/loopback-host.js';
 import type { RequestRecorder } from '../../observability/request-metrics.js';
 import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
+import type { ConnectionGuard } from '../connections/connection-guard.js';
 import { reportedFailure } from '../reported-failure.js';
 import { envelopeOf, errorEnvelope } from './envelope.js';
 import { HttpContext } from './http-context.js';
@@ -30,9 +31,15 @@ export interface HttpApi {
 const maxParameterLength = 3 * 65_536;
 const maxHeaderBytes = 256 * 1024;
 
+/** How long headers may take to arrive, and a whole request; and how often that is looked at. */
+const headersMs = 10_000;
+const requestMs = 120_000;
+const checkingMs = 2_500;
+
 /** Binds `host:port` (0 = any free port) and serves. Rejects with the errno where the port cannot be had. */
 export async function openHttpApi(services: ApiServices, host: string, port: number): Promise<HttpApi> {
   const app = createHttpApp(services, host);
+  guardConnections(app, services.guards.http);
   await app.listen({ host, port });
   const address = app.server.address();
   let closing: Promise<void> | undefined;
@@ -43,6 +50,15 @@ export async function openHttpApi(services: ApiServices, host: string, port: num
       return closing;
     },
   };
+}
+
+function guardConnections(app: FastifyInstance, guard: ConnectionGuard): void {
+  // Before the server itself listens to it: what is refused is never parsed.
+  app.server.prependListener('connection', (socket) => void guard.admit(socket));
+  app.addHook('onRequest', async ({ socket }, reply) => {
+    const release = guard.hold(`${socket.remoteAddress}:${socket.remotePort}`);
+    reply.raw.once('close', release);
+  });
 }
 
 async function closeApp(app: FastifyInstance, graceMs: number): Promise<void> {
@@ -67,7 +83,8 @@ export function createHttpApp(services: ApiServices, host: string): FastifyInsta
   const app = fastify({
     bodyLimit: services.limits.maxRequestBytes,
     routerOptions: { maxParamLength: maxParameterLength, querystringParser: () => ({}) },
-    http: { maxHeaderSize: maxHeaderBytes },
+    http: { maxHeaderSize: maxHeaderBytes, headersTimeout: headersMs, connectionsCheckingInterval: checkingMs },
+    requestTimeout: requestMs,
     frameworkErrors: (error, request, reply) => void fail(error, request, reply),
     clientErrorHandler: answerUnreadable,
     forceCloseConnections: 'idle',

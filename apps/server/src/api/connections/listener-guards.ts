@@ -1,0 +1,28 @@
+import type { Metrics } from '@shanghai/telemetry';
+import { ConnectionGuard, observeConnections } from './connection-guard.js';
+
+/** The guards of the listeners for clients. */
+export interface ListenerGuards {
+  readonly http: ConnectionGuard;
+  readonly grpc: ConnectionGuard;
+}
+
+/** How long a new connection may be silent; and how long any may before it has to make place. Milliseconds. */
+const handshakeMs = 10_000;
+const quietMs = 5_000;
+/** The 24 bytes with which HTTP/2 begins, and the head of the frame behind them. */
+const http2HandshakeBytes = 33;
+
+/** Guards whose refusals are counted in the metrics. */
+export function createListenerGuards(
+  metrics: Metrics,
+  maxConnections: number,
+  monotonicMs: () => number,
+): ListenerGuards {
+  const observe = observeConnections(metrics);
+  const shared = { maxConnections, handshakeMs, quietMs, monotonicMs };
+  return {
+    http: new ConnectionGuard({ ...shared, handshakeBytes: 1, listener: observe('http') }),
+    grpc: new ConnectionGuard({ ...shared, handshakeBytes: http2HandshakeBytes, listener: observe('grpc') }),
+  };
+}
