@@ -1,5 +1,6 @@
 import type { GroupStatus as RaftGroupStatus } from '@shanghai/raft';
 import type { CatalogueCommand, NodeEntry } from './apply/catalogue-command.js';
+import type { BackupPart, GroupLogPage } from './backup/backup-parts.js';
 import type { LogRequests } from './logs/log-requests.js';
 import type { StateChecksum } from './raft/state-checksum.js';
 import type { KeyValueRequests } from './requests/key-value-requests.js';
@@ -32,6 +33,14 @@ export interface ShanghaiNode {
   advanceTime?(groupId: number): Promise<number>;
   /** A checksum of what a group replicates, as this node has it: equal on all nodes at the same entry. Reads all of it. */
   stateChecksum?(groupId: number): Promise<StateChecksum>;
+  /**
+   * A backup from this node's copies (docs/formats/backup.md), made as it is asked for; gives everything back when the
+   * iteration ends. `stale`: as it is here, else with everything acknowledged before the call. One at a time:
+   * `RESOURCE_EXHAUSTED`. Absent: the node has nothing to save.
+   */
+  saveSnapshot?(options: { readonly stale: boolean; readonly signal: AbortSignal }): AsyncIterable<BackupPart>;
+  /** A group's entries from `fromIndex` up to the last that is applied here and was committed when called. `OUT_OF_RANGE` where it was given up. */
+  readGroupLog?(groupId: number, fromIndex: number, signal: AbortSignal): AsyncIterable<GroupLogPage>;
   /** Tells where the listeners for clients are bound, once they are open; the node table gets it when that is possible. */
   announce?(listeners: { readonly host: string; readonly grpcPort: number; readonly httpPort: number }): void;
   /** Refuses new requests (`SERVICE_UNAVAILABLE`), waits for those in flight up to `drainMs`, flushes and closes. Idempotent. Rejects with the first failure, everything closed all the same. */

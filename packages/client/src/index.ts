@@ -4,6 +4,7 @@ export { type ClientOptions, defaultClientOptions } from './client-options.js';
 export type * from './key-value-store.js';
 export type * from './named-logs.js';
 export type * from './node-administration.js';
+export type * from './node-backup.js';
 export { bytesOf, textOf } from './text.js';
 export type {
   Channel,

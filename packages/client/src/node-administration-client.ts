@@ -1,12 +1,14 @@
 import type { CallEnvironment } from './calls/call-environment.js';
 import { callUnary } from './calls/unary-calls.js';
 import type { NodeAdministration } from './node-administration.js';
+import { backupOf } from './node-backup-client.js';
 import { diagnosticsOf } from './wire/diagnostics-wire.js';
 import { toNumber, toUint64 } from './wire/wire-values.js';
 
 /** Operations on the node that a client is connected to. */
 export function administrationOf(environment: CallEnvironment): NodeAdministration {
   return {
+    backup: backupOf(environment),
     async shutdown(options = {}) {
       const request = { drainMs: toUint64(options.drainMs, 'drainMs') };
       await callUnary(environment, 'shutdown', request, 'once', options);

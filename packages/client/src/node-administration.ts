@@ -1,4 +1,5 @@
 import type { CallOptions } from './key-value-store.js';
+import type { NodeBackup } from './node-backup.js';
 
 /** What the node says of itself and its cluster. */
 export interface NodeStatus {
@@ -244,4 +245,5 @@ export interface NodeAdministration {
   diagnostics(options?: CallOptions): Promise<NodeDiagnostics>;
   /** Merges dead records away; with `force` every sealed segment, whatever it would save. */
   merge(options?: CallOptions & { readonly force?: boolean }): Promise<MergeReport>;
+  readonly backup: NodeBackup;
 }

@@ -36,6 +36,10 @@ import type {
   PipelineResponse,
   RangeRequest,
   RangeResponse,
+  ReadGroupLogRequest,
+  ReadGroupLogResponse,
+  SaveSnapshotRequest,
+  SaveSnapshotResponse,
   ShutdownRequest,
   ShutdownResponse,
   WatchRequest,
@@ -67,6 +71,8 @@ export interface StreamMethods {
   readonly range: readonly [RangeRequest, RangeResponse];
   readonly watch: readonly [WatchRequest, WatchResponse];
   readonly tailLog: readonly [LogTailRequest, LogTailResponse];
+  readonly saveSnapshot: readonly [SaveSnapshotRequest, SaveSnapshotResponse];
+  readonly readGroupLog: readonly [ReadGroupLogRequest, ReadGroupLogResponse];
 }
 
 /** The name of a unary method. */

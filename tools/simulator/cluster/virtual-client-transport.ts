@@ -110,7 +110,9 @@ class VirtualChannel implements Channel {
   ): AsyncGenerator<StreamMethods[Method][1], void, undefined> {
     const { connection, process } = await unlessAborted(this.#connect(), signal);
     const call = new ServerCall();
-    const pages = process.api[method](request as never, call)[Symbol.asyncIterator]();
+    // Backups are files, which simulated clients do not take.
+    const served = method as 'range' | 'watch' | 'tailLog';
+    const pages: AsyncIterator<unknown> = process.api[served](request as never, call)[Symbol.asyncIterator]();
     const next = () =>
       new Promise<IteratorResult<unknown>>((resolve, reject) => {
         const forget = connection.whenBroken(() => {

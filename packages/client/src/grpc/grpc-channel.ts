@@ -94,6 +94,8 @@ export class GrpcChannel implements Channel {
       range: (request) => keyValue.range(request),
       watch: (request) => keyValue.watch(request),
       tailLog: (request) => log.tail(request),
+      saveSnapshot: (request) => admin.saveSnapshot(request),
+      readGroupLog: (request) => admin.readGroupLog(request),
     };
   }
 

@@ -93,6 +93,8 @@ export async function startGrpcMemoryServer(
     merge: unary('merge'),
     getChecksums: unary('getChecksums'),
     getDiagnostics: unary('getDiagnostics'),
+    saveSnapshot: streaming('saveSnapshot'),
+    readGroupLog: streaming('readGroupLog'),
   };
   grpc.addService(KeyValueService, keyValue);
   grpc.addService(LogService, log);

@@ -52,6 +52,12 @@ export class MemoryServer implements MemoryHost {
       range: (request) => this.keyValue.range(request),
       watch: (request, signal) => this.keyValue.watch(request, signal),
       tailLog: (request, signal) => this.logs.tail(request, signal),
+      saveSnapshot: () => {
+        throw refusal('UNSUPPORTED', 'a server in memory has no backups');
+      },
+      readGroupLog: () => {
+        throw refusal('UNSUPPORTED', 'a server in memory has no log of its commands');
+      },
     };
   }
 

@@ -1,8 +1,10 @@
-import type { AdminServer } from '@shanghai/proto';
+import { type AdminServer, ReadGroupLogResponse, SaveSnapshotResponse } from '@shanghai/proto';
 import { ServerError } from '../../requests/server-error.js';
 import { type ApiServices, defaultDrainMs } from '../api-services.js';
+import { groupLogMessage, snapshotMessage } from './backup-messages.js';
+import { serverStream } from './server-stream.js';
 import { unaryCall } from './unary-call.js';
-import { safeNumber } from './wire-numbers.js';
+import { asBuffer, safeNumber } from './wire-numbers.js';
 
 /** The Admin service. */
 export function adminService(services: ApiServices): AdminServer {
@@ -34,6 +36,22 @@ export function adminService(services: ApiServices): AdminServer {
     })),
     getDiagnostics: unaryCall(services, 'Admin/GetDiagnostics', async () => {
       throw new ServerError('UNSUPPORTED', 'this node gathers no diagnostics');
+    }),
+    saveSnapshot: serverStream(services, 'Admin/SaveSnapshot', {
+      async *open({ stale }, { signal }) {
+        if (node.saveSnapshot === undefined) throw new ServerError('UNSUPPORTED', 'this node has no backups');
+        for await (const part of node.saveSnapshot({ stale, signal })) yield snapshotMessage(part, services.version);
+      },
+      encode: (message) => asBuffer(SaveSnapshotResponse.encode(message).finish()),
+    }),
+    readGroupLog: serverStream(services, 'Admin/ReadGroupLog', {
+      async *open(request, { signal }) {
+        if (node.readGroupLog === undefined) throw new ServerError('UNSUPPORTED', 'this node does not show its log');
+        const groupId = safeNumber(request.groupId, 'group_id');
+        const fromIndex = safeNumber(request.fromIndex, 'from_index');
+        for await (const page of node.readGroupLog(groupId, fromIndex, signal)) yield groupLogMessage(page);
+      },
+      encode: (message) => asBuffer(ReadGroupLogResponse.encode(message).finish()),
     }),
     merge: unaryCall(services, 'Admin/Merge', async (request) => {
       const result = await node.merge(request.force);
