@@ -8,6 +8,8 @@ import type { LeaderCalls } from './forward/leader-calls.js';
 import type { FullDiskWatch } from './full-disk-watch.js';
 import type { LogFiles } from './logs/log-files.js';
 import type { LogRequests } from './logs/log-requests.js';
+import { CatalogueMembers } from './members/catalogue-members.js';
+import type { NodeMembers } from './members/node-members.js';
 import type { GroupChecksum, NodeStatus, ReadinessCheck, ShanghaiNode } from './node.js';
 import type { NodeCheckpoints } from './node-checkpoints.js';
 import type { NodeConsensus } from './node-consensus.js';
@@ -49,6 +51,7 @@ export class NodeHost implements ShanghaiNode {
   readonly keyValue: KeyValueRequests;
   readonly logs: LogRequests;
   readonly peerAddress: string;
+  readonly members: NodeMembers;
   readonly #parts: NodeParts;
   readonly #startedAtMs: number;
   #closing: Promise<void> | undefined;
@@ -58,6 +61,7 @@ export class NodeHost implements ShanghaiNode {
     this.keyValue = parts.keyValue;
     this.logs = parts.logs;
     this.peerAddress = parts.peerAddress;
+    this.members = new CatalogueMembers(parts.system);
     this.#startedAtMs = parts.clock.nowMs();
     for (const { state } of parts.replicas) state.beginServing();
   }

@@ -2,6 +2,7 @@ import type { GroupStatus as RaftGroupStatus } from '@shanghai/raft';
 import type { CatalogueCommand, NodeEntry } from './apply/catalogue-command.js';
 import type { BackupPart, GroupLogPage } from './backup/backup-parts.js';
 import type { LogRequests } from './logs/log-requests.js';
+import type { NodeMembers } from './members/node-members.js';
 import type { StateChecksum } from './raft/state-checksum.js';
 import type { KeyValueRequests } from './requests/key-value-requests.js';
 
@@ -11,6 +12,8 @@ export interface ShanghaiNode {
   readonly logs: LogRequests;
   /** Where the listener for other nodes is bound, `host:port`. `''` or absent: there is none. */
   readonly peerAddress?: string;
+  /** Who belongs to the cluster, and how that is changed. Absent: the node has no cluster to change. */
+  readonly members?: NodeMembers;
   status(): NodeStatus;
   /** Named checks; the node is ready when all hold. Never waits. */
   readiness(): readonly ReadinessCheck[];

@@ -7,6 +7,8 @@ import { ClusterNodes } from './cluster/cluster-nodes.js';
 import { ContactNode } from './cluster/contact-node.js';
 import { Discovery } from './cluster/discovery.js';
 import { GroupLeader } from './cluster/group-leader.js';
+import type { ClusterMembers } from './cluster-members.js';
+import { clusterMembersOf } from './cluster-members-client.js';
 import { KeyValueClient } from './key-value-client.js';
 import type { CallOptions, KeyValueStore } from './key-value-store.js';
 import type { NamedLogs } from './named-logs.js';
@@ -26,6 +28,8 @@ export interface ShanghaiClient extends KeyValueStore, AsyncDisposable {
   keyspace(name: string): KeyValueStore;
   readonly log: NamedLogs;
   readonly admin: NodeAdministration;
+  /** Who belongs to the cluster. */
+  readonly members: ClusterMembers;
   /** What a node says of itself: the first of the endpoints that can be reached. */
   status(options?: CallOptions): Promise<NodeStatus>;
   /** The nodes of the cluster. */
@@ -48,6 +52,7 @@ export function createClient(transport: Transport, options: ClientOptions): Shan
 class TransportClient extends KeyValueClient implements ShanghaiClient {
   readonly log: NamedLogs;
   readonly admin: NodeAdministration;
+  readonly members: ClusterMembers;
   readonly #environment: CallEnvironment;
   readonly #pipeline: Pipeline;
   readonly #token: SessionToken;
@@ -83,6 +88,7 @@ class TransportClient extends KeyValueClient implements ShanghaiClient {
     this.#closing = closing;
     this.log = new NamedLogsClient(environment);
     this.admin = administrationOf(environment);
+    this.members = clusterMembersOf(environment);
   }
 
   keyspace(name: string): KeyValueStore {

@@ -1,6 +1,7 @@
 export { createClient, type ShanghaiClient } from './client.js';
 export { type CallStage, ClientError, type ClientErrorOptions } from './client-error.js';
 export { type ClientOptions, defaultClientOptions } from './client-options.js';
+export type * from './cluster-members.js';
 export type * from './key-value-store.js';
 export type * from './named-logs.js';
 export type * from './node-administration.js';

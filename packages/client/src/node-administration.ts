@@ -62,6 +62,10 @@ export interface NodeDescription {
   readonly httpAddress: string;
   readonly peerAddress: string;
   readonly state: string;
+  /** `joining` (some group has not taken it in yet), `member` or `leaving`. Empty from a server that does not say. */
+  readonly membership: string;
+  /** While it leaves: the node that takes its place, 0 = whichever joins. */
+  readonly replacedBy?: number;
   /** The program it runs; '': it has not said. */
   readonly version: string;
   /** The cluster versions which that supports; 0: it has not said. */

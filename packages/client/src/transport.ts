@@ -18,6 +18,8 @@ import type {
   GetMetricsResponse,
   GetStatusRequest,
   GetStatusResponse,
+  LeaveNodeRequest,
+  LeaveNodeResponse,
   ListLogsRequest,
   ListLogsResponse,
   ListNodesRequest,
@@ -38,8 +40,14 @@ import type {
   RangeResponse,
   ReadGroupLogRequest,
   ReadGroupLogResponse,
+  ReplaceNodeRequest,
+  ReplaceNodeResponse,
+  ReserveNodeRequest,
+  ReserveNodeResponse,
   SaveSnapshotRequest,
   SaveSnapshotResponse,
+  SetReplicationFactorRequest,
+  SetReplicationFactorResponse,
   ShutdownRequest,
   ShutdownResponse,
   WatchRequest,
@@ -58,6 +66,10 @@ export interface UnaryMethods {
   readonly readLog: readonly [LogReadRequest, LogReadResponse];
   readonly getStatus: readonly [GetStatusRequest, GetStatusResponse];
   readonly listNodes: readonly [ListNodesRequest, ListNodesResponse];
+  readonly reserveNode: readonly [ReserveNodeRequest, ReserveNodeResponse];
+  readonly leaveNode: readonly [LeaveNodeRequest, LeaveNodeResponse];
+  readonly replaceNode: readonly [ReplaceNodeRequest, ReplaceNodeResponse];
+  readonly setReplicationFactor: readonly [SetReplicationFactorRequest, SetReplicationFactorResponse];
   readonly shutdown: readonly [ShutdownRequest, ShutdownResponse];
   readonly getMetrics: readonly [GetMetricsRequest, GetMetricsResponse];
   readonly checkpoint: readonly [CheckpointRequest, CheckpointResponse];

@@ -1,4 +1,6 @@
-import type { NodeVersions } from '../apply/catalogue-command.js';
+import { invariant } from '@shanghai/env';
+import type { NodeEntry, NodeVersions } from '../apply/catalogue-command.js';
+import { described } from '../apply/node-table.js';
 import type { NodeStatus } from '../node.js';
 import type { ListenAddresses } from './api-services.js';
 
@@ -13,6 +15,10 @@ export interface KnownNode {
   readonly state: NodeCondition;
   /** Absent: it has not said. */
   readonly versions?: NodeVersions;
+  /** Where it stands in the node table. */
+  readonly membership: 'joining' | 'member' | 'leaving';
+  /** While it leaves: the node that takes its place, 0 = whichever joins. */
+  readonly replacedBy?: number;
 }
 
 /** `up`: itself, or heard of lately. `down`: a leader has not heard of it for an election timeout. `unknown`: not asked. */
@@ -30,15 +36,26 @@ export function knownNodes(status: NodeStatus, addresses: ListenAddresses): read
     peerAddress: addresses.peer || (own?.peerAddress ?? ''),
     state: 'up',
     ...(own?.versions === undefined ? {} : { versions: own.versions }),
+    ...membershipOf(own),
   };
   const others = (status.nodes ?? []).filter(({ nodeId }) => nodeId !== status.nodeId);
-  const known = others.map((node) => ({ ...node, state: conditionOf(node.nodeId, status) }));
+  const known = others.map((node) => ({
+    ...described(node),
+    state: conditionOf(node.nodeId, status),
+    ...membershipOf(node),
+  }));
   return [self, ...known].sort((a, b) => a.nodeId - b.nodeId);
 }
 
 /** This node, as `knownNodes` has it. */
 export function thisNode(status: NodeStatus, addresses: ListenAddresses): KnownNode {
   return knownNodes(status, addresses).find(({ nodeId }) => nodeId === status.nodeId) as KnownNode;
+}
+
+function membershipOf(node: NodeEntry | undefined): Pick<KnownNode, 'membership' | 'replacedBy'> {
+  const state = node?.state ?? 'member';
+  invariant(state !== 'removed', 'who was taken out is not listed');
+  return { membership: state, ...(node?.replacedBy === undefined ? {} : { replacedBy: node.replacedBy }) };
 }
 
 function conditionOf(nodeId: number, status: NodeStatus): NodeCondition {

@@ -10,6 +10,14 @@ export interface NodeEntry {
   readonly peerAddress: string;
   /** What it runs. Absent: the first release, which did not say. */
   readonly versions?: NodeVersions;
+  /** Where it stands. Absent: a member that was one before the table told. */
+  readonly state?: 'joining' | 'member' | 'leaving' | 'removed';
+  /** Of one that leaves: the node that takes its place, 0 = whichever joins. Absent: none need. */
+  readonly replacedBy?: number;
+  /** The groups it is in, as their leaders reported: while it joins those that have it, while it leaves those that still do. */
+  readonly groups?: readonly number[];
+  /** What its id was set aside with. */
+  readonly reservation?: string;
 }
 
 /** What a node runs: its program, and the cluster versions that this supports, from the lowest to the highest. */
@@ -27,8 +35,31 @@ export type CatalogueCommand =
       readonly clusterVersion: number;
       readonly slots: number;
       readonly maxValueBytes: number;
+      /** Voters of a group. Absent: 3, and groups that have more keep them. */
+      readonly replicationFactor?: number;
     }
   | { readonly type: 'putNode'; readonly node: NodeEntry }
+  | {
+      /** A node of which nothing is known yet. `nodeId` 0: the next free one. `instanceId` empty: its id is only set aside. */
+      readonly type: 'joinNode';
+      readonly nodeId: number;
+      readonly name: string;
+      readonly instanceId: string;
+      readonly peerAddress: string;
+      /** Tells reservations apart; empty where there is none. */
+      readonly reservation: string;
+    }
+  | { readonly type: 'leaveNode'; readonly nodeId: number; readonly force: boolean }
+  | {
+      readonly type: 'replaceNode';
+      readonly nodeId: number;
+      /** 0 = whichever joins. */
+      readonly replacedBy: number;
+      readonly force: boolean;
+    }
+  /** A group has a node, or has it no more: reported by the group's leader. */
+  | { readonly type: 'placeNode'; readonly nodeId: number; readonly groupId: number; readonly isIn: boolean }
+  | { readonly type: 'setReplication'; readonly factor: number }
   | { readonly type: 'createKeyspace'; readonly name: string }
   | { readonly type: 'createLog'; readonly name: string; readonly settings: LogSettings; readonly origin: number }
   | { readonly type: 'deleteLog'; readonly name: string };
@@ -53,6 +84,11 @@ export function parseCatalogueCommand(bytes: Uint8Array): CatalogueCommand {
 const requiredFields: Readonly<Record<CatalogueCommand['type'], Readonly<Record<string, string>>>> = {
   bootstrap: { clusterId: 'string', clusterVersion: 'number', slots: 'number', maxValueBytes: 'number' },
   putNode: { node: 'object' },
+  joinNode: { nodeId: 'number', name: 'string', instanceId: 'string', peerAddress: 'string', reservation: 'string' },
+  leaveNode: { nodeId: 'number', force: 'boolean' },
+  replaceNode: { nodeId: 'number', replacedBy: 'number', force: 'boolean' },
+  placeNode: { nodeId: 'number', groupId: 'number', isIn: 'boolean' },
+  setReplication: { factor: 'number' },
   createKeyspace: { name: 'string' },
   createLog: { name: 'string', settings: 'object', origin: 'number' },
   deleteLog: { name: 'string' },

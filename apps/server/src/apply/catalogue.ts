@@ -6,6 +6,7 @@ import { invariant } from '@shanghai/env';
 import type { LogSettings } from '../logs/log-requests.js';
 import { type ApplyResult, done, failed } from './apply-result.js';
 import type { CatalogueCommand, NodeEntry } from './catalogue-command.js';
+import { defaultReplicationFactor, maxReplicationFactor, NodeTable, type NodeTableCommand } from './node-table.js';
 import { catalogueKey } from './state-keys.js';
 import type { WriteSet } from './write-set.js';
 
@@ -29,7 +30,12 @@ export interface ClusterEntry {
   /** Group of each range of slots: [first slot, group], in slot order. */
   readonly slotGroups: readonly (readonly [number, number])[];
   readonly groups: readonly number[];
-  readonly settings: { readonly version: number; readonly maxValueBytes: number };
+  readonly settings: {
+    readonly version: number;
+    readonly maxValueBytes: number;
+    /** Voters of a group. Absent: as many as `defaultReplicationFactor`, and groups that have more keep them. */
+    readonly replicationFactor?: number;
+  };
   readonly nextKeyspaceId: number;
   readonly nextLogId: number;
 }
@@ -53,7 +59,7 @@ const logTable = 'l';
 /** The catalogue of a cluster. */
 export class Catalogue {
   #cluster: ClusterEntry | undefined;
-  readonly #nodes = new Map<number, NodeEntry>();
+  readonly #nodes = new NodeTable();
   readonly #keyspaces = new Map<string, number>([['', 0]]);
   readonly #logs = new Map<string, LogCatalogueEntry>();
 
@@ -66,7 +72,7 @@ export class Catalogue {
           this.#cluster = item as ClusterEntry;
           break;
         case nodeTable:
-          this.#nodes.set((item as NodeEntry).nodeId, item as NodeEntry);
+          this.#nodes.load(item as NodeEntry);
           break;
         case keyspaceTable:
           this.#keyspaces.set((item as { name: string }).name, (item as { id: number }).id);
@@ -85,8 +91,19 @@ export class Catalogue {
     return this.#cluster;
   }
 
+  /** Those that belong to the cluster, those that come and go among them. */
   get nodes(): readonly NodeEntry[] {
-    return [...this.#nodes.values()];
+    return this.#nodes.present;
+  }
+
+  /** Those that were taken out of it. */
+  get removedNodes(): readonly NodeEntry[] {
+    return this.#nodes.removed;
+  }
+
+  /** Voters of a group, where there are nodes enough. */
+  get replicationFactor(): number {
+    return this.#cluster?.settings.replicationFactor ?? defaultReplicationFactor;
   }
 
   /** The id of a keyspace, or `undefined` where nobody has written to it. */
@@ -108,9 +125,13 @@ export class Catalogue {
       case 'bootstrap':
         return this.#bootstrap(change, writes);
       case 'putNode':
-        this.#nodes.set(change.node.nodeId, change.node);
-        put(writes, nodeTable, String(change.node.nodeId), change.node);
-        return done;
+      case 'joinNode':
+      case 'leaveNode':
+      case 'replaceNode':
+      case 'placeNode':
+        return this.#changeNodes(change, writes);
+      case 'setReplication':
+        return this.#setReplication(change.factor, writes);
       case 'createKeyspace':
         return this.#createKeyspace(change.name, writes);
       case 'createLog':
@@ -122,9 +143,25 @@ export class Catalogue {
     }
   }
 
+  #changeNodes(change: NodeTableCommand, writes: WriteSet): ApplyResult {
+    const result = this.#nodes.apply(change, this.#cluster?.groups ?? []);
+    if (!('changed' in result)) return failed(result.code, result.message);
+    for (const entry of result.changed) put(writes, nodeTable, String(entry.nodeId), entry);
+    return done;
+  }
+
+  #setReplication(factor: number, writes: WriteSet): ApplyResult {
+    if (!Number.isInteger(factor) || factor < 1 || factor > maxReplicationFactor) {
+      return failed('INVALID_REQUEST', `the replication factor is from 1 to ${maxReplicationFactor}, not ${factor}`);
+    }
+    const cluster = this.#made();
+    this.#putCluster({ ...cluster, settings: { ...cluster.settings, replicationFactor: factor } }, writes);
+    return done;
+  }
+
   #bootstrap(change: Extract<CatalogueCommand, { type: 'bootstrap' }>, writes: WriteSet): ApplyResult {
     if (this.#cluster !== undefined) return done;
-    const { clusterId, clusterVersion, slots, maxValueBytes } = change;
+    const { clusterId, clusterVersion, slots, maxValueBytes, replicationFactor } = change;
     this.#putCluster(
       {
         clusterId,
@@ -133,7 +170,7 @@ export class Catalogue {
         slotEpoch: 1,
         slotGroups: [[0, firstDataGroup]],
         groups: [0, firstDataGroup],
-        settings: { version: 1, maxValueBytes },
+        settings: { version: 1, maxValueBytes, ...(replicationFactor === undefined ? {} : { replicationFactor }) },
         nextKeyspaceId: 1,
         nextLogId: 1,
       },

@@ -19,6 +19,7 @@ import {
   tailMessage,
   tailOf,
 } from '../api/grpc/log-messages.js';
+import { settingsMessage } from '../api/grpc/member-calls.js';
 import { knownNodes } from '../api/known-nodes.js';
 import type { ShanghaiNode } from '../node.js';
 import type { RequestContext } from '../requests/request-context.js';
@@ -107,6 +108,7 @@ function handlersOf(node: ShanghaiNode): Handlers {
     ),
     listNodes: passing(wire.ListNodesRequest, wire.ListNodesResponse, async () => ({
       nodes: knownNodes(node.status(), none).map(nodeMessage),
+      ...settingsMessage(node),
     })),
     createLog: passing(wire.CreateLogRequest, wire.CreateLogResponse, async ({ name, settings }, context) => ({
       log: descriptionMessage(await logs.create(name, settingsOf(settings), context)),

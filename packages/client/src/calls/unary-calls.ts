@@ -16,6 +16,10 @@ import { blamesNode, isTurnedAway } from './stream-failure.js';
 const aboutNode: ReadonlySet<UnaryMethod> = new Set<UnaryMethod>([
   'getStatus',
   'listNodes',
+  'reserveNode',
+  'leaveNode',
+  'replaceNode',
+  'setReplicationFactor',
   'shutdown',
   'getMetrics',
   'checkpoint',

@@ -85,7 +85,15 @@ export async function startGrpcMemoryServer(
     read: unary('readLog'),
     tail: streaming('tailLog'),
   };
-  const cluster: ClusterServer = { getStatus: unary('getStatus'), listNodes: unary('listNodes') };
+  const cluster: ClusterServer = {
+    getStatus: unary('getStatus'),
+    listNodes: unary('listNodes'),
+    joinNode: (_call, callback) => callback({ code: status.UNIMPLEMENTED }),
+    reserveNode: unary('reserveNode'),
+    leaveNode: unary('leaveNode'),
+    replaceNode: unary('replaceNode'),
+    setReplicationFactor: unary('setReplicationFactor'),
+  };
   const admin: AdminServer = {
     shutdown: unary('shutdown'),
     getMetrics: unary('getMetrics'),

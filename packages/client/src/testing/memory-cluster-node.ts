@@ -187,6 +187,7 @@ function descriptionOf({ nodeId, address }: ClusterMember) {
   return {
     nodeId: BigInt(nodeId),
     name: `node-${nodeId}`,
+    membership: 'member',
     instanceId: `memory-${nodeId}`,
     grpcAddress: address,
     httpAddress: '',

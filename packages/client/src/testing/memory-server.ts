@@ -145,7 +145,11 @@ export class MemoryServer implements MemoryHost {
       appendLog: (request) => logs.append(request),
       readLog: (request) => logs.read(request),
       getStatus: () => this.#status(),
-      listNodes: () => ({ nodes: [memoryNode] }),
+      listNodes: () => ({ nodes: [memoryNode], replicationFactor: 3, removedNodeIds: [] }),
+      reserveNode: () => ({ clusterId: 'memory', nodeId: 2n, joinAddresses: [] }),
+      leaveNode: () => ({}),
+      replaceNode: () => ({}),
+      setReplicationFactor: () => ({}),
       shutdown: () => {
         this.shutdownRequested = true;
         return {};
@@ -208,6 +212,7 @@ const memoryNode: NodeDescription = {
   httpAddress: '',
   peerAddress: '',
   state: 'up',
+  membership: 'member',
   version: '0.0.0-memory',
   lowestClusterVersion: 1,
   highestClusterVersion: 1,

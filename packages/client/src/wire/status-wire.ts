@@ -74,7 +74,12 @@ export function clockOf(clock: ClockStatusMessage | undefined): ClockStatus {
 
 /** One node. */
 export function nodeOf(node: NodeDescriptionMessage): NodeDescription {
-  return { ...node, nodeId: toNumber(node.nodeId) };
+  const { replacedBy, ...rest } = node;
+  return {
+    ...rest,
+    nodeId: toNumber(node.nodeId),
+    ...(replacedBy === undefined ? {} : { replacedBy: toNumber(replacedBy) }),
+  };
 }
 
 /** Why a state is what it is. */

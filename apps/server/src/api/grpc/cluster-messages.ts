@@ -18,6 +18,8 @@ export function nodeMessage(node: KnownNode): wire.NodeDescription {
     version: node.versions?.program ?? '',
     lowestClusterVersion: node.versions?.lowest ?? 0,
     highestClusterVersion: node.versions?.highest ?? 0,
+    membership: node.membership,
+    replacedBy: node.replacedBy === undefined ? undefined : BigInt(node.replacedBy),
   };
 }
 

@@ -4,6 +4,7 @@ import type { ApiServices, ListenAddresses } from '../api-services.js';
 import { type ClusterCondition, clusterCondition } from '../cluster-condition.js';
 import { knownNodes, thisNode } from '../known-nodes.js';
 import { groupMessage, nodeMessage, storageMessage, walMessage } from './cluster-messages.js';
+import { memberCalls, settingsMessage } from './member-calls.js';
 import { unaryCall } from './unary-call.js';
 
 const stateNumbers: Readonly<Record<ClusterCondition, ClusterState>> = {
@@ -20,7 +21,9 @@ export function clusterService(services: ApiServices): ClusterServer {
     ),
     listNodes: unaryCall(services, 'Cluster/ListNodes', async () => ({
       nodes: knownNodes(services.node.status(), services.addresses()).map(nodeMessage),
+      ...settingsMessage(services.node),
     })),
+    ...memberCalls(services),
   };
 }
 

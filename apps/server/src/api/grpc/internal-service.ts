@@ -3,6 +3,7 @@ import { type CatalogueCommand, parseCatalogueCommand } from '../../apply/catalo
 import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
 import { groupMessage } from './cluster-messages.js';
+import { addressMessage, requireMembers } from './member-calls.js';
 import { requireSameCluster, unaryCall } from './unary-call.js';
 import { safeNumber } from './wire-numbers.js';
 
@@ -16,6 +17,11 @@ export function internalService(services: ApiServices): InternalServer {
         throw new ServerError('UNSUPPORTED', 'this node takes no changes of the catalogue from others');
       }
       return { appliedIndex: BigInt(await node.proposeCatalogue(changeOf(change))) };
+    }),
+    checkMember: unaryCall(services, 'Internal/CheckMember', async ({ clusterId, nodeId, instanceId }) => {
+      requireSameCluster(clusterId, services);
+      const { verdict, members } = requireMembers(node).check(safeNumber(nodeId, 'node_id'), instanceId);
+      return { verdict, members: members.map(addressMessage) };
     }),
     advanceTime: unaryCall(services, 'Internal/AdvanceTime', async ({ clusterId, groupId }) => {
       requireSameCluster(clusterId, services);

@@ -25,6 +25,8 @@ function nodeFields(node: KnownNode): Record<string, unknown> {
     http_address: node.httpAddress,
     grpc_address: node.grpcAddress,
     peer_address: node.peerAddress,
+    membership: node.membership,
+    ...(node.replacedBy === undefined ? {} : { replaced_by: node.replacedBy }),
   };
 }
 

@@ -202,6 +202,10 @@ export interface NodeDescription {
   version: string;
   lowestClusterVersion: number;
   highestClusterVersion: number;
+  /** joining (some group has not taken it in yet), member, or leaving. */
+  membership: string;
+  /** While it leaves: the node that takes its place, 0 = whichever joins; absent: none need. */
+  replacedBy?: bigint | undefined;
 }
 
 export interface ListNodesRequest {
@@ -209,6 +213,80 @@ export interface ListNodesRequest {
 
 export interface ListNodesResponse {
   nodes: NodeDescription[];
+  /** How many voters a group has where there are nodes enough. */
+  replicationFactor: number;
+  /** Nodes that were taken out; their ids are never given again. */
+  removedNodeIds: bigint[];
+}
+
+export interface JoinNodeRequest {
+  /** Of the new node's data directory. */
+  instanceId: string;
+  /** Where the other nodes reach it, host:port. Empty: as it was reserved. */
+  peerAddress: string;
+  /** For people. Empty: as it was reserved, else node-<id>. */
+  name: string;
+  /** 0: the next free one. Else one that was reserved or never used. */
+  nodeId: bigint;
+}
+
+export interface JoinNodeResponse {
+  clusterId: string;
+  nodeId: bigint;
+  /** The nodes of the cluster, the new one among them. */
+  members: MemberAddress[];
+}
+
+/** Where a node is reached by the others. */
+export interface MemberAddress {
+  nodeId: bigint;
+  instanceId: string;
+  peerAddress: string;
+  grpcAddress: string;
+}
+
+export interface ReserveNodeRequest {
+  /** For people. Empty: node-<id>. */
+  name: string;
+  /** Where the other nodes will reach it, host:port. Empty: it says so itself when it joins. */
+  peerAddress: string;
+  /** Told again with the same text, 1 to 128 characters, it is the same reservation. */
+  reservation: string;
+}
+
+export interface ReserveNodeResponse {
+  clusterId: string;
+  nodeId: bigint;
+  /** gRPC addresses of the nodes that it may be told to join. */
+  joinAddresses: string[];
+}
+
+export interface LeaveNodeRequest {
+  nodeId: bigint;
+  /** Also where the nodes that remain have no majority now: it is done when they do. */
+  force: boolean;
+}
+
+export interface LeaveNodeResponse {
+}
+
+export interface ReplaceNodeRequest {
+  nodeId: bigint;
+  /** The node that takes its place. 0: whichever is there beyond the replication factor, or joins. */
+  replacementNodeId: bigint;
+  /** As in LeaveNodeRequest. */
+  force: boolean;
+}
+
+export interface ReplaceNodeResponse {
+}
+
+export interface SetReplicationFactorRequest {
+  /** In [1, 15]. */
+  replicationFactor: number;
+}
+
+export interface SetReplicationFactorResponse {
 }
 
 function createBaseGetStatusRequest(): GetStatusRequest {
@@ -1644,6 +1722,8 @@ function createBaseNodeDescription(): NodeDescription {
     version: "",
     lowestClusterVersion: 0,
     highestClusterVersion: 0,
+    membership: "",
+    replacedBy: undefined,
   };
 }
 
@@ -1681,6 +1761,15 @@ export const NodeDescription: MessageFns<NodeDescription> = {
     }
     if (message.highestClusterVersion !== 0) {
       writer.uint32(176).uint32(message.highestClusterVersion);
+    }
+    if (message.membership !== "") {
+      writer.uint32(66).string(message.membership);
+    }
+    if (message.replacedBy !== undefined) {
+      if (BigInt.asUintN(64, message.replacedBy) !== message.replacedBy) {
+        throw new globalThis.Error("value provided for field message.replacedBy of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.replacedBy);
     }
     return writer;
   },
@@ -1778,6 +1867,22 @@ export const NodeDescription: MessageFns<NodeDescription> = {
             message.highestClusterVersion = reader.uint32();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.membership = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.replacedBy = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1827,13 +1932,26 @@ export const ListNodesRequest: MessageFns<ListNodesRequest> = {
 };
 
 function createBaseListNodesResponse(): ListNodesResponse {
-  return { nodes: [] };
+  return { nodes: [], replicationFactor: 0, removedNodeIds: [] };
 }
 
 export const ListNodesResponse: MessageFns<ListNodesResponse> = {
   encode(message: ListNodesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.nodes) {
       NodeDescription.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.replicationFactor !== 0) {
+      writer.uint32(16).uint32(message.replicationFactor);
+    }
+    if (message.removedNodeIds.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.removedNodeIds) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field removedNodeIds of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -1859,6 +1977,691 @@ export const ListNodesResponse: MessageFns<ListNodesResponse> = {
             message.nodes.push(NodeDescription.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.replicationFactor = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.removedNodeIds.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.removedNodeIds.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseJoinNodeRequest(): JoinNodeRequest {
+  return { instanceId: "", peerAddress: "", name: "", nodeId: 0n };
+}
+
+export const JoinNodeRequest: MessageFns<JoinNodeRequest> = {
+  encode(message: JoinNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.instanceId !== "") {
+      writer.uint32(10).string(message.instanceId);
+    }
+    if (message.peerAddress !== "") {
+      writer.uint32(18).string(message.peerAddress);
+    }
+    if (message.name !== "") {
+      writer.uint32(26).string(message.name);
+    }
+    if (message.nodeId !== 0n) {
+      if (BigInt.asUintN(64, message.nodeId) !== message.nodeId) {
+        throw new globalThis.Error("value provided for field message.nodeId of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.nodeId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JoinNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJoinNodeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instanceId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.peerAddress = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.nodeId = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseJoinNodeResponse(): JoinNodeResponse {
+  return { clusterId: "", nodeId: 0n, members: [] };
+}
+
+export const JoinNodeResponse: MessageFns<JoinNodeResponse> = {
+  encode(message: JoinNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.nodeId !== 0n) {
+      if (BigInt.asUintN(64, message.nodeId) !== message.nodeId) {
+        throw new globalThis.Error("value provided for field message.nodeId of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.nodeId);
+    }
+    for (const v of message.members) {
+      MemberAddress.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JoinNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJoinNodeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.nodeId = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.members.push(MemberAddress.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMemberAddress(): MemberAddress {
+  return { nodeId: 0n, instanceId: "", peerAddress: "", grpcAddress: "" };
+}
+
+export const MemberAddress: MessageFns<MemberAddress> = {
+  encode(message: MemberAddress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== 0n) {
+      if (BigInt.asUintN(64, message.nodeId) !== message.nodeId) {
+        throw new globalThis.Error("value provided for field message.nodeId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.nodeId);
+    }
+    if (message.instanceId !== "") {
+      writer.uint32(18).string(message.instanceId);
+    }
+    if (message.peerAddress !== "") {
+      writer.uint32(26).string(message.peerAddress);
+    }
+    if (message.grpcAddress !== "") {
+      writer.uint32(34).string(message.grpcAddress);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MemberAddress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMemberAddress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodeId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.instanceId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.peerAddress = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.grpcAddress = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReserveNodeRequest(): ReserveNodeRequest {
+  return { name: "", peerAddress: "", reservation: "" };
+}
+
+export const ReserveNodeRequest: MessageFns<ReserveNodeRequest> = {
+  encode(message: ReserveNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.peerAddress !== "") {
+      writer.uint32(18).string(message.peerAddress);
+    }
+    if (message.reservation !== "") {
+      writer.uint32(26).string(message.reservation);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReserveNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReserveNodeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.peerAddress = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reservation = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReserveNodeResponse(): ReserveNodeResponse {
+  return { clusterId: "", nodeId: 0n, joinAddresses: [] };
+}
+
+export const ReserveNodeResponse: MessageFns<ReserveNodeResponse> = {
+  encode(message: ReserveNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.nodeId !== 0n) {
+      if (BigInt.asUintN(64, message.nodeId) !== message.nodeId) {
+        throw new globalThis.Error("value provided for field message.nodeId of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.nodeId);
+    }
+    for (const v of message.joinAddresses) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReserveNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReserveNodeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.nodeId = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.joinAddresses.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLeaveNodeRequest(): LeaveNodeRequest {
+  return { nodeId: 0n, force: false };
+}
+
+export const LeaveNodeRequest: MessageFns<LeaveNodeRequest> = {
+  encode(message: LeaveNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== 0n) {
+      if (BigInt.asUintN(64, message.nodeId) !== message.nodeId) {
+        throw new globalThis.Error("value provided for field message.nodeId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.nodeId);
+    }
+    if (message.force !== false) {
+      writer.uint32(16).bool(message.force);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeaveNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeaveNodeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodeId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.force = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLeaveNodeResponse(): LeaveNodeResponse {
+  return {};
+}
+
+export const LeaveNodeResponse: MessageFns<LeaveNodeResponse> = {
+  encode(_: LeaveNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeaveNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeaveNodeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReplaceNodeRequest(): ReplaceNodeRequest {
+  return { nodeId: 0n, replacementNodeId: 0n, force: false };
+}
+
+export const ReplaceNodeRequest: MessageFns<ReplaceNodeRequest> = {
+  encode(message: ReplaceNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== 0n) {
+      if (BigInt.asUintN(64, message.nodeId) !== message.nodeId) {
+        throw new globalThis.Error("value provided for field message.nodeId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.nodeId);
+    }
+    if (message.replacementNodeId !== 0n) {
+      if (BigInt.asUintN(64, message.replacementNodeId) !== message.replacementNodeId) {
+        throw new globalThis.Error("value provided for field message.replacementNodeId of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.replacementNodeId);
+    }
+    if (message.force !== false) {
+      writer.uint32(24).bool(message.force);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplaceNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplaceNodeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodeId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.replacementNodeId = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.force = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReplaceNodeResponse(): ReplaceNodeResponse {
+  return {};
+}
+
+export const ReplaceNodeResponse: MessageFns<ReplaceNodeResponse> = {
+  encode(_: ReplaceNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplaceNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplaceNodeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSetReplicationFactorRequest(): SetReplicationFactorRequest {
+  return { replicationFactor: 0 };
+}
+
+export const SetReplicationFactorRequest: MessageFns<SetReplicationFactorRequest> = {
+  encode(message: SetReplicationFactorRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.replicationFactor !== 0) {
+      writer.uint32(8).uint32(message.replicationFactor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetReplicationFactorRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetReplicationFactorRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.replicationFactor = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSetReplicationFactorResponse(): SetReplicationFactorResponse {
+  return {};
+}
+
+export const SetReplicationFactorResponse: MessageFns<SetReplicationFactorResponse> = {
+  encode(_: SetReplicationFactorResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetReplicationFactorResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetReplicationFactorResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1894,6 +2697,64 @@ export const ClusterService = {
     responseSerialize: (value: ListNodesResponse): Buffer => Buffer.from(ListNodesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListNodesResponse => ListNodesResponse.decode(value),
   },
+  /**
+   * Enters a new node into the node table: its own call, at any node. Called again with the same instance id it answers
+   * with the same node id. The groups take the node in afterwards, by themselves.
+   */
+  joinNode: {
+    path: "/shanghai.v1.Cluster/JoinNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: JoinNodeRequest): Buffer => Buffer.from(JoinNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): JoinNodeRequest => JoinNodeRequest.decode(value),
+    responseSerialize: (value: JoinNodeResponse): Buffer => Buffer.from(JoinNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): JoinNodeResponse => JoinNodeResponse.decode(value),
+  },
+  /** Sets a node id aside for a node that is to be started later with --join and this --node-id. */
+  reserveNode: {
+    path: "/shanghai.v1.Cluster/ReserveNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReserveNodeRequest): Buffer => Buffer.from(ReserveNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReserveNodeRequest => ReserveNodeRequest.decode(value),
+    responseSerialize: (value: ReserveNodeResponse): Buffer => Buffer.from(ReserveNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReserveNodeResponse => ReserveNodeResponse.decode(value),
+  },
+  /** Takes a node out of all groups and then out of the node table. Answers when that has begun. */
+  leaveNode: {
+    path: "/shanghai.v1.Cluster/LeaveNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: LeaveNodeRequest): Buffer => Buffer.from(LeaveNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): LeaveNodeRequest => LeaveNodeRequest.decode(value),
+    responseSerialize: (value: LeaveNodeResponse): Buffer => Buffer.from(LeaveNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): LeaveNodeResponse => LeaveNodeResponse.decode(value),
+  },
+  /**
+   * As LeaveNode, but the node keeps its place in each group until another one takes it: no group gets smaller. Answers
+   * when that has begun.
+   */
+  replaceNode: {
+    path: "/shanghai.v1.Cluster/ReplaceNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReplaceNodeRequest): Buffer => Buffer.from(ReplaceNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReplaceNodeRequest => ReplaceNodeRequest.decode(value),
+    responseSerialize: (value: ReplaceNodeResponse): Buffer => Buffer.from(ReplaceNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReplaceNodeResponse => ReplaceNodeResponse.decode(value),
+  },
+  /** How many voters a group has where there are nodes enough; the others learn. */
+  setReplicationFactor: {
+    path: "/shanghai.v1.Cluster/SetReplicationFactor" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetReplicationFactorRequest): Buffer =>
+      Buffer.from(SetReplicationFactorRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetReplicationFactorRequest => SetReplicationFactorRequest.decode(value),
+    responseSerialize: (value: SetReplicationFactorResponse): Buffer =>
+      Buffer.from(SetReplicationFactorResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetReplicationFactorResponse => SetReplicationFactorResponse.decode(value),
+  },
 } as const;
 
 export interface ClusterServer extends UntypedServiceImplementation {
@@ -1901,6 +2762,22 @@ export interface ClusterServer extends UntypedServiceImplementation {
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
   /** The nodes of the node table, by id. */
   listNodes: handleUnaryCall<ListNodesRequest, ListNodesResponse>;
+  /**
+   * Enters a new node into the node table: its own call, at any node. Called again with the same instance id it answers
+   * with the same node id. The groups take the node in afterwards, by themselves.
+   */
+  joinNode: handleUnaryCall<JoinNodeRequest, JoinNodeResponse>;
+  /** Sets a node id aside for a node that is to be started later with --join and this --node-id. */
+  reserveNode: handleUnaryCall<ReserveNodeRequest, ReserveNodeResponse>;
+  /** Takes a node out of all groups and then out of the node table. Answers when that has begun. */
+  leaveNode: handleUnaryCall<LeaveNodeRequest, LeaveNodeResponse>;
+  /**
+   * As LeaveNode, but the node keeps its place in each group until another one takes it: no group gets smaller. Answers
+   * when that has begun.
+   */
+  replaceNode: handleUnaryCall<ReplaceNodeRequest, ReplaceNodeResponse>;
+  /** How many voters a group has where there are nodes enough; the others learn. */
+  setReplicationFactor: handleUnaryCall<SetReplicationFactorRequest, SetReplicationFactorResponse>;
 }
 
 export interface ClusterClient extends Client {
@@ -1935,6 +2812,92 @@ export interface ClusterClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListNodesResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Enters a new node into the node table: its own call, at any node. Called again with the same instance id it answers
+   * with the same node id. The groups take the node in afterwards, by themselves.
+   */
+  joinNode(
+    request: JoinNodeRequest,
+    callback: (error: ServiceError | null, response: JoinNodeResponse) => void,
+  ): ClientUnaryCall;
+  joinNode(
+    request: JoinNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: JoinNodeResponse) => void,
+  ): ClientUnaryCall;
+  joinNode(
+    request: JoinNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: JoinNodeResponse) => void,
+  ): ClientUnaryCall;
+  /** Sets a node id aside for a node that is to be started later with --join and this --node-id. */
+  reserveNode(
+    request: ReserveNodeRequest,
+    callback: (error: ServiceError | null, response: ReserveNodeResponse) => void,
+  ): ClientUnaryCall;
+  reserveNode(
+    request: ReserveNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReserveNodeResponse) => void,
+  ): ClientUnaryCall;
+  reserveNode(
+    request: ReserveNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReserveNodeResponse) => void,
+  ): ClientUnaryCall;
+  /** Takes a node out of all groups and then out of the node table. Answers when that has begun. */
+  leaveNode(
+    request: LeaveNodeRequest,
+    callback: (error: ServiceError | null, response: LeaveNodeResponse) => void,
+  ): ClientUnaryCall;
+  leaveNode(
+    request: LeaveNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: LeaveNodeResponse) => void,
+  ): ClientUnaryCall;
+  leaveNode(
+    request: LeaveNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: LeaveNodeResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * As LeaveNode, but the node keeps its place in each group until another one takes it: no group gets smaller. Answers
+   * when that has begun.
+   */
+  replaceNode(
+    request: ReplaceNodeRequest,
+    callback: (error: ServiceError | null, response: ReplaceNodeResponse) => void,
+  ): ClientUnaryCall;
+  replaceNode(
+    request: ReplaceNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReplaceNodeResponse) => void,
+  ): ClientUnaryCall;
+  replaceNode(
+    request: ReplaceNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReplaceNodeResponse) => void,
+  ): ClientUnaryCall;
+  /** How many voters a group has where there are nodes enough; the others learn. */
+  setReplicationFactor(
+    request: SetReplicationFactorRequest,
+    callback: (error: ServiceError | null, response: SetReplicationFactorResponse) => void,
+  ): ClientUnaryCall;
+  setReplicationFactor(
+    request: SetReplicationFactorRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetReplicationFactorResponse) => void,
+  ): ClientUnaryCall;
+  setReplicationFactor(
+    request: SetReplicationFactorRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetReplicationFactorResponse) => void,
   ): ClientUnaryCall;
 }
 

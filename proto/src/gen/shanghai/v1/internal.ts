@@ -15,13 +15,13 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { GroupStatus, HealthCheck } from "./cluster.js";
+import { GroupStatus, HealthCheck, MemberAddress } from "./cluster.js";
 
 export interface ProposeCatalogueRequest {
   /** The cluster that the asking node belongs to; another one is refused. */
   clusterId: string;
   fromNodeId: bigint;
-  /** The change as the system group's log holds it, JSON: putNode, createKeyspace, createLog or deleteLog. */
+  /** The change as the system group's log holds it, JSON; any but the making of the cluster. */
   change: Buffer;
 }
 
@@ -52,6 +52,20 @@ export interface GetHealthResponse {
   instanceId: string;
   groups: GroupStatus[];
   checks: HealthCheck[];
+}
+
+export interface CheckMemberRequest {
+  /** As above. */
+  clusterId: string;
+  nodeId: bigint;
+  instanceId: string;
+}
+
+export interface CheckMemberResponse {
+  /** member; removed (it was taken out for good); replaced (another instance has its id); unknown. */
+  verdict: string;
+  /** The nodes of the cluster as the answering node knows them. */
+  members: MemberAddress[];
 }
 
 function createBaseProposeCatalogueRequest(): ProposeCatalogueRequest {
@@ -425,6 +439,134 @@ export const GetHealthResponse: MessageFns<GetHealthResponse> = {
   },
 };
 
+function createBaseCheckMemberRequest(): CheckMemberRequest {
+  return { clusterId: "", nodeId: 0n, instanceId: "" };
+}
+
+export const CheckMemberRequest: MessageFns<CheckMemberRequest> = {
+  encode(message: CheckMemberRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.nodeId !== 0n) {
+      if (BigInt.asUintN(64, message.nodeId) !== message.nodeId) {
+        throw new globalThis.Error("value provided for field message.nodeId of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.nodeId);
+    }
+    if (message.instanceId !== "") {
+      writer.uint32(26).string(message.instanceId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckMemberRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckMemberRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.nodeId = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.instanceId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCheckMemberResponse(): CheckMemberResponse {
+  return { verdict: "", members: [] };
+}
+
+export const CheckMemberResponse: MessageFns<CheckMemberResponse> = {
+  encode(message: CheckMemberResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.verdict !== "") {
+      writer.uint32(10).string(message.verdict);
+    }
+    for (const v of message.members) {
+      MemberAddress.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckMemberResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckMemberResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.verdict = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.members.push(MemberAddress.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 export type InternalService = typeof InternalService;
 export const InternalService = {
   /**
@@ -463,6 +605,16 @@ export const InternalService = {
     responseSerialize: (value: GetHealthResponse): Buffer => Buffer.from(GetHealthResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetHealthResponse => GetHealthResponse.decode(value),
   },
+  /** What the node table says of a node: whoever hears nobody asks whether it still belongs. */
+  checkMember: {
+    path: "/shanghai.v1.Internal/CheckMember" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckMemberRequest): Buffer => Buffer.from(CheckMemberRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckMemberRequest => CheckMemberRequest.decode(value),
+    responseSerialize: (value: CheckMemberResponse): Buffer => Buffer.from(CheckMemberResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckMemberResponse => CheckMemberResponse.decode(value),
+  },
 } as const;
 
 export interface InternalServer extends UntypedServiceImplementation {
@@ -476,6 +628,8 @@ export interface InternalServer extends UntypedServiceImplementation {
   advanceTime: handleUnaryCall<AdvanceTimeRequest, AdvanceTimeResponse>;
   /** How a node is and what it sees of its groups: every node asks every other one, to know how the cluster is. */
   getHealth: handleUnaryCall<GetHealthRequest, GetHealthResponse>;
+  /** What the node table says of a node: whoever hears nobody asks whether it still belongs. */
+  checkMember: handleUnaryCall<CheckMemberRequest, CheckMemberResponse>;
 }
 
 export interface InternalClient extends Client {
@@ -530,6 +684,22 @@ export interface InternalClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetHealthResponse) => void,
+  ): ClientUnaryCall;
+  /** What the node table says of a node: whoever hears nobody asks whether it still belongs. */
+  checkMember(
+    request: CheckMemberRequest,
+    callback: (error: ServiceError | null, response: CheckMemberResponse) => void,
+  ): ClientUnaryCall;
+  checkMember(
+    request: CheckMemberRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckMemberResponse) => void,
+  ): ClientUnaryCall;
+  checkMember(
+    request: CheckMemberRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckMemberResponse) => void,
   ): ClientUnaryCall;
 }
 
