@@ -44,13 +44,12 @@ test('a command that was on its way when its leader stepped down is still answer
   await cluster.ticks(1);
   expect(result).toEqual({ value: undefined, error: undefined });
   cluster.network.heal();
-  await cluster
-    .group(old)
-    .transferLeadership(heir)
-    .catch(() => {});
+  const over = () => true;
+  const transfer = watched(cluster.group(old).transferLeadership(heir).then(over, over));
   await cluster.until(() => result.value !== undefined || result.error !== undefined);
   expect(result.value).toBe(1);
   await cluster.close();
+  expect(transfer.value).toBe(true);
 });
 
 test('a proposal that gets no majority is an unknown outcome after its time, and says how far it came', async () => {

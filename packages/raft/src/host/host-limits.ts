@@ -15,6 +15,7 @@ export const defaultHostLimits: HostLimits = {
   maxAppendBytes: mebibyte / 4,
   maxInflightAppends: 64,
   maxInflightBytes: 16 * mebibyte,
+  commitDelayMs: 5,
   maxApplyBytes: 8 * mebibyte,
   compactBytes: 16 * mebibyte,
   trailingEntries: 10_000,
@@ -24,7 +25,13 @@ export const defaultHostLimits: HostLimits = {
 };
 
 /** May be 0; all others are at least 1. */
-const zeroable: readonly (keyof HostLimits)[] = ['compactBytes', 'trailingEntries', 'trailingBytes', 'sleepTicks'];
+const zeroable: readonly (keyof HostLimits)[] = [
+  'commitDelayMs',
+  'compactBytes',
+  'trailingEntries',
+  'trailingBytes',
+  'sleepTicks',
+];
 
 /** Fills in defaults. Throws `RangeError` for what is out of range. */
 export function resolveHostLimits(given: Partial<HostLimits> = {}): HostLimits {

@@ -41,6 +41,12 @@ export interface HostLimits {
   /** Append messages on their way to one follower, and their bytes. Defaults 64 and 16 MiB. */
   readonly maxInflightAppends: number;
   readonly maxInflightBytes: number;
+  /**
+   * How long the news that entries are committed may wait for something else that goes to the same follower, which then
+   * carries it. A follower's state lags by so much more when nothing else is going on; linearizable reads there do not
+   * wait for it. Default 5 ms; 0 = not at all.
+   */
+  readonly commitDelayMs: number;
   /** Bytes applied in one run. Default 8 MiB. */
   readonly maxApplyBytes: number;
   /** A log is cut when more than so many bytes could go. Default 16 MiB. */

@@ -69,7 +69,7 @@ export class Host implements RaftHost, HostContext {
     this.transport = transport;
     this.limits = resolveHostLimits(limits);
     this.listener = listener ?? {};
-    this.outbox = new Outbox(transport);
+    this.outbox = new Outbox(transport, clock, this.limits.commitDelayMs);
     this.#log = log;
     this.#disk = new DiskWatch(log, this.limits, this.listener, clock.monotonicMs());
     this.#onFatal = onFatal;
@@ -155,6 +155,7 @@ export class Host implements RaftHost, HostContext {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     this.#timer?.cancel();
+    this.outbox.close();
     for (const { driver } of this.#groups.values()) driver.fail(error);
     this.transport.close().then(
       () => this.#onFatal?.(error),
@@ -197,7 +198,7 @@ export class Host implements RaftHost, HostContext {
   async #close(drainMs: number): Promise<void> {
     await Promise.all([...this.#groups.values()].map(({ handle }) => handle.close(drainMs)));
     this.#timer?.cancel();
-    this.outbox.flush();
+    this.outbox.close();
     await this.transport.close();
   }
 

@@ -41,6 +41,7 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
     'grpc.max_concurrent_streams': 4_096,
+    'grpc.enable_channelz': 0,
   });
   const pipelines: OpenPipelines = new Set();
   const put = { ...KeyValueService.put, requestDeserialize: decodePutRequest, responseSerialize: encodePutResponse };
