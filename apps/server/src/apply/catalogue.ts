@@ -184,7 +184,8 @@ export class Catalogue {
     if (this.#keyspaces.size >= maxKeyspaces) {
       return failed('RESOURCE_EXHAUSTED', `keyspace '${name}' would be one more than the ${maxKeyspaces} allowed`);
     }
-    const cluster = this.#made();
+    const cluster = this.#cluster;
+    if (cluster === undefined) return notMadeYet();
     const id = cluster.nextKeyspaceId;
     this.#keyspaces.set(name, id);
     put(writes, keyspaceTable, name, { name, id });
@@ -207,7 +208,8 @@ export class Catalogue {
     if (this.#logs.size >= maxLogs) {
       return failed('RESOURCE_EXHAUSTED', `log '${name}' would be one more than the ${maxLogs} allowed`);
     }
-    const cluster = this.#made();
+    const cluster = this.#cluster;
+    if (cluster === undefined) return notMadeYet();
     const logId = cluster.nextLogId;
     const origin = settings.mode === 'quorum' ? 0 : change.origin;
     const log: LogCatalogueEntry = { logId, name, settings, createdAtMs: logTimeMs, groupId: firstDataGroup, origin };
@@ -217,15 +219,15 @@ export class Catalogue {
     return done;
   }
 
-  #made(): ClusterEntry {
-    invariant(this.#cluster !== undefined, 'the cluster was not bootstrapped');
-    return this.#cluster;
-  }
-
   #putCluster(cluster: ClusterEntry, writes: WriteSet): void {
     this.#cluster = cluster;
     put(writes, clusterTable, '', cluster);
   }
+}
+
+/** A request may reach the first leader before that leader has made the cluster. */
+function notMadeYet(): ApplyResult {
+  return failed('CLUSTER_ERROR', 'the cluster is being made; nothing was done, ask again soon');
 }
 
 function put(writes: WriteSet, table: string, name: string, item: unknown): void {
