@@ -21,6 +21,7 @@ test('what comes before the cluster is made is refused, and changes nothing', ()
   const refused = { result: { type: 'failed', code: 'CLUSTER_ERROR' }, writes: 0 };
   expect(apply({ type: 'createKeyspace', name: 'k' })).toMatchObject(refused);
   expect(apply({ type: 'createLog', name: 'l', origin: 1, settings })).toMatchObject(refused);
+  expect(apply({ type: 'setReplication', factor: 5 })).toMatchObject(refused);
   apply({ type: 'bootstrap', clusterId: 'c', clusterVersion: 1, slots: 8, maxValueBytes: 100 });
   expect(apply({ type: 'createKeyspace', name: 'k' }).result).toMatchObject({ type: 'done' });
   expect(catalogue.keyspaceId('k')).toBe(1);

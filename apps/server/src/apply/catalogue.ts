@@ -154,7 +154,8 @@ export class Catalogue {
     if (!Number.isInteger(factor) || factor < 1 || factor > maxReplicationFactor) {
       return failed('INVALID_REQUEST', `the replication factor is from 1 to ${maxReplicationFactor}, not ${factor}`);
     }
-    const cluster = this.#made();
+    const cluster = this.#cluster;
+    if (cluster === undefined) return notMadeYet();
     this.#putCluster({ ...cluster, settings: { ...cluster.settings, replicationFactor: factor } }, writes);
     return done;
   }
