@@ -6,6 +6,14 @@ const test = 'packages/raft/test';
 /** Bugs in what hosts the groups of a node. */
 export const hostMutations: readonly Mutation[] = [
   {
+    name: 'host/clock-blamed-for-a-slow-answer',
+    breaks: 'a clock is off only by what no delay of an answer explains',
+    file: 'packages/raft/src/core/clock-judge.ts',
+    find: 'leads.map(({ most }) => own - most)',
+    replace: 'leads.map(({ least }) => own - least)',
+    tests: ['packages/raft/src/core/clock-judge.test.ts'],
+  },
+  {
     name: 'host/acknowledged-before-the-sync-by-the-only-voter',
     breaks: 'the only voter acknowledges nothing that is not durable',
     file: `${host}/append-queue.ts`,

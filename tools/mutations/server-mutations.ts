@@ -62,6 +62,22 @@ export const serverMutations: readonly Mutation[] = [
     named: 'expiry follows log time alone',
   },
   {
+    name: 'server/wrong-clock-stamps',
+    breaks: 'one leader with a wrong clock ends no key and no session early, on no replica',
+    file: `${source}/raft/log-clock.ts`,
+    find: 'if (!isOff && !isJump)',
+    replace: 'if (isOff || !isJump)',
+    tests: [`${source}/raft/log-clock.test.ts`, `${test}/cluster-clock.test.ts`],
+  },
+  {
+    name: 'server/log-time-stands-while-the-clock-is-off',
+    breaks: 'log time goes on as time passes, also with a leader whose clock is not used',
+    file: `${source}/raft/log-clock.ts`,
+    find: 'else if (onwardMs !== undefined) this.#latestMs = onwardMs;',
+    replace: 'else if (onwardMs !== undefined) this.#latestMs += 0;',
+    tests: [`${test}/cluster-clock.test.ts`],
+  },
+  {
     name: 'server/result-of-another-request',
     breaks: 'a remembered result answers its own request and no other',
     file: `${source}/apply/session-table.ts`,

@@ -70,6 +70,7 @@ export class NodeHost implements ShanghaiNode {
     const { directory, nodeName, system, consensus, replicas, router, wal } = this.#parts;
     const { clusterId, nodeId, instanceId } = directory.identity;
     const waitingMs = consensus.waitingMs();
+    const { offsetMs, isOff, peersHeard } = consensus.host.judgeClock();
     return {
       clusterId,
       nodeId,
@@ -78,6 +79,9 @@ export class NodeHost implements ShanghaiNode {
       startedAtMs: this.#startedAtMs,
       groups: replicas.map((replica) => groupStatus(replica, router.slotsOfGroup(replica.groupId))),
       nodes: system.catalogue.nodes,
+      ...(offsetMs === undefined ? {} : { clockOffsetMs: Math.round(offsetMs) }),
+      clockAlarm: isOff,
+      clockPeersHeard: peersHeard,
       storage: storageStatus(replicas),
       wal: {
         ...walStatus(wal),

@@ -45,7 +45,10 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     failure: () => consensus.events.failure(groupId),
     limits: { ...limits, maxEntryBytes: maxEntryBytes(limits) },
   });
-  const replica = new Replica(state, log, clock, limits.readTimeoutMs, options.timeAtLeader);
+  const replica = new Replica(state, log, clock, limits.readTimeoutMs, {
+    timeAtLeader: options.timeAtLeader,
+    judgeClock: () => consensus.host.judgeClock(),
+  });
   await replayed(replica, consensus);
   const entries = state.appliedIndex - appliedIndex;
   listener.replayed?.({ groupId, entries, durationMs: clock.monotonicMs() - startMs });

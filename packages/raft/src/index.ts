@@ -1,3 +1,4 @@
+export { type ClockVerdict, maxClockOffsetMs } from './core/clock-judge.js';
 export * from './core/configuration/changer.js';
 export * from './core/configuration/conf-change.js';
 export * from './core/configuration/configuration.js';

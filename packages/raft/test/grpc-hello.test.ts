@@ -89,7 +89,7 @@ test('a peer whose instance is another one is refused by who dialled it, and get
 
 test.each([
   ['without a hello', {}, 'hello', 'which versions'],
-  ['of versions to come', { ...rightHello, 'shanghai-protocol': '2-9' }, 'protocol', 'upgrade the older'],
+  ['of versions to come', { ...rightHello, 'shanghai-protocol': '3-9' }, 'protocol', 'upgrade the older'],
   ['without a start id', { ...rightHello, 'shanghai-start': '' }, 'hello', 'did not say who'],
   ['with a node id that is none', { ...rightHello, 'shanghai-from': '1e3' }, 'hello', 'did not say who'],
   ['with this node’s own id', { ...rightHello, 'shanghai-from': '2' }, 'instance', 'copied or replaced'],
@@ -111,7 +111,9 @@ test.each([
 test('versions are agreed on where both know one', async () => {
   const second = await node(2);
   const { answered } = dialRaw(second.peers.address, { ...rightHello, 'shanghai-protocol': '1-7' });
-  expect((await answered).get('shanghai-protocol')).toEqual(['1']);
+  expect((await answered).get('shanghai-protocol')).toEqual(['2']);
+  const older = dialRaw(second.peers.address, { ...rightHello, 'shanghai-protocol': '1-1' });
+  expect((await older.answered).get('shanghai-protocol')).toEqual(['1']);
 });
 
 test.each(['control', 'log', 'snapshot'] as const)(

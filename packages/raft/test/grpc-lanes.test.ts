@@ -37,7 +37,7 @@ async function deafPeer(nodeId: number) {
   });
   const serve = (mayRead: boolean) => (call: PeerCall) => {
     call.sendMetadata(
-      helloAnswer({ clusterId: 'test', nodeId, instanceId: `instance-${nodeId}`, startId: `start-${nodeId}` }),
+      helloAnswer({ clusterId: 'test', nodeId, instanceId: `instance-${nodeId}`, startId: `start-${nodeId}` }, 2),
     );
     call.on('error', () => undefined);
     windows.push(widenWindow(call));
@@ -185,7 +185,7 @@ test('an address that is none is a peer that cannot be reached', async () => {
 test('a peer that ends its streams as soon as they are open is dialled less and less often', async () => {
   const server = new Server();
   const serve = (call: PeerCall) => {
-    call.sendMetadata(helloAnswer({ clusterId: 'test', nodeId: 2, instanceId: 'instance-2', startId: 'start-2' }));
+    call.sendMetadata(helloAnswer({ clusterId: 'test', nodeId: 2, instanceId: 'instance-2', startId: 'start-2' }, 2));
     call.end();
   };
   server.addService(peerService, { control: serve, log: (call: PeerCall) => call.resume(), snapshot: serve });

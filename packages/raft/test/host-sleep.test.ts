@@ -43,11 +43,14 @@ test('groups asleep, be they a thousand, cost neither ticks nor messages, only t
   await cluster.until(() => isAsleep(cluster, groups), 80);
   const { network } = cluster;
   const before = [network.framesSent, network.messageFramesSent];
+  const clocksBefore = network.clockFramesSent;
   const tick = vi.spyOn(RawNode.prototype, 'tick');
   await cluster.ticks(50);
   expect(tick).not.toHaveBeenCalled();
   tick.mockRestore();
   expect([network.framesSent - (before[0] ?? 0), network.messageFramesSent - (before[1] ?? 0)]).toEqual([50 * 6, 0]);
+  // In five seconds each node asks each other one two or three times.
+  expect(network.clockFramesSent - clocksBefore).toBeLessThanOrEqual(3 * 2 * 6);
   expect(cluster.node(1).log.waitingSinceMs()).toBeUndefined();
   expect(isAsleep(cluster, groups)).toBe(true);
   await cluster.close();

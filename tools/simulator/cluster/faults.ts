@@ -17,6 +17,7 @@ export const faultKinds = [
   'power',
   'snapshot',
   'clock',
+  'jump',
   'slow',
   'stall',
   'full',
@@ -48,6 +49,7 @@ export interface FaultPlace {
 
 const meanBetweenMs = 2500;
 const meanLengthMs = 4000;
+const hourMs = 3_600_000;
 
 /** Makes faults until it is told to stop. */
 export class Faults {
@@ -78,6 +80,7 @@ export class Faults {
       machine.disk.conditions = calmDisk;
       machine.disk.answer();
       machine.setRate(1);
+      machine.jump(0);
       machine.resume();
       machine.start();
     }
@@ -131,6 +134,9 @@ export class Faults {
         return;
       case 'clock':
         this.#clock(machine);
+        return;
+      case 'jump':
+        this.#jump(machine);
         return;
       case 'slow':
         this.#disk(machine, {
@@ -210,6 +216,13 @@ export class Faults {
       machine.setRate(0.5 + random.float() * 1.5);
       this.#afterwards(() => machine.setRate(1));
     }
+  }
+
+  /** By hours, in either direction; one machine at a time, so that most of them are right. */
+  #jump(machine: Machine<unknown>): void {
+    if (this.#place.machines.some(({ jumpMs }) => jumpMs !== 0)) return;
+    machine.jump(Math.round((this.#random.float() - 0.4) * 10 * hourMs));
+    this.#afterwards(() => machine.jump(0), 2);
   }
 
   /** One process, and now and then all of them at once; or the power, which takes what was not synced. */

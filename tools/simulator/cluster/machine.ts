@@ -41,6 +41,8 @@ export class Machine<Process> {
   readonly id: number;
   readonly disk: VirtualDisk;
   readonly clockConditions: ClockConditions = { rate: 1, wallOffsetMs: 0 };
+  /** What its wall clock is ahead by since it jumped; 0: it did not, or jumped back. */
+  jumpMs = 0;
   crashes = 0;
   /** Processes that ended by themselves. */
   exits = 0;
@@ -145,6 +147,12 @@ export class Machine<Process> {
 
   resume(): void {
     this.#clock.resume();
+  }
+
+  /** Its wall clock jumps, so that it is ahead by so much; 0: back to where it would be. */
+  jump(aheadMs: number): void {
+    this.clockConditions.wallOffsetMs += aheadMs - this.jumpMs;
+    this.jumpMs = aheadMs;
   }
 
   /** How fast its clock runs from here on. */

@@ -3,6 +3,7 @@ import { Violation } from '../raft/truth.js';
 import { AppendedKeys } from './appended-keys.js';
 import { Journal } from './journal.js';
 import { KeyFamilies, type KeyFamily } from './key-families.js';
+import { watchLogTime } from './log-time-watch.js';
 import { Machine } from './machine.js';
 import { Recorder } from './recorder.js';
 import { drawSettings, grpcAddress, openServerProcess, type ServerProcess, type ServerRoom } from './server-process.js';
@@ -78,6 +79,7 @@ export class ServerCluster {
 
   start(): void {
     for (const machine of this.machines) machine.start();
+    watchLogTime(this.world, this.machines);
     for (const client of this.#clients) {
       const end = client.run();
       end.catch((error: unknown) => this.world.fail(error));

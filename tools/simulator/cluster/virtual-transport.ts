@@ -58,8 +58,8 @@ export class VirtualTransport implements PeerTransport {
     const logs = frame.messages.filter(({ message }) => message.entries.length > 0);
     const others = logs.length === 0 ? frame.messages : frame.messages.filter((one) => !logs.includes(one));
     if (logs.length > 0) this.#carry(nodeId, 'log', { messages: logs, signals: [] });
-    const isMore = others.length > 0 || frame.signals.length > 0;
-    if (isMore || logs.length === 0) this.#carry(nodeId, 'control', { messages: others, signals: frame.signals });
+    const isMore = others.length > 0 || frame.signals.length > 0 || frame.clock !== undefined;
+    if (isMore || logs.length === 0) this.#carry(nodeId, 'control', { ...frame, messages: others });
   }
 
   async sendSnapshot(

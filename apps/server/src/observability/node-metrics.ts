@@ -78,10 +78,15 @@ export function exposeStatus(metrics: Metrics, version: string, status: () => No
     'Entries a member lacks, as its leader sees it; 0 where this node does not lead.',
     [...groupLabels, 'node'],
   );
+  const clockOffset = gauge(
+    'clock_offset_seconds',
+    'How far the clock of this node is ahead of most of the others; 0 while too few were heard.',
+  );
+  const clockAlarm = gauge('clock_alarm', '1 while the clock of this node is too far off to be used for expiry.');
   const waiting = gauge('wal_waiting_seconds', 'How long the oldest write has been waiting for the disk.');
   const shown = new Set<string>();
   metrics.beforeCollect(() => {
-    const { nodeName, storage, wal, groups } = status();
+    const { nodeName, storage, wal, groups, clockOffsetMs = 0, clockAlarm: isOff = false } = status();
     info.set(1, { version, node: nodeName, durability: wal.durability });
     keys.set(storage.keys);
     live.set(storage.liveBytes);
@@ -92,6 +97,8 @@ export function exposeStatus(metrics: Metrics, version: string, status: () => No
     misses.set(storage.cacheMisses);
     walBytes.set(wal.bytes);
     walSegments.set(wal.segments);
+    clockOffset.set(clockOffsetMs / 1000);
+    clockAlarm.set(isOff ? 1 : 0);
     waiting.set((wal.waitingMs ?? 0) / 1000);
     for (const labels of shown) behind.set(0, JSON.parse(labels));
     for (const group of groups) {

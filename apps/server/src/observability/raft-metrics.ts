@@ -17,6 +17,7 @@ export function observeRaft(metrics: Metrics, logger: Logger): Required<HostList
     ...observeSnapshots(metrics, logger),
     ...observeDisk(metrics, logger),
     ...observeSleep(metrics),
+    ...observeClock(logger),
     configurationChanged: (event) => logger.info({ ...event }, 'the members of a group changed'),
     failed: ({ groupId, error }) => logger.error({ groupId, err: error }, 'consensus of a group cannot go on'),
   };
@@ -172,5 +173,17 @@ function observeSleep(metrics: Metrics): Required<Pick<HostListener, 'slept' | '
       groups.delete(groupId);
       asleep.set(groups.size);
     },
+  };
+}
+
+function observeClock(logger: Logger): Required<Pick<HostListener, 'clockOff' | 'clockAgrees'>> {
+  return {
+    clockOff: ({ offsetMs }) =>
+      logger.error(
+        { offsetMs: Math.round(offsetMs) },
+        'the clock of this node is more than 10 s off those of the others and is not used for expiry; set it, and keep it set',
+      ),
+    clockAgrees: ({ offsetMs }) =>
+      logger.warn({ offsetMs: Math.round(offsetMs) }, 'the clock of this node agrees with those of the others again'),
   };
 }

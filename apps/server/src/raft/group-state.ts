@@ -45,6 +45,8 @@ export class GroupState implements ReplicatedState<ApplyResult> {
   readonly groupId: number;
   /** The last changes; the same ring whatever state is put in. */
   readonly changes: ChangeRing;
+  /** Told after entries were applied, and after a snapshot was put in. */
+  onApplied: () => void = () => undefined;
   readonly #options: GroupStateOptions;
   readonly #directories: GroupDirectories;
   #current: GroupStore;
@@ -126,6 +128,7 @@ export class GroupState implements ReplicatedState<ApplyResult> {
     if (this.#failure !== undefined) throw this.#failure;
     const held = this.appliedIndex;
     const results = await this.machine.apply(entries.map(committed));
+    this.onApplied();
     if (entries.length === 0 || (entries[0] as Entry).index > held) return results;
     return results.map((result, i) => ((entries[i] as Entry).index <= held ? undefined : result));
   }
@@ -319,6 +322,7 @@ export class GroupState implements ReplicatedState<ApplyResult> {
       throw error;
     }
     this.#current = next;
+    this.onApplied();
     this.#durableIndex = metadata.index;
     if (this.#isServing) next.machine.beginServing();
     const gone = before.machine.logs.ids().filter((logId) => !logIds.includes(logId));

@@ -35,7 +35,7 @@ async function follower(timeAtLeader?: TimeAtLeader) {
     status: () => ({ ...consensus, firstIndex: 1, lastIndex: 4, state: 'open', raft: consensus }),
   } as unknown as CommandLog<ApplyResult>;
   const state = { groupId: 1, machine, store, changes: machine.changes } as unknown as GroupState;
-  const replica = new Replica(state, log, clock, 1_000, timeAtLeader);
+  const replica = new Replica(state, log, clock, 1_000, timeAtLeader === undefined ? {} : { timeAtLeader });
   let index = 0;
   const apply = () => {
     const header = { logTimeMs: 1, sessionId: 0, requestNumber: 0, retry: false, slot: manySlots, epoch: 0 };

@@ -1,7 +1,7 @@
 /**
  * A group's copy on this node: its state, and the command log that feeds it.
  *
- * It stamps proposals with log time (never falling, never behind the state), holds the barriers of the read levels, and
+ * It stamps proposals with log time (never falling, and not by a clock that is off), holds the barriers of the read levels, and
  * makes the state durable at checkpoints, behind which alone the log is cut.
  */
 import type { Clock } from '@shanghai/env';
@@ -16,6 +16,7 @@ import { ServerError } from '../requests/server-error.js';
 import { AppliedWaits } from './applied-waits.js';
 import type { CommandLog } from './command-log.js';
 import type { GroupState } from './group-state.js';
+import { type JudgeClock, LogClock } from './log-clock.js';
 import { leaderNamedBy } from './proposal-refusals.js';
 
 /** Time entries are at least so far apart. */
@@ -27,6 +28,16 @@ export type ProposalHeader = Partial<Omit<CommandHeader, 'logTimeMs'>>;
 /** Asks the leader of a group, at its gRPC address, to move log time to its clock; resolves to the index that has it. */
 export type TimeAtLeader = (leader: string, groupId: number) => Promise<number>;
 
+/** Where a copy gets the time from, beside its clock. */
+export interface ReplicaTime {
+  /** Absent: it is not asked. */
+  readonly timeAtLeader?: TimeAtLeader;
+  /** Absent: the clock is believed. */
+  readonly judgeClock?: JudgeClock;
+}
+
+const believe: JudgeClock = () => ({ isOff: false, isKnown: true, peersLeadMs: undefined });
+
 /** One group on this node. */
 export class Replica {
   readonly groupId: number;
@@ -35,7 +46,7 @@ export class Replica {
   readonly #clock: Clock;
   readonly #waits: AppliedWaits;
   readonly #timeAtLeader: TimeAtLeader | undefined;
-  #stampedMs = 0;
+  readonly #logClock: LogClock;
   readonly #durableAtStart: number;
   #timeEntry: Promise<unknown> | undefined;
   #timeEntryAtMs = Number.NEGATIVE_INFINITY;
@@ -46,13 +57,15 @@ export class Replica {
     log: CommandLog<ApplyResult>,
     clock: Clock,
     readTimeoutMs: number,
-    timeAtLeader?: TimeAtLeader,
+    { timeAtLeader, judgeClock = believe }: ReplicaTime = {},
   ) {
     this.groupId = log.groupId;
     this.state = state;
     this.log = log;
     this.#clock = clock;
     this.#timeAtLeader = timeAtLeader;
+    this.#logClock = new LogClock(clock, judgeClock, this.machine.visible.logTimeMs);
+    state.onApplied = () => this.#logClock.observe(this.machine.visible.logTimeMs);
     this.#durableAtStart = log.status().firstIndex - 1;
     this.#waits = new AppliedWaits({
       groupId: log.groupId,
@@ -81,10 +94,8 @@ export class Replica {
 
   /** Proposes a command and resolves to what applying it gave; refusals of the state machine become `ServerError`s. */
   async propose(body: CommandBody, header: ProposalHeader = {}): Promise<Exclude<ApplyResult, { type: 'failed' }>> {
-    const logTimeMs = Math.max(this.#stampedMs, this.machine.visible.logTimeMs, this.#clock.nowMs());
-    this.#stampedMs = logTimeMs;
     const full: CommandHeader = {
-      logTimeMs,
+      logTimeMs: this.#logClock.stamp(),
       sessionId: header.sessionId ?? 0,
       requestNumber: header.requestNumber ?? 0,
       retry: header.retry ?? false,

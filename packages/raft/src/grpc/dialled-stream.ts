@@ -32,8 +32,8 @@ export interface DialSettings {
 
 /** What is told of a dialled stream. Never from within `dialStream` or one of the stream's methods. */
 export interface DialEvents {
-  /** The peer is who was wanted, and takes frames. */
-  onOpen(instanceId: string): void;
+  /** The peer is who was wanted, and takes frames of this version of the protocol. */
+  onOpen(instanceId: string, version: number): void;
   onFrame(frame: Uint8Array): void;
   /** It is over, for a reason that was not `close`: once, and the last that is told. */
   onEnd(error: PeerError): void;
@@ -143,7 +143,7 @@ class Dialling implements DialledStream {
     }
     this.#isOpen = true;
     this.#timer.cancel();
-    this.#events.onOpen(outcome.instanceId);
+    this.#events.onOpen(outcome.instanceId, outcome.version);
   }
 
   #end(what: string): void {

@@ -3,7 +3,10 @@ import { Metadata } from '@grpc/grpc-js';
 import type { PeerBook, PeerSelf } from './grpc-peers-options.js';
 
 const lowestVersion = 1;
-const highestVersion = 1;
+const highestVersion = 2;
+
+/** From this version of the protocol on peers ask each other for the time. */
+export const clockVersion = 2;
 
 const keys = {
   protocol: 'shanghai-protocol',
@@ -20,7 +23,14 @@ export type Refusal = 'hello' | 'protocol' | 'cluster' | 'node' | 'unknown' | 'i
 
 /** What came of a hello: a peer, or why it is none and what to do. `nodeId` 0: it did not say. */
 export type HelloOutcome =
-  | { readonly nodeId: number; readonly startId: string; readonly instanceId: string; readonly refusal?: undefined }
+  | {
+      readonly nodeId: number;
+      readonly startId: string;
+      readonly instanceId: string;
+      /** The version of the protocol that is spoken. */
+      readonly version: number;
+      readonly refusal?: undefined;
+    }
   | { readonly nodeId: number; readonly refusal: Refusal; readonly message: string };
 
 /** Throws `TypeError` or `RangeError` where a node cannot introduce itself like that. */
@@ -39,9 +49,9 @@ export function helloTo(nodeId: number, self: PeerSelf): Metadata {
   return metadata;
 }
 
-/** What the dialled side answers. */
-export function helloAnswer(self: PeerSelf): Metadata {
-  return introduce(self, `${highestVersion}`);
+/** What the dialled side answers: `version` is what is spoken from here on. */
+export function helloAnswer(self: PeerSelf, version: number): Metadata {
+  return introduce(self, `${version}`);
 }
 
 function introduce({ clusterId, nodeId, instanceId, startId }: PeerSelf, versions: string): Metadata {
@@ -66,7 +76,8 @@ export function judgeHello(metadata: Metadata, self: PeerSelf, book: PeerBook): 
   }
   const to = nodeIdIn(metadata, keys.to);
   if (to === 0) return refuse('hello', 'it did not say whom it wants');
-  return judge(metadata, self, book, to === self.nodeId ? undefined : to);
+  const version = Math.min(Number(versions[2]), highestVersion);
+  return judge(metadata, self, book, version, to === self.nodeId ? undefined : to);
 }
 
 /** Judges who answers; it was dialled as `nodeId`. */
@@ -78,13 +89,19 @@ export function judgeAnswer(metadata: Metadata, nodeId: number, self: PeerSelf, 
   if (Number(version) < lowestVersion || Number(version) > highestVersion) {
     return refuse('protocol', `it answers in version ${version}: upgrade the older of the two`);
   }
-  const outcome = judge(metadata, self, book, undefined);
+  const outcome = judge(metadata, self, book, Number(version), undefined);
   if (outcome.refusal !== undefined || outcome.nodeId === nodeId) return outcome;
   return refuse('node', `node ${answering} listens where node ${nodeId} was expected; correct its address`);
 }
 
 /** `wanted`: whom it wants, where that is not this node. */
-function judge(metadata: Metadata, self: PeerSelf, book: PeerBook, wanted: number | undefined): HelloOutcome {
+function judge(
+  metadata: Metadata,
+  self: PeerSelf,
+  book: PeerBook,
+  version: number,
+  wanted: number | undefined,
+): HelloOutcome {
   const nodeId = nodeIdIn(metadata, keys.from);
   const refuse = refusing(nodeId);
   const clusterId = textIn(metadata, keys.cluster);
@@ -110,7 +127,7 @@ function judge(metadata: Metadata, self: PeerSelf, book: PeerBook, wanted: numbe
       `node ${nodeId} is another instance than '${instanceId}': its directory was copied or replaced; join it under a new node id`,
     );
   }
-  return { nodeId, instanceId, startId };
+  return { nodeId, instanceId, startId, version };
 }
 
 function refusing(nodeId: number): (refusal: Refusal, message: string) => HelloOutcome {

@@ -123,7 +123,7 @@ export function admit(call: PeerCall, lane: PeerLane, settings: IncomingSettings
   const address = call.getPeer();
   call.on('close', () => onEnded(address));
   widenWindow(call);
-  call.sendMetadata(helloAnswer(self));
+  call.sendMetadata(helloAnswer(self, outcome.version));
   onAdmitted(outcome.nodeId, address);
   return outcome;
 }

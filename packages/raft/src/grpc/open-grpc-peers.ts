@@ -5,12 +5,12 @@
 import { credentials as grpcCredentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import type { GroupMessage, Peer, PeerFrame, PeerHandlers, PeerTransport } from '../ports/peer-transport.js';
 import type { SnapshotSource } from '../ports/state-machine.js';
-import { beatFrame, encodeFrames } from '../wire/frame-codec.js';
+import { beatFrame, encodeClock, encodeFrames } from '../wire/frame-codec.js';
 import { PeerError } from '../wire/peer-error.js';
 import { ByteRate } from './byte-rate.js';
 import { connectionOptions, type DialSettings } from './dialled-stream.js';
 import { type GrpcPeersLimits, type GrpcPeersOptions, resolveGrpcPeersLimits } from './grpc-peers-options.js';
-import { checkSelf } from './hello.js';
+import { checkSelf, clockVersion } from './hello.js';
 import { IncomingSnapshots } from './incoming-snapshots.js';
 import { IncomingStreams, type PeerCall } from './incoming-streams.js';
 import { type LaneSettings, OutgoingLane } from './outgoing-lane.js';
@@ -161,8 +161,12 @@ class OpenPeers implements GrpcPeers {
       });
       return;
     }
-    const { messages, signals } = frame;
+    const { messages, signals, clock } = frame;
     const from = this.#options.self.nodeId;
+    if (clock !== undefined) {
+      if (reached.control.version >= clockVersion) reached.control.send([encodeClock(clock)]);
+      if (messages.length === 0 && signals.length === 0) return;
+    }
     if (messages.length === 0 && signals.length === 0) {
       reached.control.send([beatFrame]);
       return;

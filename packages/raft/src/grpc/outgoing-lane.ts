@@ -39,6 +39,7 @@ export class OutgoingLane {
   /** What the owner was told last, so that the same is not told again and again. */
   #lastReason = '';
   #instanceId = '';
+  #version = 0;
   /** Frames that wait for the answer. */
   #held: Uint8Array[] = [];
   /** Bytes that were given and are not on their way yet. */
@@ -59,6 +60,11 @@ export class OutgoingLane {
   /** Who answered; empty where nobody has. */
   get instanceId(): string {
     return this.#state === 'open' ? this.#instanceId : '';
+  }
+
+  /** The version of the protocol that the peer speaks; 0 where it has not answered. */
+  get version(): number {
+    return this.#state === 'open' ? this.#version : 0;
   }
 
   /** The peer has shown that it is there: one that is waited for is dialled now. */
@@ -105,16 +111,17 @@ export class OutgoingLane {
     this.#isBlocked = false;
     this.#isTold = false;
     this.#stream = dialStream(this.#settings, this.#peer, this.#lane, {
-      onOpen: (instanceId) => this.#becomeOpen(instanceId),
+      onOpen: (instanceId, version) => this.#becomeOpen(instanceId, version),
       // Nothing is said on this way back.
       onFrame: () => undefined,
       onEnd: (error) => this.#becomeWaiting(error),
     });
   }
 
-  #becomeOpen(instanceId: string): void {
+  #becomeOpen(instanceId: string, version: number): void {
     this.#state = 'open';
     this.#instanceId = instanceId;
+    this.#version = version;
     this.#openSinceMs = this.#settings.clock.monotonicMs();
     this.#lastReason = '';
     this.#settings.listener.connected?.(this.#event());

@@ -36,6 +36,9 @@ export interface HostListener {
   /** The disk has not answered for longer than a leader may wait, or answers again. */
   diskStalled?(event: { readonly waitedMs: number }): void;
   diskAnswered?(event: { readonly waitedMs: number }): void;
+  /** The wall clock is off, or can be believed again. Milliseconds by which it is ahead of most peers'; negative: behind. */
+  clockOff?(event: { readonly offsetMs: number }): void;
+  clockAgrees?(event: { readonly offsetMs: number }): void;
   /** There is no space for the log of a group, or there is again. */
   logFull?(event: { readonly groupId: number }): void;
   logReopened?(event: { readonly groupId: number }): void;

@@ -7,6 +7,7 @@
  * to every node that shares a group with this one that it lives, if only by an empty frame.
  */
 import type { Clock, Random, Timer } from '@shanghai/env';
+import type { ClockVerdict } from '../core/clock-judge.js';
 import { RaftError } from '../core/raft-error.js';
 import type { GroupLog, HostLog } from '../ports/group-log.js';
 import type { GroupMessage, Peer, PeerFrame, PeerTransport } from '../ports/peer-transport.js';
@@ -20,6 +21,7 @@ import { resolveHostLimits } from './host-limits.js';
 import type { HostListener } from './host-listener.js';
 import type { GroupOptions, HostLimits, HostOptions } from './host-options.js';
 import { Outbox } from './outbox.js';
+import { PeerClocks } from './peer-clocks.js';
 import type { RaftGroup } from './raft-group.js';
 import type { HostStatus, RaftHost } from './raft-host.js';
 
@@ -46,6 +48,7 @@ export class Host implements RaftHost, HostContext {
   snapshotsSent = 0;
   readonly #log: HostLog;
   readonly #disk: DiskWatch;
+  readonly #clocks: PeerClocks;
   readonly #onFatal: ((error: Error) => void) | undefined;
   readonly #groups = new Map<number, OpenGroup>();
   readonly #opening = new Set<number>();
@@ -72,6 +75,7 @@ export class Host implements RaftHost, HostContext {
     this.outbox = new Outbox(transport, clock, this.limits.commitDelayMs);
     this.#log = log;
     this.#disk = new DiskWatch(log, this.limits, this.listener, clock.monotonicMs());
+    this.#clocks = new PeerClocks(clock, transport, this.listener);
     this.#onFatal = onFatal;
     this.#nextTickMs = clock.monotonicMs();
   }
@@ -124,6 +128,10 @@ export class Host implements RaftHost, HostContext {
       stalledMs: this.#disk.isStalled ? this.#disk.waitedMs(nowMs) : undefined,
       failure: this.#failure,
     };
+  }
+
+  judgeClock(): ClockVerdict {
+    return this.#clocks.judge(this.#others());
   }
 
   close(drainMs: number): Promise<void> {
@@ -228,6 +236,7 @@ export class Host implements RaftHost, HostContext {
     this.#wakeLeaderless(nowMs);
     for (const group of [...this.#ticking]) group.tick(nowMs);
     this.#turn(this.#others());
+    this.#clocks.tick(this.#others());
   }
 
   #watchDisk(nowMs: number): void {
@@ -249,10 +258,11 @@ export class Host implements RaftHost, HostContext {
     }
   }
 
-  #onFrame(from: number, startId: string, { messages, signals }: PeerFrame): void {
+  #onFrame(from: number, startId: string, { messages, signals, clock }: PeerFrame): void {
     const known = this.#heard.get(from);
     this.#heard.set(from, { startId, heardMs: this.clock.monotonicMs() });
     if (known !== undefined && known.startId !== startId) this.#wakeGroupsWith(from);
+    if (clock !== undefined) this.#clocks.receive(from, clock);
     for (const { groupId, message } of messages) {
       if (message.from === from && message.to === this.nodeId) this.#groups.get(groupId)?.driver.receive(message);
     }

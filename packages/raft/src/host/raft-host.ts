@@ -1,3 +1,4 @@
+import type { ClockVerdict } from '../core/clock-judge.js';
 import type { Peer } from '../ports/peer-transport.js';
 import type { GroupOptions } from './host-options.js';
 import type { GroupStatus, RaftGroup } from './raft-group.js';
@@ -16,6 +17,8 @@ export interface RaftHost {
   /** Whom there is to reach. Those not named are let go. */
   setPeers(peers: readonly Peer[]): void;
   status(): HostStatus;
+  /** Whether this node's wall clock can be believed, at this moment. Cheap. */
+  judgeClock(): ClockVerdict;
   /** Closes every group as `RaftGroup.close` does, then the transport. Idempotent. */
   close(drainMs: number): Promise<void>;
 }

@@ -18,10 +18,19 @@ export interface GroupSignal {
   readonly index: number;
 }
 
+/**
+ * A node asks another for the time, and the other answers. The question is for who asked: its own monotonic time, in whole
+ * milliseconds. May get lost, or not be understood by the other side, which is as if it were lost.
+ */
+export type ClockMessage =
+  | { readonly type: 'ask'; readonly questionMs: number }
+  | { readonly type: 'answer'; readonly questionMs: number; readonly wallMs: number };
+
 /** What goes from one node to another at once. An empty one says no more than that its sender lives: a beat. */
 export interface PeerFrame {
   readonly messages: readonly GroupMessage[];
   readonly signals: readonly GroupSignal[];
+  readonly clock?: ClockMessage;
 }
 
 /** Another node and how to reach it. */

@@ -20,6 +20,8 @@ export class MemoryPeerNetwork {
   /** Frames handed over by nodes so far, and those of them that were not empty. */
   framesSent = 0;
   messageFramesSent = 0;
+  /** Questions for the time and their answers, which are not among the frames above. */
+  clockFramesSent = 0;
   /** Sees each frame before it leaves; `false` loses it, another frame takes its place. */
   filter: ((from: number, to: number, frame: PeerFrame) => PeerFrame | boolean) | undefined;
   /** Called before each piece of a snapshot's file; a rejection breaks the stream. */
@@ -82,7 +84,8 @@ export class MemoryPeerNetwork {
 
   /** Only for the transports of this network. */
   carry(sender: MemoryTransport, to: number, frame: PeerFrame): void {
-    this.framesSent++;
+    if (frame.clock === undefined) this.framesSent++;
+    else this.clockFramesSent++;
     if (frame.messages.length > 0 || frame.signals.length > 0) this.messageFramesSent++;
     const kept = this.filter?.(sender.nodeId, to, frame) ?? true;
     if (kept === false) return;

@@ -20,6 +20,7 @@ export interface PeerTransportSubject {
 class Notes implements PeerHandlers {
   readonly messages: GroupMessage[] = [];
   readonly signals: unknown[] = [];
+  readonly clocks: unknown[] = [];
   readonly unreachable: number[] = [];
   readonly startIds = new Set<string>();
   frames = 0;
@@ -34,6 +35,7 @@ class Notes implements PeerHandlers {
     this.startIds.add(startId);
     this.messages.push(...frame.messages);
     this.signals.push(...frame.signals);
+    if (frame.clock !== undefined) this.clocks.push(frame.clock);
   }
 
   onUnreachable(nodeId: number): void {
@@ -197,6 +199,16 @@ export const peerTransportContract: readonly ContractCase<PeerTransportSubject>[
     first.send(2, { messages: [], signals: [] });
     await until(() => two.frames > before);
     same(two.startIds.size, 1);
+  }),
+  contractCase('carries questions for the time, and their answers', async ({ first, until }, _one, two) => {
+    const clocks = [
+      { type: 'ask' as const, questionMs: 0 },
+      { type: 'answer' as const, questionMs: 2 ** 40, wallMs: 1_704_067_200_000 },
+    ];
+    await untilHeard(first, 2, two, until);
+    for (const clock of clocks) first.send(2, { messages: [], signals: [], clock });
+    await until(() => two.clocks.length >= clocks.length);
+    same(two.clocks, clocks);
   }),
   contractCase('carries an entry of several megabytes', async ({ first, until }, _one, two) => {
     const sent = [append(2, 4, 3_000_000)];

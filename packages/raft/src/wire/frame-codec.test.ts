@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Entry } from '../core/entry.js';
 import { createMessage, type Message } from '../core/message.js';
-import type { GroupMessage, GroupSignal } from '../ports/peer-transport.js';
-import { decodeBatch, encodeFrames, Fragments, fragmentsOf, maxFrameBytes } from './frame-codec.js';
+import type { ClockMessage, GroupMessage, GroupSignal } from '../ports/peer-transport.js';
+import { decodeBatch, encodeClock, encodeFrames, Fragments, fragmentsOf, maxFrameBytes } from './frame-codec.js';
 import { PeerError } from './peer-error.js';
 
 const seed = 5;
@@ -196,6 +196,32 @@ describe('frames', () => {
     const sizes = wholes.flatMap((whole) => whole.messages.map(({ message }) => message.entries[0]?.data.length));
     expect(sizes).toEqual([300_000, 300_000, 600_000, 3_000_000, 10, 1_048_000]);
     expect(wholes.flatMap((whole) => whole.signals)).toHaveLength(50_000);
+  });
+});
+
+describe('clock frames', () => {
+  test('questions and answers come out as they went in', () => {
+    const clock = fc.oneof(
+      fc.record({ type: fc.constant('ask' as const), questionMs: number }),
+      fc.record({ type: fc.constant('answer' as const), questionMs: number, wallMs: number }),
+    );
+    const claim = (sent: ClockMessage) => {
+      expect(decodeBatch(encodeClock(sent), 1, 2)).toEqual({ messages: [], signals: [], clock: sent });
+    };
+    fc.assert(fc.property(clock, claim), { seed, numRuns });
+  });
+
+  test('have the bytes of version 2 of the protocol', () => {
+    const hex = (clock: ClockMessage) => Buffer.from(encodeClock(clock)).toString('hex');
+    expect(hex({ type: 'ask', questionMs: 300 })).toBe('0301ac02');
+    expect(hex({ type: 'answer', questionMs: 300, wallMs: 1_704_067_200_000 })).toBe('0302ac0280e8c792cc31');
+  });
+
+  test('of an unknown type, cut short, or going on behind their end are refused', () => {
+    const answer = encodeClock({ type: 'answer', questionMs: 1, wallMs: 2 });
+    for (const bad of [Uint8Array.of(3, 3, 1), answer.subarray(0, 3), Uint8Array.of(...answer, 0), Uint8Array.of(3)]) {
+      expect(() => decodeBatch(bad, 1, 2)).toThrow(expect.objectContaining({ code: 'MALFORMED' }));
+    }
   });
 });
 

@@ -3,10 +3,11 @@
  *
  *     1 | item | item | …
  *     2 | number | bytes of the whole (number 0 only) | part of the whole
+ *     3 | ask or answer | question | wall time (answer only)
  *
  * The second kind carries what is larger than a frame: the parts together are a frame of the first kind.
  */
-import type { GroupMessage, GroupSignal, PeerFrame } from '../ports/peer-transport.js';
+import type { ClockMessage, GroupMessage, GroupSignal, PeerFrame } from '../ports/peer-transport.js';
 import { ItemReader, messageBound, signalBound, writeMessage, writeSignal } from './message-codec.js';
 import { PeerError } from './peer-error.js';
 import { WireReader } from './wire-reader.js';
@@ -20,6 +21,9 @@ export const wholeSlackBytes = 1_048_576;
 
 const batchKind = 1;
 const fragmentKind = 2;
+const clockKind = 3;
+const askType = 1;
+const answerType = 2;
 
 /** A frame that says nothing but that its sender lives. */
 export const beatFrame: Uint8Array = Uint8Array.of(batchKind);
@@ -71,6 +75,26 @@ function encodeBatch(
   return writer.finish();
 }
 
+/** A question for the time, or the answer. Only for who speaks version 2 of the protocol. */
+export function encodeClock(clock: ClockMessage): Uint8Array {
+  const writer = new WireWriter(2 + 2 * maxVarintBytes);
+  writer.byte(clockKind);
+  writer.byte(clock.type === 'ask' ? askType : answerType);
+  writer.varint(clock.questionMs);
+  if (clock.type === 'answer') writer.varint(clock.wallMs);
+  return writer.finish();
+}
+
+function decodeClock(reader: WireReader): PeerFrame {
+  const type = reader.byte();
+  if (type !== askType && type !== answerType) throw reader.malformed(`has the unknown clock type ${type}`);
+  const questionMs = reader.varint();
+  const clock: ClockMessage =
+    type === askType ? { type: 'ask', questionMs } : { type: 'answer', questionMs, wallMs: reader.varint() };
+  if (reader.left > 0) throw reader.malformed('goes on behind its end');
+  return { messages: [], signals: [], clock };
+}
+
 /** A frame as it travels: itself, or in parts where it is too large. */
 export function fragmentsOf(whole: Uint8Array): readonly Uint8Array[] {
   if (whole.length <= maxFrameBytes) return [whole];
@@ -92,7 +116,9 @@ export function fragmentsOf(whole: Uint8Array): readonly Uint8Array[] {
 /** What a frame says. Throws `PeerError` `MALFORMED`, and nothing else. */
 export function decodeBatch(frame: Uint8Array, from: number, to: number): PeerFrame {
   const reader = new WireReader(frame);
-  if (reader.byte() !== batchKind) throw reader.malformed(`is of the unknown kind ${frame[0]}`);
+  const kind = reader.byte();
+  if (kind === clockKind) return decodeClock(reader);
+  if (kind !== batchKind) throw reader.malformed(`is of the unknown kind ${kind}`);
   const items = new ItemReader(reader, frame, from, to);
   const messages: GroupMessage[] = [];
   const signals: GroupSignal[] = [];
