@@ -105,7 +105,10 @@ async function stop(server: RunningServer, request: ShutdownRequest, logger: Log
     return exitCodes.failed;
   }
   logger.info({}, 'stopped');
-  return failure === undefined ? exitCodes.stopped : exitCodes.failed;
+  if (failure === undefined) return exitCodes.stopped;
+  const { message, exitCode } = startupFailure(failure);
+  process.stderr.write(`shanghai: ${message}\n`);
+  return exitCode;
 }
 
 async function serve(resolved: ResolvedConfig): Promise<number> {

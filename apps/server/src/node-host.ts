@@ -124,7 +124,9 @@ export class NodeHost implements ShanghaiNode {
     }
     const knowsSettings = ({ groupId, machine }: Replica) => groupId === 0 || machine.visible.settingsVersion > 0;
     const isMade = system.catalogue.cluster !== undefined && replicas.every(knowsSettings);
-    checks.push(check('cluster', isMade, 'it is being made; most of its nodes must be up'));
+    const [awaited] = replicas.map(({ log }) => log.status().raft.awaits).filter((ids) => ids.length > 0);
+    const unheard = awaited === undefined ? '' : `; not heard yet: node ${awaited.join(', ')}`;
+    checks.push(check('cluster', isMade, `it is being made; all of its first members must be up${unheard}`));
     const { state } = wal.info();
     checks.push(check('wal', state === 'open', `it is ${state}; restart the node`));
     return checks;

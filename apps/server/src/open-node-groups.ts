@@ -7,8 +7,9 @@ import type { LeaderCalls } from './forward/leader-calls.js';
 import { type NodeConsensus, openConsensus } from './node-consensus.js';
 import { openReplica } from './open-node-replica.js';
 import type { NodeBeingOpened, NodeStorage } from './open-node-storage.js';
-import { openPeers } from './peers/open-peers.js';
+import { openPeers, type PeersOptions } from './peers/open-peers.js';
 import { PeerBook } from './peers/peer-book.js';
+import { ReplacedWatch } from './peers/replaced-watch.js';
 import type { GroupState } from './raft/group-state.js';
 import type { Replica, TimeAtLeader } from './raft/replica.js';
 import { SystemGroup } from './raft/system-group.js';
@@ -50,8 +51,12 @@ export async function openGroups(
   const { clusterId, nodeId, firstMembers } = identity;
   const nodes = () => storage.system.machine.catalogue.nodes;
   const book = new PeerBook({ nodeId, firstMembers, nodes });
+  const { instanceId } = identity;
+  const replaced = new ReplacedWatch({ nodeId, instanceId, path: directory.path, nodes });
+  const onRefused: PeersOptions['onRefused'] = (event) => replaced.judge(event);
+  const peers = options.peers ?? {};
   const transport: PeerTransport & Partial<Pick<GrpcPeers, 'address'>> =
-    options.transport ?? (await openPeers({ identity, book, clock, random, limits, peers: options.peers ?? {} }));
+    options.transport ?? (await openPeers({ identity, book, clock, random, limits, peers, onRefused }));
   opened.push(() => transport.close());
   const consensus = await openConsensus({
     nodeId,
@@ -79,9 +84,28 @@ export async function openGroups(
   const isUnsynced = directory.isLogRepaired || storage.wal.info().durability !== 'always';
   const mayLackEnd = isUnsynced && voters.length === 1;
   const timeAtLeader: TimeAtLeader = (leader, groupId) => leaderCalls.advanceTime(leader, groupId);
+  // Whoever holds more of the system group than its beginning has not lost what it had.
+  const beginsTogether = voters.length > 1 && storage.system.appliedIndex <= 1;
   const open = (state: GroupState) =>
-    openReplica({ state, clock, limits, listener, consensus, initial, mayLackEnd, nodes, timeAtLeader });
+    openReplica({
+      state,
+      clock,
+      limits,
+      listener,
+      consensus,
+      initial,
+      beginsTogether,
+      mayLackEnd,
+      nodes,
+      timeAtLeader,
+    });
   const system = new SystemGroup({ replica: await open(storage.system), forwarder: leaderCalls });
+  const data = await open(storage.data);
+  replaced.begin((error) => {
+    // It votes no more, whatever whoever hears of it does.
+    void consensus.host.close(0);
+    listener.failed?.({ groupId: 0, error });
+  });
   const { address: peerAddress = '' } = transport;
-  return { consensus, book, leaderCalls, system, data: await open(storage.data), peerAddress };
+  return { consensus, book, leaderCalls, system, data, peerAddress };
 }

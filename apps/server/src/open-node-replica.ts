@@ -21,6 +21,8 @@ export interface ReplicaOptions {
   readonly consensus: NodeConsensus;
   /** Who is in the group where its log is empty. */
   readonly initial: ConfState;
+  /** Whether it begins only when all its first members have met. */
+  readonly beginsTogether: boolean;
   /** Whether the write-ahead log may have lost its end: it acknowledges before it syncs, or was repaired offline. */
   readonly mayLackEnd: boolean;
   /** The node table now. */
@@ -33,10 +35,10 @@ export interface ReplicaOptions {
  * the only voter, everything, for it leads then.
  */
 export async function openReplica(options: ReplicaOptions): Promise<Replica> {
-  const { state, clock, limits, listener, consensus, initial, mayLackEnd } = options;
+  const { state, clock, limits, listener, consensus, initial, beginsTogether, mayLackEnd } = options;
   const { groupId, appliedIndex } = state;
   const startMs = clock.monotonicMs();
-  const group = await consensus.host.openGroup({ groupId, machine: state, initial, mayLackEnd });
+  const group = await consensus.host.openGroup({ groupId, machine: state, initial, beginsTogether, mayLackEnd });
   const log = new RaftCommandLog({
     group,
     nodes: options.nodes,

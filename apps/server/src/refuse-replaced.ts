@@ -14,7 +14,24 @@ export function refuseReplaced(
   throw new DataDirectoryError(
     'REPLACED',
     `the cluster knows node ${nodeId} as instance ${known.instanceId}, and this is instance ${instanceId}: its data ` +
-      'directory was copied, restored or repaired, and may lack what it acknowledged; add it as a new node, under a new ' +
-      'id and in an empty directory',
+      `directory was copied, restored or repaired, and may lack what it acknowledged; ${comeBack(nodeId)}`,
+  );
+}
+
+/** What a node is told that another one refuses as an instance that it is not: its directory is not what it was. */
+export function replacedBy(refusingId: number, reason: string, { nodeId, path }: { nodeId: number; path: string }) {
+  return new DataDirectoryError(
+    'REPLACED',
+    `node ${refusingId} of this cluster knows another node ${nodeId} than the one in '${path}': this directory is new, or ` +
+      `was emptied, copied, restored or repaired, and lacks what node ${nodeId} acknowledged (${reason}); ${comeBack(nodeId)}`,
+    { details: { nodeId, refusedBy: refusingId } },
+  );
+}
+
+/** How whoever lost its directory takes part again. */
+export function comeBack(nodeId: number): string {
+  return (
+    `move the directory away, start a node in an empty one with --join <gRPC address of a member>, under a new id, and ` +
+    `tell the cluster with 'shanghaictl node replace ${nodeId}'`
   );
 }

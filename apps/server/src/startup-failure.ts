@@ -1,4 +1,4 @@
-/** Why a server did not start, as one message for people and an exit code for programs. */
+/** Why a server did not start, or could not go on, as one message for people and an exit code for programs. */
 import { BitcaskError } from '@shanghai/bitcask';
 import { CodedError } from '@shanghai/env';
 import { WalError } from '@shanghai/wal';
@@ -25,7 +25,7 @@ export interface StartupFailure {
   readonly isExpected: boolean;
 }
 
-/** Judges an error of starting. */
+/** Judges an error of starting, or one that ended a running server. */
 export function startupFailure(error: unknown): StartupFailure {
   if (isFileSystemError(error)) {
     const message = `the data directory cannot be used: ${error.message}`;
@@ -49,7 +49,7 @@ function exitCodeOf(error: CodedError<string>): number {
     error instanceof WalError ||
     error instanceof BitcaskError ||
     error instanceof EngineError;
-  const isDamage = error.code === 'CORRUPT' || error.code === 'DATA_CORRUPTED';
+  const isDamage = ['CORRUPT', 'DATA_CORRUPTED', 'LOG_REVERTED'].includes(error.code);
   return isOfDirectory || isDamage ? exitCodes.dataDirectory : exitCodes.failed;
 }
 

@@ -21,7 +21,7 @@ test('a directory that was restored from a copy is refused once the cluster know
   for (let i = 0; i < 2; i++) {
     await expect(cluster.start(3, { flags: false })).rejects.toMatchObject({
       code: 'REPLACED',
-      message: expect.stringContaining('add it as a new node'),
+      message: expect.stringContaining('shanghaictl node replace 3'),
     });
   }
   expect(cluster.ids.slice(0, 2).every((nodeId) => isReady(cluster.node(nodeId)))).toBe(true);

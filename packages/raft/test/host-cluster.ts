@@ -21,6 +21,7 @@ export interface ClusterOptions {
   readonly limits?: Partial<HostLimits>;
   readonly seed?: number;
   readonly groups?: readonly number[];
+  readonly beginsTogether?: boolean;
   readonly listener?: (nodeId: number) => HostListener;
   /** Default: `MemoryStateMachine`. */
   readonly machine?: (nodeId: number, groupId: number) => StateMachine<number>;
@@ -97,8 +98,14 @@ export class HostCluster {
     const node = this.node(id);
     const made = node.machines.get(groupId) ?? this.#options.machine?.(id, groupId) ?? new MemoryStateMachine();
     node.machines.set(groupId, made);
+    const { beginsTogether = false } = this.#options;
     const isFirst = this.initial.voters.includes(id);
-    return node.host.openGroup({ groupId, machine: made, ...(isFirst && { initial: this.initial }) });
+    return node.host.openGroup({ groupId, machine: made, beginsTogether, ...(isFirst && { initial: this.initial }) });
+  }
+
+  /** The disk of a node that is down is empty again. */
+  wipe(id: number): void {
+    this.nodes.delete(id);
   }
 
   /** The process of a node is gone, with all that was not synced. */

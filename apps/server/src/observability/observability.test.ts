@@ -48,7 +48,7 @@ describe('events become metrics and lines', () => {
   it('of peers: one that is refused for ever is counted each time and does not fill the log', async () => {
     const { lines, metrics, logger } = observed();
     const peers = observePeers(metrics, logger);
-    const refused = { nodeId: 3, lane: 'log', direction: 'in', address: 'a:1' } as const;
+    const refused = { nodeId: 3, lane: 'log', direction: 'in', address: 'a:1', isByPeer: false } as const;
     for (let i = 0; i < 100; i++) peers.refused?.({ ...refused, reason: 'another instance' });
     peers.refused?.({ ...refused, reason: 'another cluster' });
     const warned = lines.map((line) => JSON.parse(line)).filter(({ level }) => level === 'warn');

@@ -1,6 +1,6 @@
 import type { Clock, Random } from '@shanghai/env';
 import type { PeerTransport } from '@shanghai/raft';
-import { type GrpcPeers, openGrpcPeers, PeerError } from '@shanghai/raft/grpc';
+import { type GrpcPeers, openGrpcPeers, PeerError, type PeerRefusalEvent } from '@shanghai/raft/grpc';
 import { type NodeIdentity, newId } from '../data-directory.js';
 import { portOf } from '../first-members.js';
 import { maxEntryBytes, type NodeLimits } from '../limits.js';
@@ -17,11 +17,13 @@ export interface PeersOptions {
   readonly random: Random;
   readonly limits: NodeLimits;
   readonly peers: NodePeerOptions;
+  /** Told of every refusal by another node. */
+  readonly onRefused: (event: PeerRefusalEvent) => void;
 }
 
 /** Opens the listener for other nodes; there is none where the node was started alone. Rejects with `ListenError`. */
 export async function openPeers(options: PeersOptions): Promise<PeerTransport | GrpcPeers> {
-  const { identity, book, clock, random, limits, peers } = options;
+  const { identity, book, clock, random, limits, peers, onRefused } = options;
   const { clusterId, nodeId, instanceId, firstMembers } = identity;
   const own = firstMembers.find((member) => member.nodeId === nodeId);
   if (own === undefined) return noPeers();
@@ -39,7 +41,13 @@ export async function openPeers(options: PeersOptions): Promise<PeerTransport | 
         maxEntryBytes: maxEntryBytes(limits),
         ...(snapshotBytesPerSecond === undefined ? {} : { snapshotBytesPerSecond }),
       },
-      ...(listener === undefined ? {} : { listener }),
+      listener: {
+        ...listener,
+        refused(event) {
+          listener?.refused?.(event);
+          if (event.isByPeer) onRefused(event);
+        },
+      },
     });
   } catch (error) {
     if (error instanceof PeerError && error.code === 'LISTEN_FAILED') throw listenError('peers', host, port, error);

@@ -29,6 +29,7 @@ const status: GroupStatus = {
   replicas: [],
   proposalsInFlight: 4,
   isAsleep: false,
+  awaits: [],
   leaderHeardMsAgo: 0,
   state: 'open',
 };

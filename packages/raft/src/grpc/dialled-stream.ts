@@ -17,7 +17,7 @@ import type { Peer } from '../ports/peer-transport.js';
 import { maxFrameBytes } from '../wire/frame-codec.js';
 import { PeerError } from '../wire/peer-error.js';
 import type { GrpcPeersLimits, PeerBook, PeerLane, PeerSelf } from './grpc-peers-options.js';
-import { helloTo, isRefusal, judgeAnswer } from './hello.js';
+import { helloTo, isRefusal, judgeAnswer, type Refusal, refusalIn } from './hello.js';
 import { asBuffer, asBytes, lanePaths } from './peer-service.js';
 import { probeAddress } from './probe-address.js';
 
@@ -138,7 +138,9 @@ class Dialling implements DialledStream {
     const { self, book } = this.#settings;
     const outcome = judgeAnswer(metadata, this.#peer.nodeId, self, book);
     if (outcome.refusal !== undefined) {
-      this.#endWith(new PeerError('REFUSED', outcome.message, { details: { refusal: outcome.refusal } }));
+      this.#endWith(
+        new PeerError('REFUSED', outcome.message, { details: { refusal: outcome.refusal, isByPeer: false } }),
+      );
       return;
     }
     this.#isOpen = true;
@@ -164,7 +166,10 @@ const timesAndNotes = / \(\d{4}-\d\d-\d\dT[^)]*\)|\.? Resolution note:\s*$/g;
 function errorOf(error: Partial<StatusObject> & Error, { nodeId, address }: Peer): PeerError {
   const reason = (error.details ?? error.message).replace(timesAndNotes, '').trim();
   const options = { cause: error, details: { status: error.code } };
-  if (isRefusal(error.metadata)) return new PeerError('REFUSED', reason, options);
+  if (isRefusal(error.metadata)) {
+    const details = { ...options.details, refusal: refusalIn(error.metadata), isByPeer: true };
+    return new PeerError('REFUSED', reason, { ...options, details });
+  }
   const said = `node ${nodeId} at '${address}': ${reason}`;
   switch (error.code) {
     case status.ABORTED:
@@ -178,4 +183,10 @@ function errorOf(error: Partial<StatusObject> & Error, { nodeId, address }: Peer
     default:
       return new PeerError('UNREACHABLE', said, options);
   }
+}
+
+/** Who refused whom, and why, of a `PeerError` `REFUSED`. */
+export function refusalOf({ details }: PeerError): { readonly refusal?: Refusal; readonly isByPeer: boolean } {
+  const { refusal, isByPeer } = details as { readonly refusal?: Refusal; readonly isByPeer?: boolean };
+  return { isByPeer: isByPeer === true, ...(refusal === undefined ? {} : { refusal }) };
 }

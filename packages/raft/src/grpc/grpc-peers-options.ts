@@ -1,5 +1,6 @@
 import type { ChannelCredentials, ServerCredentials } from '@grpc/grpc-js';
 import type { Clock, Random } from '@shanghai/env';
+import type { Refusal } from './hello.js';
 
 /** Who a node says it is. Each string has 1 to 128 printable ASCII characters without spaces. */
 export interface PeerSelf {
@@ -104,6 +105,16 @@ export interface PeerStreamEvent {
   readonly direction: 'in' | 'out';
 }
 
+/** Two nodes that do not talk, and why: in words, and as docs/formats/peer-protocol.md names it. */
+export interface PeerRefusalEvent extends PeerStreamEvent {
+  readonly address: string;
+  readonly reason: string;
+  /** Absent: the other node has a reason that this version does not know. */
+  readonly refusal?: Refusal;
+  /** Whether the other node does not want this one; else this one does not want the other. */
+  readonly isByPeer: boolean;
+}
+
 /** What is told of connections. Every method is optional and must not throw. */
 export interface GrpcPeersListener {
   connected?(event: PeerStreamEvent): void;
@@ -112,7 +123,7 @@ export interface GrpcPeersListener {
   /** A peer that could not be reached; told once for each reason in a row. */
   unreachable?(event: PeerStreamEvent & { readonly address: string; readonly reason: string }): void;
   /** Somebody who does not belong here, or does not want this node. `nodeId` 0: it did not say. Outgoing ones are told once in a row. */
-  refused?(event: PeerStreamEvent & { readonly address: string; readonly reason: string }): void;
+  refused?(event: PeerRefusalEvent): void;
   /** Frames are dropped, because a peer does not read, until it has read some. */
   blocked?(event: PeerStreamEvent & { readonly waitingBytes: number }): void;
   /** Bytes of one frame. */

@@ -18,8 +18,10 @@ const keys = {
   refusal: 'shanghai-refusal',
 };
 
+const refusals = ['hello', 'protocol', 'cluster', 'node', 'unknown', 'instance'] as const;
+
 /** Why two nodes do not talk. */
-export type Refusal = 'hello' | 'protocol' | 'cluster' | 'node' | 'unknown' | 'instance';
+export type Refusal = (typeof refusals)[number];
 
 /** What came of a hello: a peer, or why it is none and what to do. `nodeId` 0: it did not say. */
 export type HelloOutcome =
@@ -144,6 +146,12 @@ export function refusalMetadata(refusal: Refusal): Metadata {
 /** Whether a call ended because the other side does not want this node. */
 export function isRefusal(metadata: Metadata | undefined): boolean {
   return metadata !== undefined && textIn(metadata, keys.refusal) !== '';
+}
+
+/** Why the other side does not want this node; `undefined` where it does not say, or not so that this version knows it. */
+export function refusalIn(metadata: Metadata | undefined): Refusal | undefined {
+  const text = metadata === undefined ? '' : textIn(metadata, keys.refusal);
+  return refusals.find((refusal) => refusal === text);
 }
 
 function nodeIdIn(metadata: Metadata, key: string): number {

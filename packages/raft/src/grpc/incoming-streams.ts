@@ -116,7 +116,15 @@ export function admit(call: PeerCall, lane: PeerLane, settings: IncomingSettings
   const outcome = judgeHello(call.metadata, self, book);
   if (outcome.refusal !== undefined) {
     const { nodeId, message, refusal } = outcome;
-    listener.refused?.({ nodeId, lane, direction: 'in', address: call.getPeer(), reason: message });
+    listener.refused?.({
+      nodeId,
+      lane,
+      direction: 'in',
+      address: call.getPeer(),
+      reason: message,
+      refusal,
+      isByPeer: false,
+    });
     refuse(call, status.FAILED_PRECONDITION, `node ${self.nodeId} refuses: ${message}`, refusalMetadata(refusal));
     return undefined;
   }

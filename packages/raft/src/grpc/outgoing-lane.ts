@@ -7,7 +7,7 @@ import type { Random, Timer } from '@shanghai/env';
 import type { Peer } from '../ports/peer-transport.js';
 import { fragmentsOf } from '../wire/frame-codec.js';
 import type { PeerError } from '../wire/peer-error.js';
-import { type DialledStream, type DialSettings, dialStream } from './dialled-stream.js';
+import { type DialledStream, type DialSettings, dialStream, refusalOf } from './dialled-stream.js';
 import type { GrpcPeersListener } from './grpc-peers-options.js';
 
 /** What lanes of a node share. */
@@ -138,7 +138,7 @@ export class OutgoingLane {
       // One that is ended as soon as it is open must not be made anew as fast as that goes.
       if (clock.monotonicMs() - this.#openSinceMs > stableOpenings * limits.retryMaxMs) this.#failures = 0;
     } else if (this.#lastReason !== error.message) {
-      if (error.code === 'REFUSED') listener.refused?.(event);
+      if (error.code === 'REFUSED') listener.refused?.({ ...event, ...refusalOf(error) });
       else listener.unreachable?.(event);
     }
     this.#lastReason = error.message;

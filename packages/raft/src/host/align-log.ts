@@ -10,8 +10,10 @@ import { isOnlyVoter } from './configuration-history.js';
 import type { GroupOptions } from './host-options.js';
 
 /** Behind this entry every group's log begins: who its first members are is known there. */
-const originIndex = 1;
-const originTerm = 1;
+export const originIndex = 1;
+
+/** And its term. */
+export const originTerm = 1;
 
 /** Rejects with `RaftError` `LOG_DAMAGED`. */
 export async function alignLog(log: GroupLog, options: GroupOptions<unknown>, nodeId: number): Promise<void> {

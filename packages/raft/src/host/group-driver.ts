@@ -10,6 +10,7 @@ import type { GroupLog } from '../ports/group-log.js';
 import type { GroupMessage, GroupSignal } from '../ports/peer-transport.js';
 import type { SnapshotSink } from '../ports/state-machine.js';
 import { alignLog } from './align-log.js';
+import { Beginning } from './beginning.js';
 import { Compactor } from './compactor.js';
 import { isAlone, isOnlyVoter, membersOf } from './configuration-history.js';
 import { CoreRunner } from './core-runner.js';
@@ -43,6 +44,7 @@ export class GroupDriver<Result> implements HostedGroup {
   readonly compactor: Compactor;
   readonly transfer = new Transfer();
   readonly state: GroupMachine<Result>;
+  readonly beginning: Beginning;
   /** Absent where it takes no part: no space, failed, closed. */
   core: CoreRunner | undefined;
   failure: Error | undefined;
@@ -69,6 +71,12 @@ export class GroupDriver<Result> implements HostedGroup {
       start: { index: log.firstIndex() - 1, confState: log.initialState().confState },
       onApplied: (run, outcomes) => this.#onApplied(run, outcomes),
       onFailed: (error) => this.fail(error),
+    });
+    this.beginning = new Beginning({
+      isTogether: options.beginsTogether === true,
+      marks: () => this.marks,
+      members: () => this.members,
+      isHeard: (nodeId) => nodeId === host.nodeId || host.heardMs(nodeId) !== undefined,
     });
     const { history } = this.state;
     // What fails because the group was closed meanwhile is nobody's concern.
@@ -171,6 +179,7 @@ export class GroupDriver<Result> implements HostedGroup {
     // What answers a question of before it slept is no reason to wake.
     const isLate = message.type === 'MsgHeartbeatResp' || message.type === 'MsgAppResp';
     if (this.sleeper.isAsleep && isLate && message.term <= this.marks.term) return;
+    if (this.beginning.isPremature(message.type)) return;
     if (this.#inbox.add(message)) this.wake();
   }
 
@@ -239,7 +248,7 @@ export class GroupDriver<Result> implements HostedGroup {
     const electionMs = electionTicks * tickMs;
     if (this.failure !== undefined || this.isClosed) return;
     if (core === undefined) this.#fullLog.tick(nowMs);
-    else if (!host.isStalled) this.guard(({ raw }) => raw.tick());
+    else if (!host.isStalled && !this.beginning.isAwaited()) this.guard(({ raw }) => raw.tick());
     if (proposals.count > 0) proposals.expire(nowMs - proposalTimeoutMs, nowMs - electionMs, this.#view());
     reads.expire(nowMs - 2 * electionMs, this.marks.lead);
     this.transfer.expire(nowMs);

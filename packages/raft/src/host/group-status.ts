@@ -21,6 +21,7 @@ export function groupStatus(driver: GroupDriver<unknown>): GroupStatus {
     replicas: replicasOf(driver),
     proposalsInFlight: proposals.count,
     isAsleep: sleeper.isAsleep,
+    awaits: driver.beginning.isAwaited() ? driver.beginning.unheard() : [],
     leaderHeardMsAgo: leaderHeardMsAgo(driver),
     state: stateOf(driver),
   };

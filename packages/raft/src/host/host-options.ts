@@ -67,6 +67,12 @@ export interface GroupOptions<Result> {
   /** Who is in it where its log is empty: the same on every first member. Absent: nobody, it waits to be made a member. */
   readonly initial?: ConfState;
   /**
+   * Whether, where its log is empty, the group begins only when each of its first members has heard all others: until
+   * then this node stands for no election and gives no vote. Without it a majority of first members that lost all they
+   * had could begin anew what goes on elsewhere. Default false: a majority begins.
+   */
+  readonly beginsTogether?: boolean;
+  /**
    * Whether the log may have lost its end: acknowledged without a sync, or cut by a repair. A state that is ahead of the
    * log is then what the log goes on behind; else that is damage (`LOG_DAMAGED`). Only where this node is the only voter.
    */

@@ -70,6 +70,8 @@ export interface GroupStatus {
   readonly replicas: readonly ReplicaStatus[];
   readonly proposalsInFlight: number;
   readonly isAsleep: boolean;
+  /** First members that have to be heard before the group begins (`GroupOptions.beginsTogether`); ascending. */
+  readonly awaits: readonly number[];
   /** Milliseconds since the leader was last heard; 0 where this node leads; `undefined` where it never was. */
   readonly leaderHeardMsAgo: number | undefined;
   /** `full`: no space on the disk. `stalled`: the disk does not answer. `restoring`: a snapshot is put in. */
