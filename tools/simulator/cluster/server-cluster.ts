@@ -1,4 +1,5 @@
 /** Whole nodes on machines of a virtual world, and real clients that use them all the time. */
+import { createClient } from '@shanghai/client';
 import { Violation } from '../raft/truth.js';
 import { AppendedKeys } from './appended-keys.js';
 import { Journal } from './journal.js';
@@ -23,6 +24,8 @@ export interface ServerClusterOptions {
 /** Without faults a cluster must have come to itself in this time. */
 const recoveryMs = 120_000;
 const clients = 4;
+/** Sessions are short, so that some expire. */
+const sessionTtlMs = 15_000;
 
 /** One simulated cluster. */
 export class ServerCluster {
@@ -194,18 +197,28 @@ export class ServerCluster {
     const random = world.randomFor(`client ${id}`);
     const client = { id, clock, isAlive: () => true };
     const find = (endpoint: string) => this.#find(endpoint);
+    const endpoints = nodeIds.map(grpcAddress);
+    // Everybody begins elsewhere.
+    const first = id % endpoints.length;
+    const store = createClient(new VirtualClientTransport({ world, network, random, client, find }), {
+      endpoints: [...endpoints.slice(first), ...endpoints.slice(0, first)],
+      clock,
+      random,
+      sessions: id % 4 !== 0,
+      sessionTtlMs,
+      timeoutMs: 8000,
+    });
     return new SimulatedClient({
       id,
       world,
       clock,
       random,
-      transport: new VirtualClientTransport({ world, network, random, client, find }),
-      endpoints: nodeIds.map(grpcAddress),
+      store,
       families: this.#families,
       recorder: this.#recorder,
       appended: this.#appended,
-      sessions: id % 4 !== 0,
       meanPauseMs: (1000 * 3 * clients) / operationsPerSecond,
+      longPauseMs: 2 * sessionTtlMs,
       count: (what) => this.count(what),
     });
   }

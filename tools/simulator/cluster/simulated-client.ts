@@ -1,36 +1,39 @@
 /** One client: the real one, which does one thing after another and tells what it was told. */
-import { ClientError, type Condition, createClient, type ShanghaiClient, type WriteOperation } from '@shanghai/client';
-import { delay, type Random } from '@shanghai/env';
+import { ClientError, type Condition, type ShanghaiClient, type WriteOperation } from '@shanghai/client';
+import { type Clock, delay, type Random } from '@shanghai/env';
 import { Violation } from '../raft/truth.js';
 import type { AppendedKeys } from './appended-keys.js';
 import type { KeyFamilies, KeyFamily } from './key-families.js';
 import type { KeyChange, KeyCondition, KeysInput } from './keys-model.js';
 import type { Recorder } from './recorder.js';
-import type { VirtualClientTransport } from './virtual-client-transport.js';
-import type { VirtualClock } from './virtual-clock.js';
 import type { VirtualWorld } from './virtual-world.js';
 
+/** What a client asks: the real client, or something that speaks to a node by itself. Failures are `ClientError`s. */
+export type ClientStore = Pick<
+  ShanghaiClient,
+  'get' | 'put' | 'append' | 'delete' | 'batch' | 'transact' | 'range' | 'close'
+>;
+
 /** What a client works with. */
-export interface SimulatedClientParts {
+export interface SimulatedClientParts<Store extends ClientStore> {
   readonly id: number;
-  readonly world: VirtualWorld;
-  readonly clock: VirtualClock;
+  readonly world: Pick<VirtualWorld, 'nowMs' | 'trace' | 'fail'>;
+  readonly clock: Clock;
   readonly random: Random;
-  readonly transport: VirtualClientTransport;
-  readonly endpoints: readonly string[];
+  readonly store: Store;
+  /** What the store cannot do is not asked of it. */
+  readonly cannot?: readonly ('transact' | 'session')[];
   readonly families: KeyFamilies;
   readonly recorder: Recorder;
   readonly appended: AppendedKeys;
-  /** Whether its writes are numbered. */
-  readonly sessions: boolean;
   readonly meanPauseMs: number;
+  /** A pause in which sessions end; 0: there is none. */
+  readonly longPauseMs: number;
   count(what: string): void;
 }
 
 /** Calls that do something at once. */
 const loops = 3;
-/** Sessions are short, so that some expire. */
-const sessionTtlMs = 15_000;
 
 /** Failures that may happen; anything else is a defect. */
 const expected = new Set([
@@ -44,27 +47,17 @@ const expected = new Set([
 ]);
 
 /** See above. */
-export class SimulatedClient {
-  readonly client: ShanghaiClient;
+export class SimulatedClient<Store extends ClientStore = ShanghaiClient> {
+  readonly client: Store;
   acknowledged = 0;
-  readonly #parts: SimulatedClientParts;
+  readonly #parts: SimulatedClientParts<Store>;
   readonly #revisions = new Map<string, number>();
   #nextToken = 1;
   #isStopped = false;
 
-  constructor(parts: SimulatedClientParts) {
+  constructor(parts: SimulatedClientParts<Store>) {
     this.#parts = parts;
-    const { transport, endpoints, clock, random, sessions } = parts;
-    // Everybody begins elsewhere.
-    const first = parts.id % endpoints.length;
-    this.client = createClient(transport, {
-      endpoints: [...endpoints.slice(first), ...endpoints.slice(0, first)],
-      clock,
-      random,
-      sessions,
-      sessionTtlMs,
-      timeoutMs: 8000,
-    });
+    this.client = parts.store;
   }
 
   /** Begins; what it resolves to is its end, after `stop`. */
@@ -96,7 +89,7 @@ export class SimulatedClient {
   }
 
   async #loop(): Promise<void> {
-    const { random, families, clock, meanPauseMs } = this.#parts;
+    const { random, families, clock, meanPauseMs, longPauseMs } = this.#parts;
     while (!this.#isStopped) {
       const family = families.draw();
       const chance = random.float();
@@ -104,7 +97,7 @@ export class SimulatedClient {
       else if (family.kind === 'appended') await this.#useAppended(family, chance);
       else await this.#useExpiring(family, chance);
       // Now and then for so long that its session goes.
-      const pauseMs = random.float() < 0.005 ? 2 * sessionTtlMs : random.float() * 2 * meanPauseMs;
+      const pauseMs = random.float() < 0.005 && longPauseMs > 0 ? longPauseMs : random.float() * 2 * meanPauseMs;
       await delay(clock, pauseMs);
     }
   }
@@ -131,7 +124,7 @@ export class SimulatedClient {
   /** Writes both if one is still as it was read. */
   async #swap(family: KeyFamily, key: string, changes: readonly KeyChange[]): Promise<void> {
     const values = await this.#read(family, [key]);
-    if (values === undefined) return;
+    if (values === undefined || this.#parts.cannot?.includes('transact')) return;
     await this.#write(family, changes, [{ key, value: values[0] }]);
   }
 
@@ -146,7 +139,10 @@ export class SimulatedClient {
     } else if (chance < 0.75) {
       const values = await this.#read(family, [key]);
       if (values !== undefined) this.#parts.appended.seen(key, values[0]);
-    } else await this.#readOlder(key, chance < 0.9 ? 'session' : 'stale');
+    } else {
+      const isSession = chance < 0.9 && !this.#parts.cannot?.includes('session');
+      await this.#readOlder(key, isSession ? 'session' : 'stale');
+    }
   }
 
   async #useExpiring(family: KeyFamily, chance: number): Promise<void> {

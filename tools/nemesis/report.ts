@@ -1,0 +1,116 @@
+/** What a run did and showed, for people and for programs. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { violationPage } from '../histories/violation-page.js';
+import { keysModel } from '../simulator/cluster/keys-model.js';
+import type { BadHistory } from '../simulator/cluster/recorder.js';
+import type { AcknowledgedWrite } from './workload.js';
+
+/** A run's result, as `report.json` holds it. */
+export interface NemesisReport {
+  readonly verdict: 'ok' | 'violation' | 'undecided';
+  readonly command: string;
+  readonly startedAt: string;
+  readonly seconds: number;
+  readonly nodes: number;
+  readonly seed: number;
+  readonly network: string;
+  readonly schedule: readonly string[];
+  /** What was really done: seconds from the beginning, and what. */
+  readonly events: readonly string[];
+  /** What was found, in words. */
+  readonly findings: readonly string[];
+  readonly notes: readonly string[];
+  readonly operations: number;
+  readonly acknowledgedWrites: number;
+  readonly unknown: number;
+  readonly undecidedFamilies: number;
+  readonly families: number;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly faults: Readonly<Record<string, number>>;
+  /** From the kill of a leader to the answer of the first write begun after it, in milliseconds. */
+  readonly failoverMs: readonly number[];
+  /** Longest time in which no write was acknowledged, in milliseconds. */
+  readonly longestGapMs: number;
+}
+
+/** From each kill to the first answer to a write that was begun after it. Kills that nothing was answered after are left out. */
+export function failoverTimes(killsMs: readonly number[], writes: readonly AcknowledgedWrite[]): readonly number[] {
+  return killsMs.flatMap((killMs) => {
+    const after = writes.filter(({ startMs }) => startMs >= killMs).map(({ endMs }) => endMs - killMs);
+    return after.length === 0 ? [] : [after.reduce((least, one) => Math.min(least, one))];
+  });
+}
+
+/** The longest time between two acknowledgements, from `startMs` to `endMs`. */
+export function longestGap(startMs: number, endMs: number, writes: readonly AcknowledgedWrite[]): number {
+  const times = [startMs, ...writes.map((write) => write.endMs).sort((a, b) => a - b), endMs];
+  return times.reduce((longest, time, i) => Math.max(longest, time - (times[i - 1] ?? time)), 0);
+}
+
+/** The value below which this share of the values lies; 0 of none. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? 0;
+}
+
+/** The report as text. */
+export function reportText(report: NemesisReport): string {
+  const { failoverMs, counts, faults } = report;
+  const times = [0.5, 0.99, 1].map((share) => Math.round(percentile(failoverMs, share)));
+  const share = report.operations === 0 ? 0 : (100 * report.unknown) / report.operations;
+  return [
+    `verdict: ${report.verdict}`,
+    ...report.findings.map((finding) => `  ${finding}`),
+    ...report.notes.map((note) => `note: ${note}`),
+    `command: ${report.command}`,
+    `network: ${report.network}`,
+    `operations: ${report.operations} (${report.acknowledgedWrites} acknowledged writes, ${report.unknown} unknown, ${share.toFixed(2)} %)`,
+    `histories: ${report.families} families of keys, ${report.undecidedFamilies} undecided`,
+    `failover: ${failoverMs.length} kills of a leader; first acknowledged write after p50 ${times[0]} ms, p99 ${times[1]} ms, max ${times[2]} ms`,
+    `longest time without an acknowledged write: ${Math.round(report.longestGapMs)} ms`,
+    `faults: ${listOf(faults)}`,
+    `clients were told: ${listOf(counts)}`,
+  ].join('\n');
+}
+
+/** A row for a table of runs: date, command, faults, operations, unknown, failover, verdict. */
+export function reportRow(report: NemesisReport): string {
+  const { failoverMs } = report;
+  const times = failoverMs.length === 0 ? '–' : [0.5, 0.99].map((share) => Math.round(percentile(failoverMs, share)));
+  const share = report.operations === 0 ? 0 : (100 * report.unknown) / report.operations;
+  const cells = [
+    report.startedAt.slice(0, 10),
+    `${report.seed}`,
+    `${report.nodes} nodes, ${report.seconds} s`,
+    listOf(report.faults),
+    `${report.operations}`,
+    `${report.unknown} (${share.toFixed(2)} %)`,
+    Array.isArray(times) ? times.join(' / ') : times,
+    report.verdict,
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
+
+/** Writes the report, and a page for each violation; gives the paths. */
+export function writeReport(directory: string, report: NemesisReport, bad: readonly BadHistory[]): readonly string[] {
+  mkdirSync(directory, { recursive: true });
+  const files: [string, string][] = [
+    ['report.json', `${JSON.stringify(report, null, 2)}\n`],
+    ['report.txt', `${reportText(report)}\n\n${report.events.join('\n')}\n`],
+    ...bad.map(({ family, history, longest }): [string, string] => [
+      `violation-${family}.html`,
+      violationPage(`${family}, seed ${report.seed}`, history, longest, keysModel),
+    ]),
+  ];
+  return files.map(([name, text]) => {
+    const path = join(directory, name);
+    writeFileSync(path, text);
+    return path;
+  });
+}
+
+function listOf(counts: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(counts).map(([what, count]) => `${count} ${what}`);
+  return parts.length === 0 ? 'none' : parts.join(', ');
+}

@@ -1,0 +1,248 @@
+/**
+ * One run: nodes in a network and on disks that can be broken, clients that work all the time, faults by a schedule; then
+ * everything is healed, and what was acknowledged is looked for.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BadHistory } from '../simulator/cluster/recorder.js';
+import { describeHistory } from '../simulator/cluster/recorder.js';
+import { ClusterUnderTest } from './cluster-under-test.js';
+import { compareReplicas } from './compare-replicas.js';
+import { openDataDisks } from './data-disks.js';
+import { directoryPrefix } from './leftovers.js';
+import { LyingProxy, type OldAnswers } from './lying-proxy.js';
+import { openNamespaces } from './namespaces.js';
+import { type NemesisOptions, repeatCommand } from './nemesis-options.js';
+import type { Network } from './network.js';
+import type { NodeProcess } from './node-process.js';
+import { performFault } from './perform-fault.js';
+import { openProxies } from './proxies.js';
+import { failoverTimes, longestGap, type NemesisReport, writeReport } from './report.js';
+import { describeStep, drawSchedule, type Step } from './schedule.js';
+import { Workload } from './workload.js';
+
+/** A healed cluster must have come to itself in this time, on a machine that has other work too. */
+const recoveryMs = 120_000;
+/** A disk that does not answer, or has no space, may end a node; so much later it is still its fault. */
+const diskBlameMs = 30_000;
+
+/** See above. Whoever made one must `remove` it, whatever `run` did. */
+export class NemesisRun {
+  readonly #options: NemesisOptions;
+  readonly #say: (line: string) => void;
+  readonly #cleanUp: (() => Promise<void> | void)[] = [];
+  readonly #startedAt = new Date().toISOString();
+  readonly #findings: string[] = [];
+  readonly #notes: string[] = [];
+  readonly #events: string[] = [];
+  readonly #faults = new Map<string, number>();
+  readonly #killsMs: number[] = [];
+  #startMs = performance.now();
+  #lastDiskFaultMs = Number.NEGATIVE_INFINITY;
+  #isOver = false;
+
+  constructor(options: NemesisOptions, say: (line: string) => void) {
+    this.#options = options;
+    this.#say = say;
+  }
+
+  /** Does it all. Rejects where nothing could be judged. */
+  async run(): Promise<NemesisReport> {
+    const { options } = { options: this.#options };
+    const directory = mkdtempSync(join(tmpdir(), `${directoryPrefix}${process.pid}-`));
+    let isBad = true;
+    this.#cleanUp.push(() => {
+      if (!isBad && !options.keep) rmSync(directory, { recursive: true, force: true });
+      else this.#say(`what the nodes said is in ${directory}`);
+    });
+    const cluster = await this.#makeCluster(directory);
+    const workload = await this.#makeWorkload(cluster);
+    for (const node of cluster.nodes) node.start();
+    const leader = await cluster.waitForLeader(recoveryMs);
+    this.#event(`node ${leader} leads; clients begin`);
+    this.#startMs = performance.now();
+    workload.start();
+    const schedule = this.#drawSchedule();
+    await Promise.all([...schedule.map((step) => this.#perform(cluster, step)), sleep(options.seconds * 1000)]);
+    const faultsEndMs = performance.now();
+    this.#event('everything is healed');
+    const bad = await this.#judge(cluster, workload);
+    const report = this.#report(cluster, workload, schedule, bad, faultsEndMs);
+    isBad = report.verdict !== 'ok';
+    if (isBad || options.reportDirectory !== undefined) {
+      for (const path of writeReport(options.reportDirectory ?? directory, report, bad)) this.#say(`wrote ${path}`);
+    }
+    return report;
+  }
+
+  /** Ends the nodes and takes everything away that was made. Idempotent. */
+  async remove(): Promise<void> {
+    this.#isOver = true;
+    for (const step of this.#cleanUp.splice(0).reverse()) {
+      await Promise.resolve(step()).catch((error: unknown) => this.#say(`cleaning up: ${(error as Error).message}`));
+    }
+  }
+
+  async #makeCluster(directory: string): Promise<ClusterUnderTest> {
+    const { nodes, faults, tickMs, electionTicks } = this.#options;
+    const network = await this.#makeNetwork();
+    this.#cleanUp.push(() => network.remove());
+    const { disks, why } = await openDataDisks(directory, nodes, faults.includes('disk'));
+    if (why !== undefined) this.#note(`no faults of disks: ${why}`);
+    this.#cleanUp.push(async () => {
+      for (const disk of disks) await disk.remove();
+    });
+    const onEnd = (node: NodeProcess, code: number | null, signal: NodeJS.Signals | null) =>
+      this.#onEnd(node, code, signal);
+    const cluster = new ClusterUnderTest({ directory, network, disks, tickMs, electionTicks, onEnd });
+    this.#cleanUp.push(async () => {
+      for (const disk of disks) await disk.thaw();
+      await Promise.all(cluster.nodes.map((node) => node.kill()));
+    });
+    return cluster;
+  }
+
+  async #makeNetwork(): Promise<Network> {
+    const { nodes, network } = this.#options;
+    if (network !== 'proxies') {
+      try {
+        return await openNamespaces(nodes);
+      } catch (error) {
+        if (network === 'namespaces') throw error;
+        this.#note(`no network namespaces, proxies instead: ${(error as Error).message}`);
+      }
+    }
+    return await openProxies(nodes);
+  }
+
+  async #makeWorkload(cluster: ClusterUnderTest): Promise<Workload> {
+    const { seed, clients, meanPauseMs, lie } = this.#options;
+    const nodes = cluster.nodes.map(({ id }) => ({ ...cluster.network.clientAddressOf(id) }));
+    if (lie) await this.#lie(nodes);
+    const workload = new Workload({ seed, clients, nodes, meanPauseMs });
+    this.#cleanUp.push(() => workload.close());
+    return workload;
+  }
+
+  async #lie(nodes: { http: string; readonly grpc: string }[]): Promise<void> {
+    const old: OldAnswers = new Map();
+    for (const node of nodes) {
+      const proxy = await LyingProxy.open(node.http, old);
+      this.#cleanUp.push(() => proxy.close());
+      node.http = proxy.address;
+    }
+    this.#note('some answers over HTTP are replaced by old ones: a violation is what must be found');
+  }
+
+  #drawSchedule(): readonly Step[] {
+    const { seed, nodes, seconds, faults, tickMs, electionTicks } = this.#options;
+    const electionMs = tickMs * electionTicks;
+    return drawSchedule({ seed, nodes, seconds, kinds: faults, electionMs });
+  }
+
+  async #perform(cluster: ClusterUnderTest, step: Step): Promise<void> {
+    await sleep(Math.max(0, this.#startMs + step.atMs - performance.now()));
+    if (this.#isOver) return;
+    if (step.fault.kind === 'disk') this.#lastDiskFaultMs = Number.POSITIVE_INFINITY;
+    try {
+      const done = await performFault(cluster, step.fault);
+      if (done === undefined) return;
+      const name =
+        'shape' in step.fault
+          ? `partition ${step.fault.shape}`
+          : 'what' in step.fault
+            ? `disk ${step.fault.what}`
+            : step.fault.kind;
+      this.#faults.set(name, (this.#faults.get(name) ?? 0) + 1);
+      this.#event(done.what);
+      if (done.killedLeader !== undefined) this.#killsMs.push(performance.now());
+      await sleep(step.forMs);
+      await done.heal();
+      this.#event(`healed: ${done.what}`);
+    } catch (error) {
+      if (!this.#isOver) this.#note(`a fault could not be done or undone: ${(error as Error).message}`);
+    } finally {
+      if (step.fault.kind === 'disk') this.#lastDiskFaultMs = performance.now();
+    }
+  }
+
+  #onEnd(node: NodeProcess, code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.#isOver) return;
+    const how = `node ${node.id} ended by itself (${signal ?? `code ${code}`})`;
+    const isDisk = performance.now() - this.#lastDiskFaultMs < diskBlameMs;
+    this.#event(`${how}, and is started again`);
+    if (isDisk) this.#note(`${how}, while its disk was at fault`);
+    else this.#findings.push(`${how}; its last words:\n${node.lastWords()}`);
+    setTimeout(() => {
+      if (!this.#isOver) node.start();
+    }, 500);
+  }
+
+  async #judge(cluster: ClusterUnderTest, workload: Workload): Promise<readonly BadHistory[]> {
+    const endMs = performance.now() + recoveryMs;
+    const isOverdue = () => performance.now() > endMs;
+    await Promise.all(cluster.nodes.map((node) => node.restart()));
+    await workload.stop();
+    this.#findings.push(...workload.defects.map((defect) => `a client was told what may not be: ${String(defect)}`));
+    await this.#look(() => workload.readEverything(isOverdue));
+    await this.#look(async () => this.#event(await compareReplicas(cluster, isOverdue)));
+    this.#event('histories are checked');
+    const bad = [...workload.recorder.violations()];
+    for (const { family, history, longest } of bad) this.#findings.push(describeHistory(family, history, longest));
+    return bad;
+  }
+
+  async #look(look: () => Promise<void>): Promise<void> {
+    try {
+      await look();
+    } catch (error) {
+      this.#findings.push((error as Error).message);
+    }
+  }
+
+  #report(
+    cluster: ClusterUnderTest,
+    { recorder, counts, families }: Workload,
+    schedule: readonly Step[],
+    bad: readonly BadHistory[],
+    endMs: number,
+  ): NemesisReport {
+    const { seconds, nodes, seed } = this.#options;
+    const isFound = bad.length > 0 || this.#findings.length > 0;
+    return {
+      verdict: isFound ? 'violation' : recorder.undecided > 0 ? 'undecided' : 'ok',
+      command: repeatCommand(this.#options),
+      startedAt: this.#startedAt,
+      seconds,
+      nodes,
+      seed,
+      network: cluster.network.description,
+      schedule: schedule.map(describeStep),
+      events: this.#events,
+      findings: this.#findings,
+      notes: this.#notes,
+      operations: recorder.operations,
+      acknowledgedWrites: recorder.acknowledged.length,
+      unknown: recorder.unknown,
+      undecidedFamilies: recorder.undecided,
+      families: families.all.length,
+      counts: Object.fromEntries(counts),
+      faults: Object.fromEntries(this.#faults),
+      failoverMs: failoverTimes(this.#killsMs, recorder.acknowledged),
+      longestGapMs: longestGap(this.#startMs, endMs, recorder.acknowledged),
+    };
+  }
+
+  #event(what: string): void {
+    const line = `${((performance.now() - this.#startMs) / 1000).toFixed(2).padStart(8)} s  ${what}`;
+    this.#events.push(line);
+    this.#say(line);
+  }
+
+  #note(text: string): void {
+    this.#notes.push(text);
+    this.#say(`note: ${text}`);
+  }
+}

@@ -1,0 +1,139 @@
+/** Clients of three kinds that work on the same keys, and what is known of everything they were told. */
+import { connect } from '@shanghai/client/grpc';
+import { createSeededRandom, nodeClock } from '@shanghai/env';
+import { AppendedKeys } from '../simulator/cluster/appended-keys.js';
+import { KeyFamilies } from '../simulator/cluster/key-families.js';
+import type { KeysInput, KeysOutput } from '../simulator/cluster/keys-model.js';
+import { type Call, Recorder } from '../simulator/cluster/recorder.js';
+import { type ClientStore, SimulatedClient } from '../simulator/cluster/simulated-client.js';
+import { GrpcStore } from './grpc-store.js';
+import { HttpStore } from './http-store.js';
+
+/** What clients work with. */
+export interface WorkloadOptions {
+  readonly seed: number;
+  /** Of each kind: those of the library, HTTP by hand, gRPC by hand. */
+  readonly clients: number;
+  /** Where each node is for clients. */
+  readonly nodes: readonly { readonly http: string; readonly grpc: string }[];
+  readonly meanPauseMs: number;
+}
+
+/** An acknowledged write: when it was begun and when it was answered, on the clock of this process. */
+export interface AcknowledgedWrite {
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** Long, because nodes and clients share a machine with much else. */
+const libraryTimeoutMs = 15_000;
+const rawTimeoutMs = 5_000;
+const sessionTtlMs = 600_000;
+
+class TimedRecorder extends Recorder {
+  readonly acknowledged: AcknowledgedWrite[] = [];
+  unknown = 0;
+
+  override call(family: string, process: number, input: KeysInput): Call {
+    const startMs = performance.now();
+    const call = super.call(family, process, input);
+    const answered = (output: KeysOutput) => {
+      call.answered(output);
+      if (input.type === 'write') this.acknowledged.push({ startMs, endMs: performance.now() });
+    };
+    const unknown = () => {
+      this.unknown++;
+      call.unknown();
+    };
+    return { answered, refused: () => call.refused(), unknown };
+  }
+}
+
+/** See above. */
+export class Workload {
+  readonly recorder = new TimedRecorder();
+  readonly appended = new AppendedKeys();
+  readonly families: KeyFamilies;
+  readonly counts = new Map<string, number>();
+  /** What may not happen and did. */
+  readonly defects: unknown[] = [];
+  readonly #clients: readonly SimulatedClient<ClientStore>[];
+  #ends: Promise<void>[] = [];
+
+  constructor(options: WorkloadOptions) {
+    this.families = new KeyFamilies(createSeededRandom(options.seed));
+    const endpoints = options.nodes.map(({ grpc }) => grpc);
+    const indices = Array.from({ length: options.clients }, (_, i) => i);
+    const at = (i: number) => options.nodes[i % options.nodes.length] as { http: string; grpc: string };
+    this.#clients = [
+      ...indices.map((i) => {
+        // Everybody begins elsewhere; every fourth leaves its writes without numbers.
+        const own = [...endpoints.slice(i % endpoints.length), ...endpoints.slice(0, i % endpoints.length)];
+        const sessions = i % 4 !== 3;
+        const settings = { endpoints: own, discover: false, sessions, sessionTtlMs, timeoutMs: libraryTimeoutMs };
+        return this.#client(options, 1 + i, connect(settings), []);
+      }),
+      ...indices.map((i) =>
+        this.#client(options, 101 + i, new HttpStore(at(i).http, rawTimeoutMs), ['transact', 'session']),
+      ),
+      ...indices.map((i) => this.#client(options, 201 + i, new GrpcStore(at(i + 1).grpc, rawTimeoutMs), ['session'])),
+    ];
+  }
+
+  /** Begins. */
+  start(): void {
+    this.#ends = this.#clients.map((client) => client.run());
+  }
+
+  /** No more is begun; resolves when everything under way has ended. */
+  async stop(): Promise<void> {
+    for (const client of this.#clients) client.stop();
+    await Promise.all(this.#ends);
+  }
+
+  /** Reads every key as it is; what was seen is part of the histories. Throws a `Violation` for what only grows. */
+  async readEverything(isOverdue: () => boolean): Promise<void> {
+    const reader = this.#clients[0] as SimulatedClient<ClientStore>;
+    while (!(await reader.writeSomething())) {
+      if (isOverdue()) throw new Error('no write is acknowledged although nothing is broken any more');
+    }
+    for (const family of this.families.all) {
+      const values = await reader.readAtEnd(family);
+      if (family.kind === 'appended') this.appended.check(family.keys[0] as string, values[0] ?? '');
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#clients.map(({ client }) => client.close()));
+  }
+
+  #client(
+    { seed, meanPauseMs }: WorkloadOptions,
+    id: number,
+    store: ClientStore,
+    cannot: readonly ('transact' | 'session')[],
+  ): SimulatedClient<ClientStore> {
+    const world = {
+      get nowMs() {
+        return performance.now();
+      },
+      trace: () => undefined,
+      fail: (error: unknown) => void this.defects.push(error),
+    };
+    const count = (what: string) => void this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+    return new SimulatedClient({
+      id,
+      world,
+      clock: nodeClock(),
+      random: createSeededRandom(seed * 1000 + id),
+      store,
+      cannot,
+      families: this.families,
+      recorder: this.recorder,
+      appended: this.appended,
+      meanPauseMs,
+      longPauseMs: 0,
+      count,
+    });
+  }
+}
