@@ -21,7 +21,7 @@ interface Way {
   readonly proxy: TcpProxy;
 }
 
-/** Makes one. `firstPort`: of the nodes' listeners, three each; default: any free ones. */
+/** Makes one. `firstPort`: of the nodes' listeners, three each; any free ones where it is missing. */
 export async function openProxies(nodes: number, firstPort?: number): Promise<Network> {
   const ports =
     firstPort === undefined ? await freePorts(nodes * 3) : Array.from({ length: nodes * 3 }, (_, i) => firstPort + i);
