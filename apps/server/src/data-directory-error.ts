@@ -5,6 +5,7 @@ import { CodedError, type CodedErrorOptions } from '@shanghai/env';
  * `UNSUPPORTED_FORMAT`: a newer version wrote it. `OTHER_NODE`: it belongs to another node or cluster than asked for.
  * `OTHER_ENGINE`: its stores are another engine's than asked for.
  * `REPLACED`: it was copied, restored or repaired, and the cluster's other nodes know the one before.
+ * `REMOVED`: its node was taken out of the cluster.
  * `DAMAGED`: what is in it contradicts itself.
  */
 export type DataDirectoryErrorCode =
@@ -15,6 +16,7 @@ export type DataDirectoryErrorCode =
   | 'OTHER_NODE'
   | 'OTHER_ENGINE'
   | 'REPLACED'
+  | 'REMOVED'
   | 'DAMAGED';
 
 /** Why a data directory cannot be opened. Nothing in it was lost. */

@@ -12,6 +12,7 @@
 import {
   type DirectoryLock,
   type Disk,
+  type DiskStat,
   ensureDirectory,
   isErrno,
   LockError,
@@ -23,12 +24,14 @@ import { RaftError } from '@shanghai/raft';
 import { DataDirectoryError } from './data-directory-error.js';
 import { type EngineName, engineNames } from './engine/storage-engine.js';
 import { checkFirstMembers, clusterIdOf, type FirstMember, firstMembersText } from './first-members.js';
+import { forgetJoining, joiningInstance, refuseJoining, refuseRemoved } from './members/joining-file.js';
+import type { JoinedCluster, MemberAddress } from './members/node-members.js';
 
 /**
  * The newest version this program knows. Version 1 is written where the engine is bitcask; 2 names the engine, 3 the
- * members the cluster was made with too, so that a version that knows no such thing refuses the directory.
+ * members the cluster was made with too, 4 the members of the cluster that was joined, so that a version that knows no such thing refuses the directory.
  */
-export const dataDirectoryFormat = 3;
+export const dataDirectoryFormat = 4;
 
 /** What `node.json` says. */
 export interface NodeIdentity {
@@ -39,6 +42,8 @@ export interface NodeIdentity {
   readonly engine: EngineName;
   /** Who made the cluster together. Empty: this node alone. */
   readonly firstMembers: readonly FirstMember[];
+  /** Of a node that joined a cluster: who was in it then, itself among them. Absent: it was there from the first. */
+  readonly joined?: { readonly members: readonly MemberAddress[] };
   /** New whenever the directory may no longer hold what it once acknowledged. */
   readonly instanceId: string;
   readonly createdAtMs: number;
@@ -66,6 +71,8 @@ export interface DataDirectoryOptions {
   readonly clusterToken: string;
   readonly engine: EngineName;
   readonly breakLock: boolean;
+  /** Of a new directory: asks a cluster to be taken in, as this instance. Absent: it makes one. */
+  readonly join?: (instanceId: string) => Promise<JoinedCluster>;
   readonly disk: Disk;
   readonly random: Random;
   readonly nowMs: number;
@@ -148,6 +155,7 @@ async function identify(
   options: DataDirectoryOptions,
 ): Promise<Pick<DataDirectory, 'identity' | 'renewed' | 'isLogRepaired'>> {
   const { disk, path } = options;
+  await refuseRemoved(disk, path);
   const bytes = await readWholeFile(disk, `${path}/node.json`, maxIdentityBytes);
   if (bytes === undefined) return { identity: await create(options), renewed: undefined, isLogRepaired: false };
   const identity = parseIdentity(bytes, path);
@@ -193,7 +201,8 @@ function refuseOther(identity: NodeIdentity, options: DataDirectoryOptions): voi
 
 async function create(options: DataDirectoryOptions): Promise<NodeIdentity> {
   const { disk, path, firstMembers, random, nowMs } = options;
-  const nodeId = ownNodeId(options);
+  const nodeId = options.join === undefined ? ownNodeId(options) : 0;
+  if (options.join === undefined) await refuseJoining(disk, path);
   for (const part of ['wal', 'groups', 'logs']) {
     const directory = `${path}/${part}`;
     await ensureDirectory(disk, directory);
@@ -204,6 +213,7 @@ async function create(options: DataDirectoryOptions): Promise<NodeIdentity> {
     );
   }
   const stat = await disk.stat(`${path}/wal`);
+  if (options.join !== undefined) return createJoined(options, options.join, stat);
   const identity: NodeIdentity = {
     format: firstMembers.length > 0 ? 3 : options.engine === 'bitcask' ? 1 : 2,
     clusterId: firstMembers.length > 0 ? clusterIdOf(firstMembers, options.clusterToken) : newId(random),
@@ -215,6 +225,29 @@ async function create(options: DataDirectoryOptions): Promise<NodeIdentity> {
     wal: { inode: stat?.inode ?? 0, birthTimeMs: stat?.birthTimeMs ?? 0 },
   };
   await writeIdentity(disk, path, identity);
+  return identity;
+}
+
+async function createJoined(
+  { disk, path, random, engine, nowMs }: DataDirectoryOptions,
+  join: (instanceId: string) => Promise<JoinedCluster>,
+  stat: DiskStat | undefined,
+): Promise<NodeIdentity> {
+  const instanceId = await joiningInstance(disk, path, () => newId(random));
+  const { clusterId, nodeId, members } = await join(instanceId);
+  const identity: NodeIdentity = {
+    format: 4,
+    clusterId,
+    nodeId,
+    engine,
+    firstMembers: [],
+    joined: { members },
+    instanceId,
+    createdAtMs: nowMs,
+    wal: { inode: stat?.inode ?? 0, birthTimeMs: stat?.birthTimeMs ?? 0 },
+  };
+  await writeIdentity(disk, path, identity);
+  await forgetJoining(disk, path);
   return identity;
 }
 
@@ -251,14 +284,14 @@ function parseIdentity(bytes: Uint8Array, path: string): NodeIdentity {
     ...(format === 3 ? {} : { firstMembers: [] }),
   };
   const complete =
-    (format === 1 || format === 2 || format === 3) &&
+    (format === 1 || format === 2 || format === 3 || format === 4) &&
     engineNames.some((name) => name === identity.engine) &&
     typeof identity.clusterId === 'string' &&
     typeof identity.instanceId === 'string' &&
     Number.isSafeInteger(identity.nodeId) &&
     typeof identity.wal?.inode === 'number' &&
     typeof identity.wal.birthTimeMs === 'number';
-  if (!complete || !areMembers(identity)) {
+  if (!complete || !areMembers(identity) || !hasJoined(identity)) {
     throw new DataDirectoryError('DAMAGED', `'${path}/node.json' is incomplete; restore it from a backup`);
   }
   return identity as NodeIdentity;
@@ -276,12 +309,20 @@ function areMembers({ format, firstMembers }: Partial<NodeIdentity>): boolean {
   }
 }
 
+function hasJoined({ format, joined }: Partial<NodeIdentity>): boolean {
+  if (format !== 4) return true;
+  const isMember = (one: Partial<MemberAddress> | null) =>
+    Number.isSafeInteger(one?.nodeId) && typeof one?.peerAddress === 'string' && typeof one.grpcAddress === 'string';
+  return Array.isArray(joined?.members) && joined.members.every(isMember);
+}
+
 function writeIdentity(disk: Disk, path: string, identity: NodeIdentity): Promise<void> {
-  const { engine, firstMembers, ...rest } = identity;
+  const { engine, firstMembers, joined, ...rest } = identity;
   const written = {
     ...rest,
     ...(identity.format === 1 ? {} : { engine }),
-    ...(identity.format < 3 ? {} : { firstMembers }),
+    ...(identity.format === 3 ? { firstMembers } : {}),
+    ...(joined === undefined ? {} : { joined }),
   };
   return replaceFile(disk, `${path}/node.json`, Buffer.from(`${JSON.stringify(written, undefined, 2)}\n`));
 }

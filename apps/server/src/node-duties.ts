@@ -12,6 +12,7 @@ import type { RaftHost } from '@shanghai/raft';
 import type { Broadcast } from './apply/broadcast.js';
 import type { ClusterEntry } from './apply/catalogue.js';
 import type { NodeEntry } from './apply/catalogue-command.js';
+import { described } from './apply/node-table.js';
 import { DataDirectoryError } from './data-directory-error.js';
 import type { NodeListener } from './node-events.js';
 import type { PeerBook } from './peers/peer-book.js';
@@ -31,9 +32,16 @@ export interface DutyParts {
   readonly clock: Clock;
   readonly listener: NodeListener;
   /** What a cluster is made with that does not exist yet. */
-  readonly cluster: { readonly clusterId: string; readonly slots: number; readonly maxValueBytes: number };
+  readonly cluster: {
+    readonly clusterId: string;
+    readonly slots: number;
+    readonly maxValueBytes: number;
+    readonly replicationFactor: number;
+  };
   /** This node as the node table shall have it. */
   readonly node: NodeEntry;
+  /** Whether its name was chosen; else it keeps the one that was set aside with its id. */
+  readonly isNamed: boolean;
 }
 
 /** Version of the commands that all nodes of the cluster know. */
@@ -125,11 +133,16 @@ export class NodeDuties {
     this.#isRunning = false;
   }
 
+  /** Who is to be reached may have changed. */
+  reviewPeers(): void {
+    this.#reachPeers();
+  }
+
   #reachPeers(): void {
     const { book, host, system } = this.#parts;
     const peers = book.peers().map(({ nodeId, peerAddress }) => ({ nodeId, address: peerAddress }));
     // Whoever is connected is judged anew with this, so other instances count as a change, too.
-    const text = JSON.stringify([peers, system.catalogue.nodes]);
+    const text = JSON.stringify([peers, system.catalogue.nodes, system.catalogue.removedNodes]);
     if (text === this.#peers) return;
     this.#peers = text;
     host.setPeers(peers);
@@ -153,9 +166,9 @@ export class NodeDuties {
 
   async #register(): Promise<void> {
     const { system } = this.#parts;
-    const node = this.#node;
-    const known = system.catalogue.nodes.find(({ nodeId }) => nodeId === node.nodeId);
-    if (JSON.stringify(known) === JSON.stringify(node)) return;
+    const known = system.catalogue.nodes.find(({ nodeId }) => nodeId === this.#node.nodeId);
+    const node = this.#parts.isNamed ? this.#node : { ...this.#node, name: known?.name ?? this.#node.name };
+    if (known !== undefined && JSON.stringify(described(known)) === JSON.stringify(node)) return;
     refuseReplaced(system.catalogue.nodes, node);
     // Where it moved to another address nobody reaches it, and it hears of no leader, until the others know.
     await system.changeByAnybody({ type: 'putNode', node }, node.nodeId);

@@ -25,6 +25,12 @@ export interface NodeListener {
   logDamaged?(event: LogDamage): void;
   /** A log's files ended in bytes that a crash left half written; they were copied aside and cut off. */
   logTornTail?(event: LogTornTail): void;
+  /** What this node, leading a group, does or waits for to bring it in line with the node table. Once for each thing. */
+  membersPlanned?(event: {
+    readonly groupId: number;
+    readonly type: 'change' | 'transfer' | 'wait';
+    readonly why: string;
+  }): void;
   /** A group cannot go on; the node refuses its requests from now on. */
   failed?(event: { readonly groupId: number; readonly error: Error }): void;
 }

@@ -8,7 +8,9 @@ import type { LeaderCalls } from './forward/leader-calls.js';
 import type { FullDiskWatch } from './full-disk-watch.js';
 import type { LogFiles } from './logs/log-files.js';
 import type { LogRequests } from './logs/log-requests.js';
+import type { Belonging } from './members/belonging.js';
 import { CatalogueMembers } from './members/catalogue-members.js';
+import type { GroupMemberDuty } from './members/group-member-duty.js';
 import type { NodeMembers } from './members/node-members.js';
 import type { GroupChecksum, NodeStatus, ReadinessCheck, ShanghaiNode } from './node.js';
 import type { NodeCheckpoints } from './node-checkpoints.js';
@@ -29,7 +31,11 @@ export interface NodeParts {
   readonly directory: DataDirectory;
   readonly nodeName: string;
   readonly advertiseHost?: string;
+  /** Where the other nodes reach this one; `''`: it has no listener for them. */
+  readonly ownAddress: string;
   readonly peerAddress: string;
+  readonly memberDuties: readonly GroupMemberDuty[];
+  readonly belonging: Belonging;
   readonly wal: Wal;
   readonly system: SystemGroup;
   readonly consensus: NodeConsensus;
@@ -108,10 +114,8 @@ export class NodeHost implements ShanghaiNode {
   }
 
   announce({ host, grpcPort, httpPort }: { host: string; grpcPort: number; httpPort: number }): void {
-    const { directory, duties, advertiseHost } = this.#parts;
-    const { nodeId, firstMembers } = directory.identity;
-    const own = firstMembers.find((member) => member.nodeId === nodeId);
-    const reached = advertiseHost ?? (own === undefined ? host : hostOf(own.peerAddress));
+    const { duties, advertiseHost, ownAddress } = this.#parts;
+    const reached = advertiseHost ?? (ownAddress === '' ? host : hostOf(ownAddress));
     duties.announce({ grpcAddress: hostAndPort(reached, grpcPort), httpAddress: hostAndPort(reached, httpPort) });
   }
 
@@ -163,10 +167,24 @@ export class NodeHost implements ShanghaiNode {
 
   /** In the order of dependence; a step that fails does not keep the others from closing, the first failure is reported. */
   async #close(drainMs: number): Promise<void> {
-    const { gate, duties, consensus, checkpoints, fullDiskWatch, leaderCalls, replicas, files, wal, directory } =
-      this.#parts;
+    const {
+      gate,
+      duties,
+      memberDuties,
+      belonging,
+      consensus,
+      checkpoints,
+      fullDiskWatch,
+      leaderCalls,
+      replicas,
+      files,
+      wal,
+      directory,
+    } = this.#parts;
     gate.close();
     duties.stop();
+    for (const duty of memberDuties) duty.stop();
+    belonging.stop();
     fullDiskWatch.stop();
     const failures: unknown[] = [];
     const attempt = async (step: () => Promise<unknown>) => {

@@ -7,6 +7,7 @@ import type { EngineName } from './engine/storage-engine.js';
 import type { FirstMember } from './first-members.js';
 import type { OpenLeaderCalls } from './forward/leader-calls.js';
 import type { NodeLimits } from './limits.js';
+import type { AskToJoin } from './members/join-cluster.js';
 import type { NodeListener } from './node-events.js';
 
 /** What `openNode` takes. Only `dataDirectory` is needed. */
@@ -17,6 +18,8 @@ export interface NodeOptions {
   readonly nodeId?: number;
   /** Who makes a new cluster together, this node among them. Recorded at the first start. Default: this node alone, or as recorded. */
   readonly initialMembers?: readonly FirstMember[];
+  /** Of a new data directory: the cluster that it asks to be taken into. Recorded at the first start. */
+  readonly join?: JoinOptions;
   /** Tells clusters apart that are made of the same members. Default `'shanghai'`. */
   readonly clusterToken?: string;
   /** For people. Default `node-<id>`. */
@@ -58,6 +61,18 @@ export interface NodeOptions {
   readonly disk?: Disk;
   readonly clock?: Clock;
   readonly random?: Random;
+}
+
+/** A cluster that a new node joins. */
+export interface JoinOptions {
+  /** gRPC addresses, `host:port`, of some of its nodes. */
+  readonly addresses: readonly string[];
+  /** Where the others will reach this node. Default: `advertiseHost`, else the host and the port of `peers`; without a port as it was reserved. */
+  readonly peerAddress?: string;
+  /** Default 60,000. */
+  readonly timeoutMs?: number;
+  /** Default: over gRPC. */
+  readonly ask?: AskToJoin;
 }
 
 /** The listener for other nodes. A node that was started alone has none. */

@@ -1,13 +1,17 @@
 /** Opening the groups of a node: consensus between this node and the others, and this node's copy of each group in it. */
 import { emptyConfState, type HostLimits, type PeerTransport, RaftError } from '@shanghai/raft';
 import type { GrpcPeers } from '@shanghai/raft/grpc';
-import { type DataDirectory, renewInstance } from './data-directory.js';
+import type { CatalogueCommand } from './apply/catalogue-command.js';
+import { type DataDirectory, type NodeIdentity, renewInstance } from './data-directory.js';
 import { grpcLeaderCalls } from './forward/grpc-leader-calls.js';
 import type { LeaderCalls } from './forward/leader-calls.js';
+import { admitChange } from './members/admit-change.js';
+import { groupView } from './members/group-member-duty.js';
 import { type NodeConsensus, openConsensus } from './node-consensus.js';
 import { openReplica } from './open-node-replica.js';
 import type { NodeBeingOpened, NodeStorage } from './open-node-storage.js';
 import { openPeers, type PeersOptions } from './peers/open-peers.js';
+import { ownPeerAddress } from './peers/own-peer-address.js';
 import { PeerBook } from './peers/peer-book.js';
 import { ReplacedWatch } from './peers/replaced-watch.js';
 import type { GroupState } from './raft/group-state.js';
@@ -21,6 +25,8 @@ export interface NodeGroups {
   readonly leaderCalls: LeaderCalls;
   readonly system: SystemGroup;
   readonly data: Replica;
+  /** Where the other nodes reach this one; `''`: it has no listener for them. */
+  readonly ownAddress: string;
   /** Where the peer listener is bound; `''`: there is none. */
   readonly peerAddress: string;
 }
@@ -48,15 +54,18 @@ export async function openGroups(
   const { options, settings, opened } = node;
   const { clock, random, limits, listener } = settings;
   const { identity } = directory;
-  const { clusterId, nodeId, firstMembers } = identity;
+  const { clusterId, nodeId, firstMembers, joined } = identity;
   const nodes = () => storage.system.machine.catalogue.nodes;
-  const book = new PeerBook({ nodeId, firstMembers, nodes });
+  const removed = () => storage.system.machine.catalogue.removedNodes;
+  const book = new PeerBook({ nodeId, firstMembers: joined?.members ?? firstMembers, nodes, removed });
+  const ownAddress = ownPeerAddress(options, identity, nodes());
   const { instanceId } = identity;
   const replaced = new ReplacedWatch({ nodeId, instanceId, path: directory.path, nodes });
   const onRefused: PeersOptions['onRefused'] = (event) => replaced.judge(event);
   const peers = options.peers ?? {};
   const transport: PeerTransport & Partial<Pick<GrpcPeers, 'address'>> =
-    options.transport ?? (await openPeers({ identity, book, clock, random, limits, peers, onRefused }));
+    options.transport ??
+    (await openPeers({ identity, peerAddress: ownAddress, book, clock, random, limits, peers, onRefused }));
   opened.push(() => transport.close());
   const consensus = await openConsensus({
     nodeId,
@@ -64,7 +73,7 @@ export async function openGroups(
     clock,
     random,
     limits,
-    raft: { stallFatalMs, ...(firstMembers.length > 1 ? {} : aloneLimits), ...options.raft },
+    raft: { stallFatalMs, ...(ownAddress === '' ? aloneLimits : {}), ...options.raft },
     listener: options.raftListener ?? {},
     onFailed: (groupId, error) => {
       for (const { changes } of [storage.system, storage.data]) changes.published.notify();
@@ -79,13 +88,12 @@ export async function openGroups(
   opened.push(() => consensus.host.close(0));
   const leaderCalls = (options.leaderCalls ?? grpcLeaderCalls)({ clusterId, nodeId });
   opened.push(async () => leaderCalls.close());
-  const voters = firstMembers.length === 0 ? [nodeId] : firstMembers.map((member) => member.nodeId);
-  const initial = { ...emptyConfState, voters };
+  const initial = { ...emptyConfState, voters: firstVoters(identity) };
   const isUnsynced = directory.isLogRepaired || storage.wal.info().durability !== 'always';
-  const mayLackEnd = isUnsynced && voters.length === 1;
+  const mayLackEnd = isUnsynced && initial.voters.length === 1 && nodes().length < 2;
   const timeAtLeader: TimeAtLeader = (leader, groupId) => leaderCalls.advanceTime(leader, groupId);
   // Whoever holds more of the system group than its beginning has not lost what it had.
-  const beginsTogether = voters.length > 1 && storage.system.appliedIndex <= 1;
+  const beginsTogether = initial.voters.length > 1 && storage.system.appliedIndex <= 1;
   const open = (state: GroupState) =>
     openReplica({
       state,
@@ -99,7 +107,14 @@ export async function openGroups(
       nodes,
       timeAtLeader,
     });
-  const system = new SystemGroup({ replica: await open(storage.system), forwarder: leaderCalls });
+  const systemReplica = await open(storage.system);
+  const admit = (change: CatalogueCommand) => {
+    const { catalogue } = systemReplica.machine;
+    const group = groupView(0, nodeId, systemReplica.log.status());
+    const isSynced = storage.wal.info().durability === 'always';
+    admitChange(change, { catalogue, group, isSynced, ownAddress });
+  };
+  const system = new SystemGroup({ replica: systemReplica, forwarder: leaderCalls, admit });
   const data = await open(storage.data);
   replaced.begin((error) => {
     // It votes no more, whatever whoever hears of it does.
@@ -107,5 +122,11 @@ export async function openGroups(
     listener.failed?.({ groupId: 0, error });
   });
   const { address: peerAddress = '' } = transport;
-  return { consensus, book, leaderCalls, system, data, peerAddress };
+  return { consensus, book, leaderCalls, system, data, ownAddress, peerAddress };
+}
+
+/** Who votes where nothing is in the log yet. A node that joins waits to be taken in. */
+function firstVoters({ nodeId, firstMembers, joined }: NodeIdentity): readonly number[] {
+  if (joined !== undefined) return [];
+  return firstMembers.length === 0 ? [nodeId] : firstMembers.map((member) => member.nodeId);
 }

@@ -3,17 +3,24 @@
  * files of named logs), then consensus and the groups in it, then what answers requests. What was opened is closed again
  * when a step fails.
  */
+import type { Clock } from '@shanghai/env';
 import { WalError } from '@shanghai/wal';
 import type { NodeEntry } from './apply/catalogue-command.js';
+import { defaultReplicationFactor } from './apply/node-table.js';
 import { hostAndPort } from './config/node-settings.js';
 import { type DataDirectory, explain, forgetRepair, type NodeIdentity, openDataDirectory } from './data-directory.js';
 import { DataDirectoryError } from './data-directory-error.js';
-import { type FirstMember, hostOf, portOf } from './first-members.js';
+import { askOverGrpc } from './forward/ask-over-grpc.js';
 import { ForwardingKeyValue } from './forward/forwarding-key-value.js';
 import { ForwardingLogs } from './forward/forwarding-logs.js';
 import { FullDiskWatch } from './full-disk-watch.js';
 import { alignLogs, expectLogs } from './logs/align-log-files.js';
 import { LogService } from './logs/log-service.js';
+import { Belonging } from './members/belonging.js';
+import { GroupMemberDuty } from './members/group-member-duty.js';
+import { joinCluster } from './members/join-cluster.js';
+import { markRemoved, removedError } from './members/joining-file.js';
+import type { JoinedCluster } from './members/node-members.js';
 import type { ShanghaiNode } from './node.js';
 import { NodeCheckpoints } from './node-checkpoints.js';
 import { NodeDuties } from './node-duties.js';
@@ -21,7 +28,7 @@ import { NodeHost } from './node-host.js';
 import type { NodeOptions } from './node-options.js';
 import { type NodeGroups, openGroups } from './open-node-groups.js';
 import { type NodeBeingOpened, type NodeStorage, openStorage } from './open-node-storage.js';
-import { refuseReplaced } from './refuse-replaced.js';
+import { refuseReplaced, replacedError } from './refuse-replaced.js';
 import { Gate } from './requests/gate.js';
 import { KeyValueService } from './requests/key-value-service.js';
 import { resolveNodeOptions } from './resolve-node-options.js';
@@ -42,6 +49,7 @@ export async function openNode(options: NodeOptions): Promise<ShanghaiNode> {
     clusterToken,
     engine,
     breakLock: options.breakLock ?? false,
+    ...joinOf(options, clock),
     disk,
     random,
     nowMs: clock.nowMs(),
@@ -62,8 +70,10 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
   if (directory.renewed !== undefined) listener.instanceRenewed?.({ instanceId, why: directory.renewed });
   const storage = await openStorage(node, clusterId);
   const isSynced = storage.wal.info().durability === 'always';
-  if (!isSynced && identity.firstMembers.length > 1) throw refuseUnsynced(directory, storage.wal.info().durability);
-  refuseReplaced(storage.system.machine.catalogue.nodes, identity);
+  const { nodes } = storage.system.machine.catalogue;
+  const isOneOfSeveral = identity.firstMembers.length > 1 || identity.joined !== undefined || nodes.length > 1;
+  if (!isSynced && isOneOfSeveral) throw refuseUnsynced(directory, storage.wal.info().durability);
+  refuseReplaced(nodes, identity);
   const groups = await openGroups(node, directory, storage);
   const { system, data, leaderCalls } = groups;
   if (isLogRepaired) await forgetRepair(disk, directory.path);
@@ -81,8 +91,14 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
   const checkpoints = checkpointsOf(node, groups, storage);
   checkpoints.start();
   duties.start();
+  const memberDuties = replicas.map(
+    (replica) => new GroupMemberDuty({ nodeId, replica, system, events: groups.consensus.events, clock, listener }),
+  );
+  for (const duty of memberDuties) duty.start();
+  const belonging = belongingOf(node, directory, groups, duties);
+  if (groups.ownAddress !== '') belonging.start();
   const fullDiskWatch = new FullDiskWatch({ replicas, clock });
-  if (identity.firstMembers.length > 1) fullDiskWatch.start();
+  if (groups.ownAddress !== '') fullDiskWatch.start();
   return new NodeHost({
     directory,
     nodeName: nameOf(node.options, nodeId),
@@ -91,7 +107,10 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
     system,
     replicas,
     consensus: groups.consensus,
+    ownAddress: groups.ownAddress,
     peerAddress: groups.peerAddress,
+    memberDuties,
+    belonging,
     duties,
     router,
     files,
@@ -110,7 +129,8 @@ function dutiesOf({ options, settings }: NodeBeingOpened, identity: NodeIdentity
   const { system, data, consensus, book } = groups;
   const { host, events } = consensus;
   const { clusterId } = identity;
-  const cluster = { clusterId, slots, maxValueBytes: limits.maxValueBytes };
+  const replicationFactor = Math.max(defaultReplicationFactor, identity.firstMembers.length);
+  const cluster = { clusterId, slots, maxValueBytes: limits.maxValueBytes, replicationFactor };
   return new NodeDuties({
     system,
     data,
@@ -120,7 +140,49 @@ function dutiesOf({ options, settings }: NodeBeingOpened, identity: NodeIdentity
     clock,
     listener,
     cluster,
-    node: nodeEntry(options, identity),
+    node: nodeEntry(options, identity, groups.ownAddress),
+    isNamed: options.nodeName !== undefined,
+  });
+}
+
+/** How a new directory gets into the cluster that it was told of. */
+function joinOf(options: NodeOptions, clock: Clock): { join?: (instanceId: string) => Promise<JoinedCluster> } {
+  const { join, peers, nodeId = 0, nodeName: name = '', advertiseHost } = options;
+  if (join === undefined) return {};
+  const { addresses, ask = askOverGrpc, timeoutMs } = join;
+  const port = peers?.port ?? 0;
+  const peerAddress = join.peerAddress ?? hostAndPort(advertiseHost ?? peers?.host ?? '127.0.0.1', port);
+  const contacts = { addresses, ask, clock, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+  return {
+    join: (instanceId) =>
+      joinCluster(contacts, {
+        instanceId,
+        peerAddress: port === 0 && join.peerAddress === undefined ? '' : peerAddress,
+        name,
+        nodeId,
+      }),
+  };
+}
+
+function belongingOf(
+  { settings }: NodeBeingOpened,
+  directory: DataDirectory,
+  { system, leaderCalls: calls, book }: NodeGroups,
+  duties: NodeDuties,
+): Belonging {
+  const { clock, listener, disk } = settings;
+  const { path, identity } = directory;
+  const { nodeId, instanceId, joined } = identity;
+  const onOutcast = async (verdict: 'removed' | 'replaced') => {
+    if (verdict === 'removed') await markRemoved(disk, path, nodeId).catch(() => undefined);
+    const error = verdict === 'removed' ? removedError(path, nodeId) : replacedError(nodeId, instanceId);
+    listener.failed?.({ groupId: 0, error });
+  };
+  return new Belonging({
+    ...{ nodeId, instanceId, system, calls, book, clock },
+    told: joined?.members ?? [],
+    onNews: () => duties.reviewPeers(),
+    onOutcast: (verdict) => void onOutcast(verdict),
   });
 }
 
@@ -144,17 +206,8 @@ function nameOf({ nodeName }: NodeOptions, nodeId: number): string {
   return nodeName ?? `node-${nodeId}`;
 }
 
-/** Where the others reach this node: as the initial cluster says, but for what it is told now. */
-function peerAddressOf(options: NodeOptions, nodeId: number, firstMembers: readonly FirstMember[]): string {
-  const own = firstMembers.find((member) => member.nodeId === nodeId);
-  if (own === undefined) return '';
-  const { advertiseHost = hostOf(own.peerAddress), peers } = options;
-  const port = peers?.port === undefined || peers.port === 0 ? portOf(own.peerAddress) : peers.port;
-  return hostAndPort(advertiseHost, port);
-}
-
 /** This node as the node table shall have it. */
-function nodeEntry(options: NodeOptions, { nodeId, instanceId, firstMembers }: NodeIdentity): NodeEntry {
+function nodeEntry(options: NodeOptions, { nodeId, instanceId }: NodeIdentity, peerAddress: string): NodeEntry {
   const { grpc = '', http = '' } = options.addresses ?? {};
   return {
     nodeId,
@@ -162,14 +215,14 @@ function nodeEntry(options: NodeOptions, { nodeId, instanceId, firstMembers }: N
     instanceId,
     grpcAddress: grpc,
     httpAddress: http,
-    peerAddress: peerAddressOf(options, nodeId, firstMembers),
+    peerAddress,
   };
 }
 
 function refuseUnsynced({ path, identity }: DataDirectory, durability: string): DataDirectoryError {
   return new DataDirectoryError(
     'OTHER_NODE',
-    `data directory '${path}' is that of one of ${identity.firstMembers.length} nodes, and durability '${durability}' is ` +
+    `data directory '${path}' is that of node ${identity.nodeId} of several, and durability '${durability}' is ` +
       'only for a node alone: what it acknowledged to the others must be on its disk',
   );
 }

@@ -11,9 +11,14 @@ export function refuseReplaced(
 ): void {
   const known = nodes.find((node) => node.nodeId === nodeId);
   if (known === undefined || known.instanceId === instanceId || nodes.length < 2) return;
-  throw new DataDirectoryError(
+  throw replacedError(nodeId, instanceId, known.instanceId);
+}
+
+/** What a node is told whose id another instance has. */
+export function replacedError(nodeId: number, instanceId: string, knownInstanceId = 'another'): DataDirectoryError {
+  return new DataDirectoryError(
     'REPLACED',
-    `the cluster knows node ${nodeId} as instance ${known.instanceId}, and this is instance ${instanceId}: its data ` +
+    `the cluster knows node ${nodeId} as instance ${knownInstanceId}, and this is instance ${instanceId}: its data ` +
       `directory was copied, restored or repaired, and may lack what it acknowledged; ${comeBack(nodeId)}`,
   );
 }

@@ -6,6 +6,7 @@ import { ConfigError } from './config/config-error.js';
 import { DataDirectoryError } from './data-directory-error.js';
 import { EngineError } from './engine/engine-error.js';
 import { ListenError } from './listen-error.js';
+import { JoinError } from './members/join-error.js';
 
 /** Exit codes of the server. */
 export const exitCodes = {
@@ -16,6 +17,7 @@ export const exitCodes = {
   locked: 4,
   dataDirectory: 5,
   newerFormat: 6,
+  joining: 7,
 } as const;
 
 /** What to say and how to end. `isExpected`: the message says all there is, no stack is needed. */
@@ -41,6 +43,7 @@ export function startupFailure(error: unknown): StartupFailure {
 
 function exitCodeOf(error: CodedError<string>): number {
   if (error instanceof ConfigError) return exitCodes.configuration;
+  if (error instanceof JoinError) return exitCodes.joining;
   if (error instanceof ListenError) return exitCodes.port;
   if (error.code === 'UNSUPPORTED_FORMAT') return exitCodes.newerFormat;
   if (error.code === 'LOCKED') return exitCodes.locked;

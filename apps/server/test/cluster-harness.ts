@@ -3,6 +3,7 @@ import { createSeededRandom } from '@shanghai/env';
 import { createFaultDisk, createManualClock, type FaultDisk, type ManualClock } from '@shanghai/env/testing';
 import { MemoryPeerNetwork } from '@shanghai/raft/testing';
 import type { LeaderCalls } from '../src/forward/leader-calls.js';
+import type { AskToJoin } from '../src/members/join-cluster.js';
 import type { ShanghaiNode } from '../src/node.js';
 import type { NodeOptions } from '../src/node-options.js';
 import { openNode } from '../src/open-node.js';
@@ -52,19 +53,33 @@ export class TestCluster {
 
   /** A link that is cut carries nothing. */
   #leaderCalls(from: number): LeaderCalls {
-    const reach = (address: string) => {
-      const to = Number(/^node-(\d+):/.exec(address)?.[1]);
-      const node = this.nodes.get(to);
-      if (node !== undefined && this.network.passes(from, to)) return node;
-      throw new ServerError('CLUSTER_ERROR', `node ${to} cannot be reached`);
+    return leaderCallsTo((address) => this.#reach(from, address));
+  }
+
+  #reach(from: number, address: string): ShanghaiNode {
+    const to = Number(/^node-(\d+):/.exec(address)?.[1]);
+    const node = this.nodes.get(to);
+    if (node !== undefined && this.network.passes(from, to)) return node;
+    throw new ServerError('CLUSTER_ERROR', `node ${to} cannot be reached`);
+  }
+
+  /** Starts a new node that joins through another one. */
+  async join(nodeId: number, through = 1, more: Partial<NodeOptions> = {}): Promise<ShanghaiNode> {
+    const ask: AskToJoin = async (address, request) => {
+      const members = this.#reach(nodeId, address).members;
+      if (members === undefined) throw new Error('the node has no cluster');
+      return members.join(request);
     };
-    return leaderCallsTo(reach);
+    const join = { addresses: [`node-${through}:9090`], peerAddress: `node-${nodeId}:9190`, ask };
+    return this.during(this.start(nodeId, { flags: false, nodeId, join, ...more }));
   }
 
   /** Starts all nodes and waits until both groups have leaders and the cluster is made. */
   async startAll(): Promise<void> {
     for (const nodeId of this.ids) await this.start(nodeId);
-    await this.until('every node is ready', () => this.ids.every((nodeId) => isReady(this.node(nodeId))));
+    const knowsAll = (node: ShanghaiNode) => node.status().nodes?.length === this.ids.length;
+    const isUp = (nodeId: number) => isReady(this.node(nodeId)) && knowsAll(this.node(nodeId));
+    await this.until('every node is ready and knows the others', () => this.ids.every(isUp));
   }
 
   node(nodeId: number): ShanghaiNode {
@@ -131,6 +146,11 @@ export function leaderCallsTo(reach: (address: string) => ShanghaiNode): LeaderC
       const index = reach(leader).advanceTime?.(groupId);
       if (index === undefined) throw new Error('the node leads nothing for others');
       return index;
+    },
+    checkMember: async (address, nodeId, instanceId) => {
+      const checked = reach(address).members?.check(nodeId, instanceId);
+      if (checked === undefined) throw new Error('the node has no cluster');
+      return checked;
     },
     close: () => undefined,
   };

@@ -85,7 +85,7 @@ test('a directory of a newer format, another node, or without its parts is refus
       bytes(JSON.stringify({ ...JSON.parse(Buffer.from(identity).toString()), ...fields })),
     );
   };
-  change({ format: 4 });
+  change({ format: 5 });
   await expect(openTestNode(disk, clock)).rejects.toMatchObject({ code: 'UNSUPPORTED_FORMAT' });
   change({ wal: undefined });
   await expect(openTestNode(disk, clock)).rejects.toMatchObject({ code: 'DAMAGED' });

@@ -44,6 +44,11 @@ export function virtualLeaderCalls(parts: LeaderCallsParts): LeaderCalls {
         if (node.advanceTime === undefined) throw new ServerError('UNSUPPORTED', 'it leads nothing for others');
         return node.advanceTime(groupId);
       }),
+    checkMember: (address, nodeId, instanceId) =>
+      ask(address, async (node) => {
+        if (node.members === undefined) throw new ServerError('UNSUPPORTED', 'it has no cluster');
+        return node.members.check(nodeId, instanceId);
+      }),
     close: () => undefined,
   };
 }

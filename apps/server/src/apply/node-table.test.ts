@@ -7,7 +7,7 @@ const groups = [0, 1];
 const seed = 20_261_121;
 
 function join(instanceId: string, more: { nodeId?: number; reservation?: string; peerAddress?: string } = {}) {
-  const { nodeId = 0, reservation = '', peerAddress = '' } = more;
+  const { nodeId = 0, reservation = '', peerAddress = instanceId === '' ? '' : 'p:1' } = more;
   return { type: 'joinNode', nodeId, name: '', instanceId, peerAddress, reservation } as const;
 }
 
@@ -51,7 +51,7 @@ test('the same instance joins under the same id, however often, and a reservatio
   expect(states(table)).toBe('1 first, 2 first, 3 first, 4 joining');
   for (let i = 0; i < 2; i++) table.apply(join('', { reservation: 'r', peerAddress: 'a:1' }), groups);
   expect(table.present.at(-1)).toMatchObject({ nodeId: 5, instanceId: '', peerAddress: 'a:1' });
-  table.apply(join('later', { nodeId: 5 }), groups);
+  table.apply(join('later', { nodeId: 5, peerAddress: '' }), groups);
   expect(table.present.at(-1)).toMatchObject({ nodeId: 5, instanceId: 'later', peerAddress: 'a:1' });
   expect(table.apply(join('another', { nodeId: 5 }), groups)).toMatchObject({ code: 'ALREADY_EXISTS' });
   expect(table.apply(join('later', { nodeId: 7 }), groups)).toMatchObject({ code: 'ALREADY_EXISTS' });
@@ -62,6 +62,7 @@ test('a removed node is told so, whatever it asks for, and its id is not given a
   table.apply(join('new'), groups);
   table.apply({ type: 'leaveNode', nodeId: 4, force: false }, groups);
   for (const groupId of groups) table.apply({ type: 'placeNode', nodeId: 4, groupId, isIn: false }, groups);
+  expect(table.apply(join('lost', { peerAddress: '' }), groups)).toMatchObject({ code: 'INVALID_REQUEST' });
   const refused = { code: 'PERMISSION_DENIED', message: expect.stringContaining('empty data directory') };
   expect(table.apply(join('new'), groups)).toMatchObject(refused);
   expect(table.apply(join('other', { nodeId: 4 }), groups)).toMatchObject(refused);

@@ -108,6 +108,7 @@ export class NodeTable {
     if (this.present.length >= maxNodes) {
       return { code: 'RESOURCE_EXHAUSTED', message: `the cluster has ${maxNodes} nodes, more it cannot have` };
     }
+    if (instanceId !== '' && change.peerAddress === '') return withoutAddress();
     const nodeId = change.nodeId === 0 ? 1 + Math.max(0, ...this.#entries.keys()) : change.nodeId;
     const name = change.name === '' ? `node-${nodeId}` : change.name;
     const { peerAddress } = change;
@@ -192,7 +193,12 @@ function bound(known: NodeEntry, change: Extract<NodeTableCommand, { type: 'join
   const { instanceId } = change;
   const name = change.name === '' ? known.name : change.name;
   const peerAddress = change.peerAddress === '' ? known.peerAddress : change.peerAddress;
+  if (peerAddress === '') return withoutAddress();
   return { changed: [{ ...known, instanceId, name, peerAddress }] };
+}
+
+function withoutAddress(): NodeTableResult {
+  return { code: 'INVALID_REQUEST', message: 'the other nodes must reach the new one: join with --peer-port' };
 }
 
 function removedEntry({ nodeId, name, instanceId }: NodeEntry): NodeEntry {

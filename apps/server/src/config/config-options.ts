@@ -60,6 +60,12 @@ const cluster = {
     group: 'Cluster',
     description: 'With initial-cluster: tells clusters apart that are made of the same addresses.',
   }),
+  join: optionalTextOption({
+    default: '',
+    group: 'Cluster',
+    description:
+      'Of a new data directory: gRPC addresses of some nodes of a cluster, as host:9090,host:9091, which it asks to be taken in. Recorded at the first start; later starts need it no more.',
+  }),
   tickMs: integerOption(10, 10_000, {
     default: 100,
     group: 'Cluster',
@@ -86,7 +92,7 @@ const listeners = {
     default: 0,
     group: 'Listeners',
     description:
-      "For the other nodes of a cluster; a node alone does not bind it. 0 = that of this node's address in the initial cluster.",
+      "For the other nodes of a cluster. 0 = that of this node's address in the cluster; a node alone then has no such listener, and none can join it.",
   }),
   advertiseHost: optionalTextOption({
     default: '',

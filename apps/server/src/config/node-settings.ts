@@ -12,6 +12,7 @@ export function nodeOptionsOf(config: Config): NodeOptions {
     ...(config.nodeId === 0 ? {} : { nodeId: config.nodeId }),
     ...(config.initialCluster === '' ? {} : { initialMembers: parseFirstMembers(config.initialCluster) }),
     clusterToken: config.clusterToken,
+    ...(config.join === '' ? {} : { join: { addresses: joinAddresses(config.join) } }),
     ...(config.nodeName === '' ? {} : { nodeName: config.nodeName }),
     addresses: { http: address(httpPort), grpc: address(grpcPort) },
     ...(config.advertiseHost === '' ? {} : { advertiseHost: config.advertiseHost }),
@@ -37,6 +38,14 @@ export function nodeOptionsOf(config: Config): NodeOptions {
     engine: config.engine,
     store: storeOptionsOf(config),
   };
+}
+
+/** The addresses that `join` names. */
+export function joinAddresses(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
 }
 
 function storeOptionsOf(config: Config): NonNullable<NodeOptions['store']> {

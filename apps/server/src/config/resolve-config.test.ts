@@ -59,7 +59,7 @@ describe('precedence', () => {
   it('holds for every option, by its flag, its variable and its name in a file', () => {
     for (const [key, option] of optionEntries) {
       const text = String(sampleOf(key, option.default));
-      const more = key === 'host' ? { insecure: 'true' } : {};
+      const more = withIt[key] ?? {};
       const environment = { [variableName(key)]: text };
       const byFlag = resolveConfig({ flags: { ...more, [key]: text } });
       const byVariable = resolveConfig({ flags: more, environment });
@@ -81,6 +81,12 @@ describe('precedence', () => {
 });
 
 /** An allowed value other than the default. */
+/** What some values cannot be without. */
+const withIt: Partial<Record<ConfigKey, Record<string, string>>> = {
+  host: { insecure: 'true' },
+  join: { peerPort: '9190' },
+};
+
 function sampleOf(key: ConfigKey, fallback: unknown): unknown {
   const samples: Partial<Record<ConfigKey, unknown>> = {
     logLevel: 'warn',
@@ -88,6 +94,7 @@ function sampleOf(key: ConfigKey, fallback: unknown): unknown {
     durability: 'interval',
     compression: 'gzip',
     engine: 'level',
+    join: '127.0.0.1:9091',
     initialCluster: '1=127.0.0.1:9190',
     host: '0.0.0.0',
     mergeToHour: 23,

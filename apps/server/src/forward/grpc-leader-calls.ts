@@ -10,6 +10,7 @@ import { forwardedFailure } from './forwarded-failure.js';
 import type { LeaderCalls } from './leader-calls.js';
 import { type LeaderChannel, LeaderChannels } from './leader-channels.js';
 import { appendedOf, appendRequest, descriptionOf } from './log-wire.js';
+import { addressOf, verdictOf } from './member-wire.js';
 import { batchRequest, outcomesOf, sessionOf, transactRequest } from './write-wire.js';
 
 /** Who asks. */
@@ -94,6 +95,11 @@ export function grpcLeaderCalls(options: GrpcLeaderCallsOptions): LeaderCalls {
       const request = { clusterId: options.clusterId, groupId: BigInt(groupId) };
       const { appliedIndex } = await call(leader, ({ internal }) => internal.advanceTime.bind(internal), request);
       return Number(appliedIndex);
+    },
+    async checkMember(address, nodeId, instanceId) {
+      const request = { clusterId: options.clusterId, nodeId: BigInt(nodeId), instanceId };
+      const checked = await call(address, ({ internal }) => internal.checkMember.bind(internal), request);
+      return { verdict: verdictOf(checked.verdict), members: checked.members.map(addressOf) };
     },
     close() {
       isClosed = true;

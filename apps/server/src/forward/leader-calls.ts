@@ -1,4 +1,5 @@
 import type { LogAppend, LogAppended, LogDescription, LogSettings } from '../logs/log-requests.js';
+import type { NodeMembers } from '../members/node-members.js';
 import type { CatalogueForwarder } from '../raft/system-group.js';
 import type { KeyValueRequests, OperationOutcome, WriteRequest } from '../requests/key-value-requests.js';
 import type { Answered, RequestContext, WriteContext } from '../requests/request-context.js';
@@ -24,6 +25,8 @@ export interface LeaderCalls extends CatalogueForwarder {
   appendLog(leader: string, request: LogAppend, context: RequestContext): Promise<LogAppended>;
   /** Moves a group's log time to its leader's clock; resolves to the index from which on replicas have it. */
   advanceTime(leader: string, groupId: number): Promise<number>;
+  /** Asks a node, by its gRPC address, what the node table says of a node. */
+  checkMember(address: string, nodeId: number, instanceId: string): Promise<ReturnType<NodeMembers['check']>>;
   /** Calls under way fail. Idempotent. */
   close(): void;
 }

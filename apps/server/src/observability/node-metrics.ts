@@ -41,6 +41,7 @@ export function observeNode(metrics: Metrics, logger: Logger, onFailed: (error: 
     logDamaged: ({ logId, directory, error }) =>
       logger.error({ logId, directory, err: error }, 'a named log is damaged and refused; other logs and keys go on'),
     logTornTail: (event) => logger.warn({ ...event }, 'a torn tail of a named log was cut off and copied aside'),
+    membersPlanned: (event) => logger.info({ ...event }, 'the members of a group change'),
     failed({ groupId, error }) {
       logger.fatal({ groupId, err: error }, 'a group cannot go on');
       onFailed(error);

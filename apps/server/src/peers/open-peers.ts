@@ -12,6 +12,8 @@ import type { PeerBook } from './peer-book.js';
 /** What the peer listener is opened with. */
 export interface PeersOptions {
   readonly identity: NodeIdentity;
+  /** Where the others reach this node. `''`: it is alone. */
+  readonly peerAddress: string;
   readonly book: PeerBook;
   readonly clock: Clock;
   readonly random: Random;
@@ -21,14 +23,13 @@ export interface PeersOptions {
   readonly onRefused: (event: PeerRefusalEvent) => void;
 }
 
-/** Opens the listener for other nodes; there is none where the node was started alone. Rejects with `ListenError`. */
+/** Opens the listener for other nodes; there is none where the node is alone. Rejects with `ListenError`. */
 export async function openPeers(options: PeersOptions): Promise<PeerTransport | GrpcPeers> {
   const { identity, book, clock, random, limits, peers, onRefused } = options;
-  const { clusterId, nodeId, instanceId, firstMembers } = identity;
-  const own = firstMembers.find((member) => member.nodeId === nodeId);
-  if (own === undefined) return noPeers();
+  const { clusterId, nodeId, instanceId } = identity;
+  if (options.peerAddress === '') return noPeers();
   const { host = '127.0.0.1', snapshotBytesPerSecond, listener } = peers;
-  const port = peers.port === undefined || peers.port === 0 ? portOf(own.peerAddress) : peers.port;
+  const port = peers.port === undefined || peers.port === 0 ? portOf(options.peerAddress) : peers.port;
   try {
     return await openGrpcPeers({
       host,

@@ -1,4 +1,4 @@
-import type { GroupStatus as RaftGroupStatus } from '@shanghai/raft';
+import type { ConfChange, GroupStatus as RaftGroupStatus } from '@shanghai/raft';
 
 /** The port between a state machine and the log that orders its commands. `RaftCommandLog` stands behind it. */
 export interface CommandLog<Result> {
@@ -24,6 +24,13 @@ export interface CommandLog<Result> {
    * no other. Resolves to whom it was offered. Never rejects; tries for an election timeout at most.
    */
   stepAside(unlike?: number): Promise<number | undefined>;
+  /**
+   * Changes who is in the group, where this node leads; resolves when the change is applied here. Rejects as `propose`
+   * does; `CLUSTER_ERROR` also where the change does not fit the present configuration.
+   */
+  changeConfiguration(change: ConfChange): Promise<void>;
+  /** Hands leadership to a voter. Rejects with `CLUSTER_ERROR` where this node still leads after an election timeout. */
+  handOver(to: number): Promise<void>;
   /** Waits for proposals in flight up to `drainMs`; those left fail with `OUTCOME_UNKNOWN`. Idempotent. */
   close(drainMs: number): Promise<void>;
 }

@@ -2,7 +2,14 @@
  * The command log of a group on this node: consensus behind the port. It puts the refusals of consensus into the words
  * of the server, names the leader in them, and refuses while what is applied waits for space on the disk.
  */
-import { type GroupStatus, ProposalError, type RaftGroup, type ReplicaStatus, type StateType } from '@shanghai/raft';
+import {
+  type ConfChange,
+  type GroupStatus,
+  ProposalError,
+  type RaftGroup,
+  type ReplicaStatus,
+  type StateType,
+} from '@shanghai/raft';
 import type { NodeEntry } from '../apply/catalogue-command.js';
 import { ServerError } from '../requests/server-error.js';
 import type { CommandLog, CommandLogStatus } from './command-log.js';
@@ -89,6 +96,14 @@ export class RaftCommandLog<Result> implements CommandLog<Result> {
     const successor = bestVoter(replicas.filter(({ nodeId }) => nodeId !== unlike)) ?? bestVoter(replicas);
     if (successor !== undefined) await this.#group.transferLeadership(successor).catch(() => undefined);
     return successor;
+  }
+
+  async changeConfiguration(change: ConfChange): Promise<void> {
+    await this.#group.changeConfiguration(change).catch(this.#rejectProposal);
+  }
+
+  handOver(to: number): Promise<void> {
+    return this.#group.transferLeadership(to).catch(this.#rejectProposal);
   }
 
   close(drainMs: number): Promise<void> {

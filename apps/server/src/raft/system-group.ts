@@ -23,15 +23,19 @@ export interface SystemGroupParts {
   readonly replica: Replica;
   /** Absent: changes are made only where this node leads. */
   readonly forwarder?: CatalogueForwarder;
+  /** Asked before this node, leading the group, proposes a change; throws a `ServerError` where it is not to be made now. */
+  readonly admit?: (change: CatalogueCommand) => void;
 }
 
 /** The system group as the rest of the node changes it. */
 export class SystemGroup {
   readonly replica: Replica;
   readonly #forwarder: CatalogueForwarder | undefined;
+  readonly #admit: ((change: CatalogueCommand) => void) | undefined;
 
-  constructor({ replica, forwarder }: SystemGroupParts) {
+  constructor({ replica, forwarder, admit }: SystemGroupParts) {
     this.replica = replica;
+    this.#admit = admit;
     this.#forwarder = forwarder;
   }
 
@@ -91,6 +95,7 @@ export class SystemGroup {
 
   /** Makes a change only if this node leads; resolves to the index from which on a replica has it. */
   async proposeHere(change: CatalogueCommand): Promise<number> {
+    if (this.replica.log.status().role === 'leader') this.#admit?.(change);
     await this.replica.propose({ kind: 'catalogue', change });
     return this.replica.machine.visible.appliedIndex;
   }
