@@ -1,7 +1,7 @@
 import type { Disk } from '@shanghai/env';
 import { createHintEntry } from './core/hint-codec.js';
-import { layTombstone, restampRecord } from './core/moved-record.js';
-import { crcSeed, createRecordFields, readRecord, recordFlags } from './core/record.js';
+import { layTombstone, moveRecord } from './core/moved-record.js';
+import { crcSeed, createRecordFields, readRecord, recordFlags, stampRecord } from './core/record.js';
 import type { MergeHost, MergeJob } from './merge-job.js';
 import { MergeOutput } from './merge-output.js';
 import type { MergeWindow } from './merge-window.js';
@@ -23,6 +23,8 @@ export class MergeSink {
   /** The part of the window that is stamped and not yet written. */
   #pieceStart = 0;
   #pieceEnd = 0;
+  /** The record settled last is a tombstone laid out in place of one that has expired. */
+  #isReplaced = false;
 
   constructor(disk: Disk, job: MergeJob, host: MergeHost) {
     this.#disk = disk;
@@ -32,7 +34,7 @@ export class MergeSink {
 
   /** Writes a loaded window; it may be cleared afterwards. */
   async write(window: MergeWindow): Promise<void> {
-    const { bytes, view } = window;
+    const { bytes } = window;
     this.#pieceStart = 0;
     this.#pieceEnd = 0;
     let output = this.outputs.at(-1);
@@ -43,7 +45,7 @@ export class MergeSink {
         await this.#flush(output, bytes);
         output = await this.#nextOutput(output);
       }
-      const entered = this.#stamp(output, bytes, view, length, window.sequence(slot));
+      const entered = this.#stamp(output, window, slot, length);
       if (entered !== undefined) await entered;
       if (this.#pieceEnd - this.#pieceStart >= pieceBytes) await this.#flush(output, bytes);
     }
@@ -67,9 +69,11 @@ export class MergeSink {
     const start = window.start(slot);
     const end = this.#pieceEnd;
     readRecord(view, start, fields);
+    this.#isReplaced = false;
     if (fields.expiresAtMs > 0 && fields.expiresAtMs <= this.#job.horizonMs) {
       this.recordsExpired++;
       if (!window.olderRemains(slot)) return 0;
+      this.#isReplaced = true;
       const key = bytes.slice(fields.keyStart, fields.valueStart);
       return layTombstone(bytes, view, end, key) - end;
     }
@@ -77,18 +81,19 @@ export class MergeSink {
     return fields.recordBytes;
   }
 
-  #stamp(
-    output: MergeOutput,
-    bytes: Uint8Array,
-    view: DataView,
-    length: number,
-    sequence: number,
-  ): Promise<void> | undefined {
+  /** Seals the record at the end of the piece, which is a slot's or takes its place, and enters it into the hint. */
+  #stamp(output: MergeOutput, window: MergeWindow, slot: number, length: number): Promise<void> | undefined {
+    const { bytes, view } = window;
+    const sequence = window.sequence(slot);
     const start = this.#pieceEnd;
+    const end = start + length;
     const entry = this.#entry;
     const fields = this.#fields;
     entry.offset = this.#endIn(output);
-    restampRecord(bytes, view, start, start + length, sequence, crcSeed(output.segment.seed, entry.offset));
+    const seed = crcSeed(output.segment.seed, entry.offset);
+    const seedBefore = this.#isReplaced ? undefined : window.seed(slot);
+    if (seedBefore === undefined) stampRecord(bytes, view, start, end, sequence, seed);
+    else moveRecord(bytes, view, start, end, seedBefore, seed);
     readRecord(view, start, fields);
     entry.recordBytes = length;
     entry.sequence = sequence;

@@ -10,6 +10,7 @@ import { dataName } from './core/segment-names.js';
 const gapBytes = 8_192;
 const spanBytes = 1_048_576;
 const noBytes = new Uint8Array(0);
+const unsealed = -1;
 
 /** At most so many records wait in a window, whatever its bytes. */
 const windowRecordsLimit = 262_144;
@@ -38,6 +39,8 @@ export class MergeWindow {
   readonly #olderRemains: Uint8Array;
   /** Where a slot's record lies in its input. */
   readonly #offsets: Uint32Array;
+  /** With what a slot's record is sealed; `unsealed` where it was laid out here. */
+  readonly #seeds: Float64Array;
   /** For every record to be read: its place in the inputs, times `limit` (a power of two), plus its slot; to be sorted. */
   readonly #places: Float64Array;
   /** The same in the order of places, taken apart: slot and input. */
@@ -59,6 +62,7 @@ export class MergeWindow {
     this.#sequences = new Float64Array(this.#limit);
     this.#olderRemains = new Uint8Array(this.#limit);
     this.#offsets = new Uint32Array(this.#limit);
+    this.#seeds = new Float64Array(this.#limit);
     this.#places = new Float64Array(this.#limit);
     this.#slots = new Uint32Array(this.#limit);
     this.#origins = new Uint32Array(this.#limit);
@@ -92,6 +96,12 @@ export class MergeWindow {
 
   sequence(slot: number): number {
     return this.#sequences[slot] as number;
+  }
+
+  /** The seed of the checksum that a slot's record has; `undefined` where it has none yet. */
+  seed(slot: number): number | undefined {
+    const seed = this.#seeds[slot] as number;
+    return seed === unsealed ? undefined : seed;
   }
 
   /** An older record of the key lies outside the merge: if this one goes, a tombstone must stay. */
@@ -146,6 +156,7 @@ export class MergeWindow {
     this.#lengths[slot] = recordBytes;
     this.#sequences[slot] = sequence;
     this.#olderRemains[slot] = olderRemains ? 1 : 0;
+    this.#seeds[slot] = unsealed;
     this.#filled += recordBytes;
     return slot;
   }
@@ -189,6 +200,7 @@ export class MergeWindow {
     if (!holdsRecord(this.#span, this.#spanView, at, length, this.sequence(slot), seed))
       throw this.#corrupt(segment, offset, length, 'its checksum does not hold, or it is another record');
     this.#bytes.set(this.#span.subarray(at, at + length), this.start(slot));
+    this.#seeds[slot] = seed;
   }
 
   #read(input: number, offset: number, bytes: number): Promise<number> {

@@ -4,6 +4,7 @@ export { type Clock, delay, type Timer, type TimerOptions } from './clock.js';
 export { CodedError, type CodedErrorOptions, isErrno, isFileSystemError } from './coded-error.js';
 export { copyBytes } from './copy-bytes.js';
 export { crc32 } from './crc32.js';
+export { shiftCrc32 } from './crc32-shift.js';
 export { type DirectoryLock, type DirectoryLockOptions, LockError, type LockErrorCode } from './directory-lock.js';
 export type { Disk, DiskFile, DiskOpenMode, DiskStat } from './disk.js';
 export { ensureDirectory } from './ensure-directory.js';
