@@ -48,6 +48,8 @@ export interface NodeIdentity {
   readonly instanceId: string;
   readonly createdAtMs: number;
   readonly wal: { readonly inode: number; readonly birthTimeMs: number };
+  /** The backup that it was made from. Its cluster id then follows from that, not from the members alone. */
+  readonly restoredFrom?: string;
 }
 
 /** An open and locked data directory. */
@@ -189,6 +191,8 @@ function refuseOther(identity: NodeIdentity, options: DataDirectoryOptions): voi
     );
   }
   if (firstMembers.length === 0 || clusterIdOf(firstMembers, clusterToken) === identity.clusterId) return;
+  const isRestored = identity.restoredFrom !== undefined;
+  if (isRestored && firstMembersText(firstMembers) === firstMembersText(identity.firstMembers)) return;
   const made =
     identity.firstMembers.length === 0
       ? 'was made by a node alone'
@@ -215,7 +219,7 @@ async function create(options: DataDirectoryOptions): Promise<NodeIdentity> {
   const stat = await disk.stat(`${path}/wal`);
   if (options.join !== undefined) return createJoined(options, options.join, stat);
   const identity: NodeIdentity = {
-    format: firstMembers.length > 0 ? 3 : options.engine === 'bitcask' ? 1 : 2,
+    format: identityFormat(firstMembers, options.engine),
     clusterId: firstMembers.length > 0 ? clusterIdOf(firstMembers, options.clusterToken) : newId(random),
     nodeId,
     engine: options.engine,
@@ -249,6 +253,11 @@ async function createJoined(
   await writeIdentity(disk, path, identity);
   await forgetJoining(disk, path);
   return identity;
+}
+
+/** The oldest format that says it all. */
+export function identityFormat(firstMembers: readonly FirstMember[], engine: EngineName): number {
+  return firstMembers.length > 0 ? 3 : engine === 'bitcask' ? 1 : 2;
 }
 
 /** The id of a node whose directory says nothing yet. */
@@ -316,7 +325,8 @@ function hasJoined({ format, joined }: Partial<NodeIdentity>): boolean {
   return Array.isArray(joined?.members) && joined.members.every(isMember);
 }
 
-function writeIdentity(disk: Disk, path: string, identity: NodeIdentity): Promise<void> {
+/** Writes a directory's `node.json`, durably. */
+export function writeIdentity(disk: Disk, path: string, identity: NodeIdentity): Promise<void> {
   const { engine, firstMembers, joined, ...rest } = identity;
   const written = {
     ...rest,

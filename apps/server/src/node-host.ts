@@ -1,6 +1,8 @@
 import type { Clock } from '@shanghai/env';
 import type { Wal } from '@shanghai/wal';
 import type { CatalogueCommand } from './apply/catalogue-command.js';
+import type { BackupPart, GroupLogPage } from './backup/backup-parts.js';
+import type { NodeBackups } from './backup/node-backups.js';
 import { hostAndPort } from './config/node-settings.js';
 import type { DataDirectory } from './data-directory.js';
 import { hostOf } from './first-members.js';
@@ -45,6 +47,7 @@ export interface NodeParts {
   readonly router: SlotRouter;
   readonly files: LogFiles;
   readonly gate: Gate;
+  readonly backups: NodeBackups;
   readonly checkpoints: NodeCheckpoints;
   readonly fullDiskWatch: FullDiskWatch;
   readonly keyValue: KeyValueRequests;
@@ -111,6 +114,14 @@ export class NodeHost implements ShanghaiNode {
 
   stateChecksum(groupId: number): Promise<StateChecksum> {
     return this.#parts.router.replica(groupId).state.checksum();
+  }
+
+  saveSnapshot(options: { readonly stale: boolean; readonly signal: AbortSignal }): AsyncIterable<BackupPart> {
+    return this.#parts.backups.save(options);
+  }
+
+  readGroupLog(groupId: number, fromIndex: number, signal: AbortSignal): AsyncIterable<GroupLogPage> {
+    return this.#parts.backups.readLog(groupId, fromIndex, signal);
   }
 
   announce({ host, grpcPort, httpPort }: { host: string; grpcPort: number; httpPort: number }): void {

@@ -7,6 +7,7 @@ import type { Clock } from '@shanghai/env';
 import { WalError } from '@shanghai/wal';
 import type { NodeEntry } from './apply/catalogue-command.js';
 import { defaultReplicationFactor } from './apply/node-table.js';
+import { NodeBackups } from './backup/node-backups.js';
 import { hostAndPort } from './config/node-settings.js';
 import { type DataDirectory, explain, forgetRepair, type NodeIdentity, openDataDirectory } from './data-directory.js';
 import { DataDirectoryError } from './data-directory-error.js';
@@ -99,7 +100,16 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
   if (groups.ownAddress !== '') belonging.start();
   const fullDiskWatch = new FullDiskWatch({ replicas, clock });
   if (groups.ownAddress !== '') fullDiskWatch.start();
+  const backups = new NodeBackups({
+    replicas: [data, system.replica],
+    catalogue: () => system.catalogue,
+    identity,
+    random: node.settings.random,
+    nowMs: () => clock.nowMs(),
+    gate,
+  });
   return new NodeHost({
+    backups,
     directory,
     nodeName: nameOf(node.options, nodeId),
     ...(node.options.advertiseHost === undefined ? {} : { advertiseHost: node.options.advertiseHost }),

@@ -1,4 +1,5 @@
 export { dumpWal } from './offline/dump-wal.js';
+export { relabelSegment, segmentLabelBytes } from './offline/relabel-segment.js';
 export { type RepairMarker, repairMarkerName } from './offline/repair-marker.js';
 export { type RepairOptions, type RepairResult, repairWal } from './offline/repair-wal.js';
 export { type SalvageOptions, type SalvageResult, salvageWal } from './offline/salvage-wal.js';

@@ -23,6 +23,9 @@ export const statePrefix = {
 /** The one record of counters. */
 export const metaKey = Buffer.from([statePrefix.meta]);
 
+/** What the state was restored from; absent where it never was. Beside the counters. */
+export const restoredKey = Buffer.from([statePrefix.meta, 1]);
+
 /** Bytes in front of a caller's key. */
 export const dataKeyHeadBytes = 5;
 

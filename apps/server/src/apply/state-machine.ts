@@ -22,9 +22,10 @@ import { decodeCounters, emptyCounters, encodeCounters, type GroupCounters } fro
 import { applyWrites, keysRead, operationSlots } from './key-value-apply.js';
 import { type AcceptedAppend, LogTable } from './log-table.js';
 import type { LogWriter } from './log-writer.js';
+import { decodeRestoredMark, type RestoredMark } from './restored-mark.js';
 import { decodeResult, encodeFailure, encodeOutcomes } from './result-codec.js';
 import { SessionTable } from './session-table.js';
-import { acceptedAppendsKey, metaKey, statePrefix } from './state-keys.js';
+import { acceptedAppendsKey, metaKey, restoredKey, statePrefix } from './state-keys.js';
 import { readStatePart } from './state-part.js';
 import type { StateStore } from './state-store.js';
 import { WriteSet } from './write-set.js';
@@ -64,6 +65,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
   readonly #counters: GroupCounters;
   #visible: Readonly<GroupCounters>;
   #shownIndex: number;
+  #restored: RestoredMark | undefined;
   /** Notes not yet forgotten: the key's index, oldest first. */
   readonly #noteIndexes: number[] = [];
   readonly #notes = new Map<number, AppendNote>();
@@ -85,12 +87,19 @@ export class StateMachine implements CommandApplier<ApplyResult> {
   static async open(options: StateMachineOptions): Promise<StateMachine> {
     const meta = await options.store.getEntry(metaKey, { horizonMs: 0 });
     const machine = new StateMachine(options, meta === undefined ? emptyCounters() : decodeCounters(meta.value));
+    const restored = await options.store.getEntry(restoredKey, { horizonMs: 0 });
+    if (restored !== undefined) machine.#restored = decodeRestoredMark(restored.value);
     machine.sessions.load(await readStatePart(options.store, statePrefix.sessionHeader));
     machine.logs.load(await readStatePart(options.store, statePrefix.log));
     machine.logs.producers.load(await readStatePart(options.store, statePrefix.producer));
     machine.catalogue.load(await readStatePart(options.store, statePrefix.catalogue));
     for (const record of await readStatePart(options.store, statePrefix.local)) machine.#loadNotes(record);
     return machine;
+  }
+
+  /** What the state was restored from, if it was. */
+  get restored(): RestoredMark | undefined {
+    return this.#restored;
   }
 
   /** The counters of the state that readers see. */

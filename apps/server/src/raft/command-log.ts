@@ -1,4 +1,4 @@
-import type { ConfChange, GroupStatus as RaftGroupStatus } from '@shanghai/raft';
+import type { ConfChange, Entry, GroupStatus as RaftGroupStatus } from '@shanghai/raft';
 
 /** The port between a state machine and the log that orders its commands. `RaftCommandLog` stands behind it. */
 export interface CommandLog<Result> {
@@ -18,6 +18,11 @@ export interface CommandLog<Result> {
   readIndex(): Promise<number>;
   /** Forgets entries up to `index`, which must be applied durably. Keeps some more where that is cheaper. */
   compact(index: number): Promise<void>;
+  /**
+   * Entries [from, to), all of them applied here, as far as they have together at most `maxBytes`, at least one;
+   * `compacted` where `from` was given up.
+   */
+  entries(from: number, to: number, maxBytes: number): readonly Entry[] | 'compacted';
   status(): CommandLogStatus;
   /**
    * Hands leadership, if this node has it, to the other voter that has most of the log; to `unlike` only where there is

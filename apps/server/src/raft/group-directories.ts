@@ -92,11 +92,8 @@ export class GroupDirectories {
 
   /** From here on, in this process and after every start, the group's state is that snapshot's directory. */
   async makeCurrent(current: CurrentState): Promise<void> {
-    const { term, index, confState } = current.metadata;
-    const directory = this.#nameOf(this.stateOf(current.metadata));
-    const mark = { format, directory, term, index, confState, logs: current.logIds };
     try {
-      await replaceFile(this.#disk, this.#mark, Buffer.from(`${JSON.stringify(mark)}\n`));
+      await replaceFile(this.#disk, this.#mark, encodeCurrent(this.groupId, current));
     } catch (error) {
       // As long as the old name is still seen, the new one was never given.
       const seen = await this.#read().catch(() => current);
@@ -175,6 +172,13 @@ export class GroupDirectories {
     if (mark?.directory === this.#nameOf(this.stateOf(metadata))) return { metadata, logIds: logs as number[] };
     throw new DataDirectoryError('DAMAGED', `'${this.#mark}' names '${mark?.directory}'; restore it from a backup`);
   }
+}
+
+/** The bytes of `<id>.current`. */
+export function encodeCurrent(groupId: number, { metadata, logIds }: CurrentState): Buffer {
+  const { term, index, confState } = metadata;
+  const mark = { format, directory: `${groupId}.${term}-${index}`, term, index, confState, logs: logIds };
+  return Buffer.from(`${JSON.stringify(mark)}\n`);
 }
 
 function parse(bytes: Uint8Array): Partial<Record<string, unknown>> | undefined {

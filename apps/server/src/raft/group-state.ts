@@ -17,10 +17,12 @@ import type {
 import type { ApplyResult } from '../apply/apply-result.js';
 import type { ChangeRing } from '../apply/change-ring.js';
 import { isDiskFull } from '../apply/disk-full.js';
+import type { GroupCounters } from '../apply/group-counters.js';
 import type { StateMachine } from '../apply/state-machine.js';
 import type { StorageEngine } from '../engine/storage-engine.js';
 import type { LogFileImage } from '../logs/log-files.js';
 import { removeIfPresent } from '../logs/remove-tree.js';
+import { ApplyBoundary } from './apply-boundary.js';
 import type { CommittedEntry } from './command-log.js';
 import { GroupDirectories } from './group-directories.js';
 import { GroupSnapshotError } from './group-snapshot-error.js';
@@ -57,6 +59,7 @@ export class GroupState implements ReplicatedState<ApplyResult> {
   #snapshotsTaken = 0;
   /** Of checkpoints, and of what replaces the store. */
   readonly #turns = new Turns();
+  readonly #boundary = new ApplyBoundary();
   /** Of what writes to where snapshots are gathered. */
   readonly #gathering = new Turns();
   #failure: Error | undefined;
@@ -124,7 +127,23 @@ export class GroupState implements ReplicatedState<ApplyResult> {
     this.machine.beginServing();
   }
 
-  async apply(entries: readonly Entry[]): Promise<readonly (ApplyResult | undefined)[]> {
+  apply(entries: readonly Entry[]): Promise<readonly (ApplyResult | undefined)[]> {
+    return this.#boundary.run(() => this.#apply(entries));
+  }
+
+  /** The state between two runs of entries, as a snapshot, with its counters. Who takes it releases it. One at a time. */
+  cut(): Promise<{ readonly counters: Readonly<GroupCounters>; readonly source: OutgoingSnapshot }> {
+    return this.#turns.run(() =>
+      this.#boundary.between(async () => {
+        if (this.#failure !== undefined) throw this.#failure;
+        const counters = this.machine.visible;
+        const { appliedIndex: index, appliedTerm: term } = counters;
+        return { counters, source: (await this.#take({ index, term })).source };
+      }),
+    );
+  }
+
+  async #apply(entries: readonly Entry[]): Promise<readonly (ApplyResult | undefined)[]> {
     if (this.#failure !== undefined) throw this.#failure;
     const held = this.appliedIndex;
     const results = await this.machine.apply(entries.map(committed));
@@ -134,7 +153,14 @@ export class GroupState implements ReplicatedState<ApplyResult> {
   }
 
   /** Rejects with `DATA_CORRUPTED` where a log of the group is damaged here: what is lost here must not be lost elsewhere too. */
-  async snapshot({ term, index }: SnapshotMetadata): Promise<StateSnapshot> {
+  snapshot(metadata: SnapshotMetadata): Promise<StateSnapshot> {
+    return this.#take(metadata);
+  }
+
+  async #take({
+    term,
+    index,
+  }: Pick<SnapshotMetadata, 'term' | 'index'>): Promise<{ data: Uint8Array; source: OutgoingSnapshot }> {
     const { disk } = this.#options;
     const { store, machine } = this.#current;
     const { visible } = machine;

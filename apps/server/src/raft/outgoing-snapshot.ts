@@ -22,6 +22,8 @@ export interface OutgoingSnapshotOptions {
   readonly onReleased: () => void;
 }
 
+type FoundFile = Pick<SnapshotFile, 'name' | 'bytes'>;
+
 interface OpenFile {
   readonly file: Promise<DiskFile>;
   users: number;
@@ -34,6 +36,7 @@ const maxIdleFiles = 4;
 export class OutgoingSnapshot implements SnapshotSource {
   readonly #options: OutgoingSnapshotOptions;
   readonly #stop = new AbortController();
+  #finding: Promise<readonly FoundFile[]> | undefined;
   #listing: Promise<readonly SnapshotFile[]> | undefined;
   /** In the order of last use, oldest first. */
   readonly #open = new Map<string, OpenFile>();
@@ -43,6 +46,12 @@ export class OutgoingSnapshot implements SnapshotSource {
     this.#options = options;
   }
 
+  /** The files without their checksums: nothing has to be read for it. */
+  names(): Promise<readonly Pick<SnapshotFile, 'name' | 'bytes'>[]> {
+    this.#finding ??= this.#find();
+    return this.#finding;
+  }
+
   files(): Promise<readonly SnapshotFile[]> {
     this.#listing ??= this.#list();
     return this.#listing;
@@ -50,9 +59,8 @@ export class OutgoingSnapshot implements SnapshotSource {
 
   async read(name: string, offset: number, length: number): Promise<Uint8Array> {
     this.#stop.signal.throwIfAborted();
-    const path = this.#options.logFiles.get(name)?.path ?? `${this.#options.directory}/${name}`;
     const bytes = new Uint8Array(length);
-    const read = await this.#using(path, (file) => readFully(file, bytes, offset));
+    const read = await this.#using(this.#pathOf(name), (file) => readFully(file, bytes, offset));
     if (read === length) return bytes;
     throw new GroupSnapshotError(
       'DAMAGED',
@@ -69,6 +77,7 @@ export class OutgoingSnapshot implements SnapshotSource {
     const { disk, directory, engine, onReleased } = this.#options;
     this.#stop.abort(new GroupSnapshotError('INCOMPLETE', 'the snapshot was released'));
     await engine.abandon();
+    await this.#finding?.catch(() => undefined);
     await this.#listing?.catch(() => undefined);
     await this.#closeIdle(0);
     onReleased();
@@ -76,20 +85,28 @@ export class OutgoingSnapshot implements SnapshotSource {
     await removeIfPresent(disk, directory).catch(() => undefined);
   }
 
-  async #list(): Promise<readonly SnapshotFile[]> {
+  async #find(): Promise<readonly FoundFile[]> {
     const { disk, directory, engine, logFiles } = this.#options;
     await engine.finish();
-    const found: { name: string; path: string; bytes: number }[] = [];
+    const found: FoundFile[] = [];
     for (const name of await disk.list(`${directory}/store`)) {
-      const path = `${directory}/store/${name}`;
-      found.push({ name: `store/${name}`, path, bytes: (await disk.stat(path))?.bytes ?? 0 });
+      found.push({ name: `store/${name}`, bytes: (await disk.stat(`${directory}/store/${name}`))?.bytes ?? 0 });
     }
-    for (const [name, { path, bytes }] of logFiles) found.push({ name, path, bytes });
+    for (const [name, { bytes }] of logFiles) found.push({ name, bytes });
+    return found;
+  }
+
+  async #list(): Promise<readonly SnapshotFile[]> {
     const files: SnapshotFile[] = [];
-    for (const { name, path, bytes } of found) {
-      files.push({ name, bytes, crc: await fileChecksum(disk, path, bytes, this.#stop.signal) });
+    for (const { name, bytes } of await this.names()) {
+      const crc = await fileChecksum(this.#options.disk, this.#pathOf(name), bytes, this.#stop.signal);
+      files.push({ name, bytes, crc });
     }
     return files;
+  }
+
+  #pathOf(name: string): string {
+    return this.#options.logFiles.get(name)?.path ?? `${this.#options.directory}/${name}`;
   }
 
   /** Files stay open for the next read: several followers may each be at one of their own. */

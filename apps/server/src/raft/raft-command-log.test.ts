@@ -48,6 +48,7 @@ function failing(code: ProposalErrorCode, leaderId = 0, more: Partial<GroupStatu
   const transferred: number[] = [];
   const fail = () => Promise.reject(new ProposalError(code, 'why', { leaderId, stage: 'appended' }));
   const group: RaftGroup<number> = {
+    committedEntries: () => [],
     groupId: 1,
     propose: fail,
     readIndex: fail,

@@ -4,6 +4,7 @@
  */
 import {
   type ConfChange,
+  type Entry,
   type GroupStatus,
   ProposalError,
   type RaftGroup,
@@ -70,6 +71,10 @@ export class RaftCommandLog<Result> implements CommandLog<Result> {
 
   compact(index: number): Promise<void> {
     return this.#group.compact(index);
+  }
+
+  entries(from: number, to: number, maxBytes: number): readonly Entry[] | 'compacted' {
+    return this.#group.committedEntries(from, to, maxBytes);
   }
 
   status(): CommandLogStatus {

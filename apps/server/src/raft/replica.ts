@@ -17,6 +17,7 @@ import { AppliedWaits } from './applied-waits.js';
 import type { CommandLog } from './command-log.js';
 import type { GroupState } from './group-state.js';
 import { type JudgeClock, LogClock } from './log-clock.js';
+import { LogPins } from './log-pins.js';
 import { leaderNamedBy } from './proposal-refusals.js';
 
 /** Time entries are at least so far apart. */
@@ -43,6 +44,8 @@ export class Replica {
   readonly groupId: number;
   readonly state: GroupState;
   readonly log: CommandLog<ApplyResult>;
+  /** What is to be copied from the log. */
+  readonly pins: LogPins;
   readonly #clock: Clock;
   readonly #waits: AppliedWaits;
   readonly #timeAtLeader: TimeAtLeader | undefined;
@@ -62,6 +65,7 @@ export class Replica {
     this.groupId = log.groupId;
     this.state = state;
     this.log = log;
+    this.pins = new LogPins(clock);
     this.#clock = clock;
     this.#timeAtLeader = timeAtLeader;
     this.#logClock = new LogClock(clock, judgeClock, this.machine.visible.logTimeMs);
@@ -167,7 +171,7 @@ export class Replica {
    */
   async checkpoint(syncOthers: () => Promise<number>): Promise<number> {
     const index = await this.state.checkpoint(syncOthers);
-    await this.log.compact(index);
+    await this.log.compact(this.pins.cuttable(index, this.log.status().raft.logBytes));
     return this.durableAppliedIndex;
   }
 
@@ -195,6 +199,9 @@ export class Replica {
   async #sessionBarrier(bytes: Uint8Array | undefined): Promise<void> {
     if (bytes === undefined) throw new ServerError('INVALID_REQUEST', "a read of level 'session' needs a token");
     const token = decodeReadToken(bytes);
+    const { restored } = this.machine;
+    // An index of before: the state it was seen in may never have come here.
+    if (token.groupId === this.groupId && restored !== undefined && token.index < restored.index) throw otherCluster();
     if (token.groupId !== this.groupId || token.index <= this.machine.visible.appliedIndex) return;
     const { role, lastIndex } = this.log.status();
     // Whoever leads has everything that was ever acknowledged.
@@ -227,4 +234,11 @@ export class Replica {
     if (this.log.status().state !== 'failed') return undefined;
     return new ServerError('SERVICE_UNAVAILABLE', `group ${this.groupId} has failed`);
   }
+}
+
+function otherCluster(): ServerError {
+  return new ServerError(
+    'INVALID_REQUEST',
+    'the token was given out before this cluster was restored from a backup; read without it, or with level linearizable',
+  );
 }

@@ -1,5 +1,6 @@
 import { type ConfChange, encodeConfChange } from '../core/configuration/conf-change.js';
 import type { ConfState } from '../core/configuration/configuration.js';
+import type { Entry } from '../core/entry.js';
 import type { GroupDriver } from './group-driver.js';
 import { groupStatus } from './group-status.js';
 import { refusal } from './proposal-error.js';
@@ -49,6 +50,14 @@ export class GroupHandle<Result> implements RaftGroup<Result> {
 
   compact(durableIndex: number): Promise<void> {
     return this.#driver.isClosed ? Promise.resolve() : this.#driver.compactor.compact(durableIndex);
+  }
+
+  committedEntries(from: number, to: number, maxBytes: number): readonly Entry[] | 'compacted' {
+    const { log, state } = this.#driver;
+    if (to - 1 > state.appliedIndex) throw new RangeError(`entry ${to - 1} is not applied; ${state.appliedIndex} is`);
+    if (from < log.firstIndex()) return 'compacted';
+    const entries = log.entries(from, to, maxBytes);
+    return typeof entries === 'string' ? 'compacted' : entries;
   }
 
   status(): GroupStatus {

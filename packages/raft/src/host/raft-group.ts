@@ -1,6 +1,6 @@
 import type { ConfChange } from '../core/configuration/conf-change.js';
 import type { ConfState } from '../core/configuration/configuration.js';
-import type { StateType } from '../core/entry.js';
+import type { Entry, StateType } from '../core/entry.js';
 import type { ProgressState } from '../core/progress/progress.js';
 
 /** One group on this node: what its owner calls. Rejections are `ProposalError`s unless named otherwise. */
@@ -25,6 +25,11 @@ export interface RaftGroup<Result> {
    * near the end stay, for followers that are a little behind. Resolves when the cut, if any, is durable.
    */
   compact(durableIndex: number): Promise<void>;
+  /**
+   * Entries [from, to) of the log as far as they have together at most `maxBytes`, at least one; `compacted` where `from`
+   * was given up. `to - 1` is at most the applied index, so all of them are committed. Not to be changed.
+   */
+  committedEntries(from: number, to: number, maxBytes: number): readonly Entry[] | 'compacted';
   status(): GroupStatus;
   /** Takes no more proposals, waits for those in flight up to `drainMs`, then leaves the rest with an unknown outcome. Idempotent. */
   close(drainMs: number): Promise<void>;
