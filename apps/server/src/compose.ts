@@ -2,6 +2,7 @@
  * Where real parts are put together: configuration → node, metrics, logs, listeners. Nothing else in the server makes
  * an adapter.
  */
+import { nodeClock } from '@shanghai/env';
 import { createLogger, createMetrics, type Logger, type Metrics } from '@shanghai/telemetry';
 import type { ApiServices, ListenAddresses } from './api/api-services.js';
 import { createListenerGuards } from './api/connections/listener-guards.js';
@@ -10,8 +11,13 @@ import { type GrpcApi, openGrpcApi } from './api/grpc/grpc-api.js';
 import { type HttpApi, openHttpApi } from './api/http/http-api.js';
 import type { Config } from './config/config-options.js';
 import { apiLimitsOf, hostAndPort, nodeOptionsOf } from './config/node-settings.js';
+import { grpcHealthCalls } from './health/grpc-health-calls.js';
+import { HealthMonitor } from './health/health-monitor.js';
+import { type DiagnosticsSource, processDiagnostics } from './health/process-diagnostics.js';
+import { RecentLatencies } from './health/recent-latencies.js';
 import { listenError } from './listen-error.js';
 import type { ShanghaiNode } from './node.js';
+import { observeHealth } from './observability/health-metrics.js';
 import { exposeStatus, observeNode } from './observability/node-metrics.js';
 import { observePeers } from './observability/peer-metrics.js';
 import { observeRaft } from './observability/raft-metrics.js';
@@ -42,22 +48,25 @@ export async function startServer(config: Config, version: string, logger: Logge
   const shutdown = new Shutdown();
   const onFailed = (failure: Error) => shutdown.request({ drainMs: 0, failure });
   const options = nodeOptionsOf(config);
+  const walSyncs = new RecentLatencies();
   const node = await openNode({
     ...options,
     peers: { ...options.peers, listener: observePeers(metrics, logger) },
-    walListener: observeWal(metrics, logger, onFailed),
+    walListener: observeWal(metrics, logger, onFailed, (syncMs) => walSyncs.add(syncMs, performance.now())),
     bitcaskListener: observeStores(metrics, logger, onFailed),
     listener: observeNode(metrics, logger, onFailed),
     raftListener: observeRaft(metrics, logger),
   });
   exposeStatus(metrics, version, () => node.status());
   const addresses = { http: '', grpc: '', peer: node.peerAddress ?? '' };
-  const services = servicesOf(config, version, { node, logger, metrics, shutdown, addresses });
+  const health = monitorOf(node, metrics, logger);
+  const diagnostics = processDiagnostics(config.dataDir, walSyncs);
+  const services = servicesOf(config, version, { node, health, diagnostics, logger, metrics, shutdown, addresses });
   let http: HttpApi | undefined;
   let grpc: GrpcApi | undefined;
   let closing: Promise<void> | undefined;
   const close = (drainMs: number) => {
-    closing ??= closeServer({ node, http, grpc, metrics, logger }, drainMs);
+    closing ??= closeServer({ node, http, grpc, health, diagnostics, metrics, logger }, drainMs);
     return closing;
   };
   try {
@@ -74,11 +83,20 @@ export async function startServer(config: Config, version: string, logger: Logge
   addresses.http = hostAndPort(config.host, http.port);
   addresses.grpc = hostAndPort(config.host, grpc.port);
   node.announce?.({ host: config.host, grpcPort: grpc.port, httpPort: http.port });
+  health.start();
   return { addresses, node, shutdown, close };
+}
+
+function monitorOf(node: ShanghaiNode, metrics: Metrics, logger: Logger): HealthMonitor {
+  const { clusterId, nodeId } = node.status();
+  const calls = grpcHealthCalls({ clusterId, nodeId });
+  return new HealthMonitor({ node, calls, clock: nodeClock(), listener: observeHealth(metrics, logger) });
 }
 
 interface Parts {
   readonly node: ShanghaiNode;
+  readonly health: HealthMonitor;
+  readonly diagnostics: DiagnosticsSource;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly shutdown: Shutdown;
@@ -89,6 +107,8 @@ function servicesOf(config: Config, version: string, parts: Parts): ApiServices 
   const monotonicMs = () => performance.now();
   return {
     node: parts.node,
+    health: parts.health,
+    diagnostics: () => parts.diagnostics.gather(),
     logger: parts.logger,
     metrics: parts.metrics,
     requests: createRequestMetrics(parts.metrics, monotonicMs),

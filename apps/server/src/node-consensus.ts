@@ -3,7 +3,14 @@
  * the groups between them.
  */
 import type { Clock, Random } from '@shanghai/env';
-import { type HostLimits, type HostListener, openRaftHost, type PeerTransport, type RaftHost } from '@shanghai/raft';
+import {
+  defaultHostLimits,
+  type HostLimits,
+  type HostListener,
+  openRaftHost,
+  type PeerTransport,
+  type RaftHost,
+} from '@shanghai/raft';
 import { openWalHostLog } from '@shanghai/raft/wal';
 import type { Wal } from '@shanghai/wal';
 import { firstDataGroup } from './apply/catalogue.js';
@@ -30,6 +37,8 @@ export interface ConsensusOptions {
 export interface NodeConsensus {
   readonly host: RaftHost;
   readonly events: ConsensusEvents;
+  /** Silence of a leader for so long, up to twice as long, brings an election. */
+  readonly electionMs: number;
   /** How long the oldest write has been waiting for the disk, in ms; `undefined` where none waits. */
   waitingMs(): number | undefined;
 }
@@ -53,7 +62,8 @@ export async function openConsensus(options: ConsensusOptions): Promise<NodeCons
     const since = log.waitingSinceMs();
     return since === undefined ? undefined : clock.monotonicMs() - since;
   };
-  return { host, events, waitingMs };
+  const { tickMs, electionTicks } = { ...defaultHostLimits, ...options.raft };
+  return { host, events, electionMs: tickMs * electionTicks, waitingMs };
 }
 
 function hostLimits(limits: NodeLimits): Partial<HostLimits> {

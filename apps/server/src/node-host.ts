@@ -14,12 +14,12 @@ import type { Belonging } from './members/belonging.js';
 import { CatalogueMembers } from './members/catalogue-members.js';
 import type { GroupMemberDuty } from './members/group-member-duty.js';
 import type { NodeMembers } from './members/node-members.js';
-import type { GroupChecksum, NodeStatus, ReadinessCheck, ShanghaiNode } from './node.js';
+import type { GroupChecksum, HeardNode, NodeStatus, ReadinessCheck, ShanghaiNode } from './node.js';
 import type { NodeCheckpoints } from './node-checkpoints.js';
 import type { NodeConsensus } from './node-consensus.js';
 import type { NodeDuties } from './node-duties.js';
+import { readinessChecks } from './node-readiness.js';
 import { groupStatus, storageStatus, walStatus } from './node-status.js';
-import type { CommandLogStatus } from './raft/command-log.js';
 import type { Replica } from './raft/replica.js';
 import type { StateChecksum } from './raft/state-checksum.js';
 import type { SystemGroup } from './raft/system-group.js';
@@ -92,6 +92,8 @@ export class NodeHost implements ShanghaiNode {
       clockAlarm: isOff,
       clockPeersHeard: peersHeard,
       storage: storageStatus(replicas),
+      heard: heardOf(consensus),
+      electionMs: consensus.electionMs,
       wal: {
         ...walStatus(wal),
         diskStalls: consensus.events.diskStalls,
@@ -132,19 +134,15 @@ export class NodeHost implements ShanghaiNode {
 
   readiness(): readonly ReadinessCheck[] {
     const { gate, replicas, system, wal } = this.#parts;
-    const checks = [check('accepting', !gate.closed.aborted, 'the node is closing')];
-    for (const { groupId, log } of replicas) {
-      const reason = notReady(log.status());
-      checks.push(check(`group-${groupId}`, reason === undefined, reason ?? ''));
-    }
     const knowsSettings = ({ groupId, machine }: Replica) => groupId === 0 || machine.visible.settingsVersion > 0;
-    const isMade = system.catalogue.cluster !== undefined && replicas.every(knowsSettings);
-    const [awaited] = replicas.map(({ log }) => log.status().raft.awaits).filter((ids) => ids.length > 0);
-    const unheard = awaited === undefined ? '' : `; not heard yet: node ${awaited.join(', ')}`;
-    checks.push(check('cluster', isMade, `it is being made; all of its first members must be up${unheard}`));
-    const { state } = wal.info();
-    checks.push(check('wal', state === 'open', `it is ${state}; restart the node`));
-    return checks;
+    const [awaited = []] = replicas.map(({ log }) => log.status().raft.awaits).filter((ids) => ids.length > 0);
+    return readinessChecks({
+      isClosing: gate.closed.aborted,
+      isMade: system.catalogue.cluster !== undefined && replicas.every(knowsSettings),
+      awaited,
+      walState: wal.info().state,
+      groups: replicas.map(({ groupId, log }) => ({ ...log.status(), groupId })),
+    });
   }
 
   checkpoint(): Promise<readonly { readonly groupId: number; readonly durableAppliedIndex: number }[]> {
@@ -219,15 +217,9 @@ export class NodeHost implements ShanghaiNode {
   }
 }
 
-/** Why a group cannot be used through this node. */
-function notReady({ state, isStalled, leaderNodeId }: CommandLogStatus): string | undefined {
-  if (isStalled) return 'the disk does not answer';
-  if (state === 'full') return 'the disk is full';
-  if (state === 'restoring') return 'it is being put in from another node';
-  if (state !== 'open') return `its log is ${state}`;
-  return leaderNodeId === 0 ? 'it has no leader' : undefined;
-}
-
-function check(name: string, ok: boolean, reason: string): ReadinessCheck {
-  return ok ? { name, ok } : { name, ok, reason };
+/** The nodes that this one shares a group with and has heard. */
+function heardOf({ host }: NodeConsensus): readonly HeardNode[] {
+  return host
+    .status()
+    .peers.flatMap(({ nodeId, heardMsAgo }) => (heardMsAgo === undefined ? [] : { nodeId, heardMsAgo }));
 }

@@ -6,8 +6,10 @@ import type { Replica } from './raft/replica.js';
 
 /** A group as `status` shows it. */
 export function groupStatus(replica: Replica, slots: number): GroupStatus {
-  const { role, leaderNodeId, term, commitIndex, firstIndex, lastIndex, raft } = replica.log.status();
+  const { role, leaderNodeId, term, commitIndex, firstIndex, lastIndex, raft, ...log } = replica.log.status();
   const { isLearner, isAsleep, logBytes, state, leaderHeardMsAgo, replicas, configuration, proposalsInFlight } = raft;
+  // The log may have room while what is applied has none.
+  const isFull = state === 'open' && log.state === 'full';
   const { appliedIndex, revision, logTimeMs } = replica.machine.visible;
   return {
     groupId: replica.groupId,
@@ -27,7 +29,7 @@ export function groupStatus(replica: Replica, slots: number): GroupStatus {
       isLearner,
       isAsleep,
       logBytes,
-      state,
+      state: isFull ? 'full' : state,
       leaderHeardMsAgo,
       replicas,
       configuration,

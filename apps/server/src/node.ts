@@ -66,8 +66,8 @@ export interface GroupChecksum {
 export interface ReadinessCheck {
   readonly name: string;
   readonly ok: boolean;
-  /** In words, where it does not hold. */
-  readonly reason?: string;
+  /** In words, whether it holds or not. */
+  readonly detail: string;
 }
 
 /** Everything `status` shows. Numbers as in `cluster.proto`. */
@@ -82,6 +82,10 @@ export interface NodeStatus {
   readonly nodes?: readonly NodeEntry[];
   readonly storage: StorageStatus;
   readonly wal: WalStatus;
+  /** The other nodes of its groups that it has heard. Absent: nobody listens. */
+  readonly heard?: readonly HeardNode[];
+  /** Silence of so long is a failure of whoever is silent. Absent: nobody listens. */
+  readonly electionMs?: number;
   /** The version all nodes work in together, and the program of which it is the version. Absent: the cluster is not made. */
   readonly clusterVersion?: number;
   readonly clusterVersionName?: string;
@@ -91,6 +95,12 @@ export interface NodeStatus {
   readonly clockAlarm?: boolean;
   /** Peers whose clocks are known. Absent: none. */
   readonly clockPeersHeard?: number;
+}
+
+/** When another node was last heard. */
+export interface HeardNode {
+  readonly nodeId: number;
+  readonly heardMsAgo: number;
 }
 
 /** One group as this node sees it. */

@@ -33,6 +33,9 @@ export interface ServerParts {
   readonly node: ShanghaiNode;
   readonly http: HttpApi | undefined;
   readonly grpc: GrpcApi | undefined;
+  /** What asks other nodes. */
+  readonly health: { stop(): void };
+  readonly diagnostics: { close(): void };
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
@@ -46,8 +49,9 @@ const answerGraceMs = 1_000;
  * that fails keeps no other from being done; the first failure is thrown.
  */
 export async function closeServer(parts: ServerParts, drainMs: number): Promise<void> {
-  const { node, http, grpc, metrics } = parts;
+  const { node, http, grpc, health, diagnostics, metrics } = parts;
   grpc?.markStopping();
+  health.stop();
   const failures: unknown[] = [];
   const step = async (close: () => Promise<void> | undefined) => {
     try {
@@ -58,6 +62,7 @@ export async function closeServer(parts: ServerParts, drainMs: number): Promise<
   };
   await step(() => node.close(drainMs));
   await Promise.all([step(() => http?.close(answerGraceMs)), step(() => grpc?.close(answerGraceMs))]);
+  diagnostics.close();
   metrics.close();
   if (failures.length > 0) throw failures[0];
 }

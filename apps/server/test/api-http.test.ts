@@ -432,22 +432,58 @@ describe('status and probes', () => {
   it('GET /health and /readyz name their checks, and are 503 when one fails', async () => {
     expect(await send('GET', '/health')).toMatchObject({
       code: 200,
-      json: { status: 'success', data: { status: 'healthy', checks: [{ name: 'log', ok: true }, { name: 'groups' }] } },
+      json: { status: 'success', data: { status: 'healthy', checks: [{ name: 'log' }, { name: 'groups' }, {}, {}] } },
     });
     expect(await send('GET', '/readyz')).toMatchObject({ code: 200, json: { status: 'ready' } });
-    fixture.node.checks = [{ name: 'log', ok: false, reason: 'poisoned' }];
-    expect(await errorOf(send('GET', '/health'))).toEqual({
+    const checks = fixture.node.checks;
+    fixture.node.checks = [{ name: 'log', ok: false, detail: 'poisoned' }];
+    const since = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    const failed = { name: 'log', ok: false, detail: 'poisoned', since };
+    expect(await errorOf(send('GET', '/health'))).toMatchObject({
       http: 503,
       code: 'SERVICE_UNAVAILABLE',
-      message: 'not healthy: log',
-      details: { checks: [{ name: 'log', ok: false, reason: 'poisoned' }] },
+      message: 'not healthy: log (poisoned)',
+      details: { checks: [failed, { name: 'peers', ok: true }, { name: 'clock', ok: true }] },
     });
     expect(await send('GET', '/readyz')).toMatchObject({
       code: 503,
-      json: { status: 'not_ready', checks: [{ name: 'log', ok: false, reason: 'poisoned' }] },
+      json: { status: 'not_ready', checks: [failed, {}, {}] },
     });
     expect(await send('GET', '/livez')).toMatchObject({ code: 200, json: { status: 'alive' } });
-    fixture.node.checks = [{ name: 'log', ok: true }];
+    fixture.node.checks = checks;
+  });
+
+  it('GET /readyz gives lines when asked, leaves checks out, and answers for one alone', async () => {
+    const checks = fixture.node.checks;
+    fixture.node.checks = [
+      { name: 'log', ok: true, detail: 'open' },
+      { name: 'space', ok: false, detail: 'the disk is full' },
+    ];
+    const { code, text, headers } = await send('GET', '/readyz?verbose');
+    expect([code, headers['content-type']]).toEqual([503, 'text/plain; charset=utf-8']);
+    expect(text.split('\n').map((line) => line.replace(/, since .*Z$/, ''))).toEqual([
+      '[+]log ok: open',
+      '[-]space failed: the disk is full',
+      '[+]peers ok: there are no others',
+      '[+]clock ok: as the others',
+      'readyz check failed',
+      '',
+    ]);
+    expect((await send('GET', '/readyz?exclude=space')).code).toBe(200);
+    expect((await send('GET', '/readyz/log')).code).toBe(200);
+    expect(await send('GET', '/readyz/space')).toMatchObject({ code: 503, json: { detail: 'the disk is full' } });
+    expect(await errorOf(send('GET', '/readyz/nothing'))).toMatchObject({ http: 404, code: 'NOT_FOUND' });
+    expect(await errorOf(send('GET', '/readyz?exclude=log,nothing'))).toMatchObject({ code: 'INVALID_PARAMETERS' });
+    fixture.node.checks = checks;
+  });
+
+  it('GET /api/v1/groups and /api/v1/replicas show what is known of every copy', async () => {
+    expect(await send('GET', '/api/v1/groups')).toMatchObject({
+      json: { data: { groups: [{ id: 0 }, { id: 1, state: 'ok', leader: 1, term: 3, commit_index: 9 }] } },
+    });
+    expect(await send('GET', '/api/v1/replicas')).toMatchObject({
+      json: { data: { replicas: [{}, { group_id: 1, node_id: 1, role: 'leader', lag_entries: 0, progress: null }] } },
+    });
   });
 
   it('GET /metrics is Prometheus text with requests by route, never by key', async () => {
@@ -461,8 +497,10 @@ describe('status and probes', () => {
   it('GET /openapi.json describes every route', async () => {
     const { json } = await send('GET', '/openapi.json');
     expect(Object.keys(json['paths'] ?? {}).sort()).toEqual([
+      '/api/v1/groups',
       '/api/v1/metrics',
       '/api/v1/nodes',
+      '/api/v1/replicas',
       '/api/v1/shutdown',
       '/api/v1/status',
       '/health',
@@ -473,6 +511,7 @@ describe('status and probes', () => {
       '/livez',
       '/metrics',
       '/readyz',
+      '/readyz/{check}',
       '/sessions',
       '/status',
     ]);

@@ -1,6 +1,10 @@
+import { nodeClock } from '@shanghai/env';
 import { createLogger, createMetrics } from '@shanghai/telemetry';
 import { type ApiLimits, type ApiServices, defaultApiLimits } from '../src/api/api-services.js';
 import { createListenerGuards } from '../src/api/connections/listener-guards.js';
+import { HealthMonitor } from '../src/health/health-monitor.js';
+import { noHealthCalls } from '../src/health/health-ports.js';
+import type { ProcessDiagnostics } from '../src/health/process-diagnostics.js';
 import type { ShanghaiNode } from '../src/node.js';
 import { createRequestMetrics } from '../src/observability/request-metrics.js';
 
@@ -20,8 +24,11 @@ export function testServices(
   const metrics = createMetrics();
   const monotonicMs = () => performance.now();
   let ids = 0;
+  const health = new HealthMonitor({ node, calls: noHealthCalls, clock: nodeClock() });
   return {
     node,
+    health,
+    diagnostics: async () => noDiagnostics,
     lines,
     shutdowns,
     metrics,
@@ -37,3 +44,10 @@ export function testServices(
     requestShutdown: (drainMs) => void shutdowns.push(drainMs),
   };
 }
+
+const noDiagnostics: ProcessDiagnostics = {
+  walSync: { count: 3, p50Ms: 1, p99Ms: 2, maxMs: 2 },
+  fileSystem: { type: 'ext4', totalBytes: 1000, availableBytes: 500 },
+  limits: { openFiles: 30, maxOpenFiles: 1024, residentBytes: 1, heapBytes: 1, maxHeapBytes: 2, eventLoopP99Ms: 0.5 },
+  runtimeVersion: 'v1.2.3',
+};

@@ -146,6 +146,27 @@ describe('a cluster of servers', () => {
     });
   });
 
+  it('is healthy at every node, and every node tells of every copy', async () => {
+    await until('every node has heard of every copy', async () => {
+      const answers = await Promise.all(members.map(({ send }) => send('GET', '/api/v1/replicas')));
+      return answers.every(({ json }) => {
+        const replicas = json['data']?.['replicas'] as unknown as { role: string | null; progress: string | null }[];
+        const leading = replicas.filter(({ role }) => role === 'leader');
+        return replicas.length === 6 && leading.length === 2 && replicas.every(({ role }) => role !== null);
+      });
+    });
+    for (const { send, cluster } of members) {
+      expect((await call(cluster.getStatus, cluster, {})).reasons).toEqual([]);
+      expect(await send('GET', '/api/v1/status')).toMatchObject({ json: { data: { cluster_state: 'healthy' } } });
+      const { json } = await send('GET', '/api/v1/groups');
+      const group = { state: expect.stringMatching(/^(ok|asleep)$/), voters: [1, 2, 3], learners: [] };
+      expect(json['data']?.['groups']).toMatchObject([
+        { id: 0, ...group },
+        { id: 1, ...group, leader: leader().nodeId },
+      ]);
+    }
+  });
+
   it('goes on without its leader, and has what was acknowledged', async () => {
     const acknowledged: string[] = [];
     const gone = leader();
@@ -161,6 +182,11 @@ describe('a cluster of servers', () => {
       return answer.code === 200;
     });
     expect(acknowledged).toHaveLength(5);
+    const because = { state: 'degraded', group_id: null, node_id: gone.nodeId, text: `node ${gone.nodeId} is down` };
+    await until('both that are left say that one is down', async () => {
+      const answers = await Promise.all(left.map(({ send }) => send('GET', '/api/v1/status')));
+      return answers.every(({ json }) => JSON.stringify(json['data']?.['reasons']) === JSON.stringify([because]));
+    });
     for (const { send } of left) {
       for (const key of [...acknowledged, 'after']) expect((await send('GET', `/kv/${key}`)).code).toBe(200);
     }

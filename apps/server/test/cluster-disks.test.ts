@@ -37,9 +37,9 @@ test('a leader whose disk is full gives way: the others take writes, and it foll
   });
   const successor = await successorOf(id);
   await cluster.during(put(successor, 'after', '2'));
-  expect(node.readiness().find(({ name }) => name === 'group-1')).toMatchObject({
+  expect(node.readiness().find(({ name }) => name === 'space')).toMatchObject({
     ok: false,
-    reason: 'the disk is full',
+    detail: expect.stringContaining('the disk is full'),
   });
   await expect(put(node, 'refused', 'x')).rejects.toMatchObject({
     code: 'CLUSTER_ERROR',
@@ -80,7 +80,7 @@ test('a leader whose disk does not answer gives way, and follows when it answers
   waiting.catch(() => undefined);
   const successor = await successorOf(id);
   await cluster.during(put(successor, 'after', '2'));
-  expect(node.readiness().find(({ name }) => name === 'group-1')).toMatchObject({ ok: false });
+  expect(node.readiness().find(({ name }) => name === 'disk')).toMatchObject({ ok: false });
   expect(node.status().wal.diskStalls).toBeGreaterThan(0);
   release();
   await cluster.until('it follows', () => isReady(node));

@@ -102,7 +102,7 @@ test('a node of another cluster, by its token, is refused by the others and says
   await until(() => refusals.length > 0);
   expect(refusals.join()).toContain('cluster');
   const waitsFor3 = (node: ShanghaiNode) =>
-    node.readiness().some(({ reason }) => reason?.endsWith('not heard yet: node 3'));
+    node.readiness().some(({ detail }) => detail.endsWith('not heard yet: node 3'));
   await until(() => nodes.slice(0, 2).every(waitsFor3));
   nodes.splice(nodes.indexOf(stranger), 1);
   await stranger.close(0);

@@ -115,7 +115,7 @@ function waitsFor(nodeId: number): string | undefined {
   const reason = nodes
     .get(nodeId)
     ?.readiness()
-    .find(({ name }) => name === 'cluster')?.reason;
+    .find(({ name }) => name === 'cluster')?.detail;
   return /not heard yet: node ([\d, ]+)$/.exec(reason ?? '')?.[1];
 }
 

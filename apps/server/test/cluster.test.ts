@@ -106,7 +106,7 @@ test('without a majority nothing is answered as done or as fresh, and readiness 
   cluster.network.cut(...cluster.ids.filter((nodeId) => nodeId !== kept));
   await cluster.until('it has stepped down', () => group(leader, 1).role !== 'leader');
   expect(leader.readiness().filter(({ ok }) => !ok)).toContainEqual(
-    expect.objectContaining({ name: 'group-1', reason: 'it has no leader' }),
+    expect.objectContaining({ name: 'leader', detail: 'there is none (groups 0, 1)' }),
   );
   await expect(cluster.during(put(leader, 'a', '2'))).rejects.toMatchObject({ code: 'CLUSTER_ERROR' });
   await expect(cluster.during(get(leader, 'a'))).rejects.toMatchObject({ code: 'CLUSTER_ERROR' });

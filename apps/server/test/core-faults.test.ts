@@ -32,7 +32,7 @@ test('a failed sync is never followed by an acknowledgement: the write is an unk
       .readiness()
       .filter(({ ok }) => !ok)
       .map(({ name }) => name),
-  ).toEqual(['group-0', 'group-1', 'wal']);
+  ).toEqual(['storage', 'leader']);
   await node.close(1000).catch(() => undefined);
   disk.crash();
   const again = await openTestNode(disk.restart('none'), createManualClock(1_000_000));
@@ -58,9 +58,9 @@ test('a full disk refuses writes as not done, and the node goes on by itself whe
   const burst = await Promise.allSettled(Array.from({ length: 8 }, (_, i) => put(node, `full-${i}`, 'x')));
   for (const result of burst) expect(result).toMatchObject({ status: 'rejected', reason: { code: 'STORAGE_FULL' } });
   expect(await get(node, 'a')).toBe('1');
-  expect(node.readiness().find(({ name }) => name === 'group-1')).toMatchObject({
+  expect(node.readiness().find(({ name }) => name === 'space')).toMatchObject({
     ok: false,
-    reason: 'the disk is full',
+    detail: 'the disk is full (group 1)',
   });
   await expect(put(node, 'b', '2')).rejects.toMatchObject({ code: 'STORAGE_FULL' });
   // Log time cannot move on, so what it judges stays as it is; reading goes on.
@@ -84,9 +84,9 @@ test('a node whose log had no space shows as ready again when there is space, wi
   const error = { kind: 'error', code: 'ENOSPC' } as const;
   const heal = disk.inject({ operation: 'write', path: /\/wal\//, times: Number.POSITIVE_INFINITY, effect: error });
   await expect(put(node, 'a', '1')).rejects.toMatchObject({ code: 'STORAGE_FULL' });
-  const check = () => node.readiness().find(({ name }) => name === 'group-1');
+  const check = () => node.readiness().find(({ name }) => name === 'space');
   await clock.advance(3000);
-  expect(check()).toMatchObject({ ok: false, reason: 'the disk is full' });
+  expect(check()).toMatchObject({ ok: false, detail: expect.stringContaining('the disk is full') });
   heal();
   await clock.advance(1000);
   for (let i = 0; i < 50 && check()?.ok !== true; i++) await clock.advance(0);
@@ -126,8 +126,8 @@ test('a store or log file without space keeps committed writes waiting and appli
     for (let i = 0; i < 3; i++) await clock.advance(500);
     // What the log took now would only wait, too: it is refused at once, and readiness says why.
     await expect(put(node, 'k', 'v')).rejects.toMatchObject({ code: 'STORAGE_FULL' });
-    const check = () => node.readiness().find(({ name }) => name === 'group-1');
-    expect(check()).toMatchObject({ ok: false, reason: 'the disk is full' });
+    const check = () => node.readiness().find(({ name }) => name === 'space');
+    expect(check()).toMatchObject({ ok: false, detail: expect.stringContaining('the disk is full') });
     heal();
     for (let i = 0; i < 3; i++) await clock.advance(500);
     expect(await waiting).toMatchObject({ firstSequence: 2 });
@@ -190,8 +190,8 @@ test('a write that a hanging disk holds too long is an unknown outcome, shows in
   const waiting = expect(put(node, 'a', '1')).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
   await clock.advance(10_000);
   await waiting;
-  const check = () => node.readiness().find(({ name }) => name === 'group-1');
-  expect(check()).toMatchObject({ ok: false, reason: 'the disk does not answer' });
+  const check = () => node.readiness().find(({ name }) => name === 'disk');
+  expect(check()).toMatchObject({ ok: false, detail: expect.stringContaining('the disk does not answer') });
   release();
   await put(node, 'b', '2');
   expect(check()).toMatchObject({ ok: true });

@@ -47,7 +47,7 @@ export interface MemoryNode extends ShanghaiNode {
   readonly held: number;
   /** `range`, `tail` and `watch` give pages of this size without end, counting them. */
   endless: { pageBytes: number; pages: number } | undefined;
-  checks: { name: string; ok: boolean; reason?: string }[];
+  checks: { name: string; ok: boolean; detail: string }[];
   closedWith: number | undefined;
   readonly data: Map<string, StoredPair>;
 }
@@ -63,8 +63,8 @@ export function createMemoryNode(): MemoryNode {
     data: keyValue.data,
     endless: undefined,
     checks: [
-      { name: 'log', ok: true },
-      { name: 'groups', ok: true },
+      { name: 'log', ok: true, detail: 'open' },
+      { name: 'groups', ok: true, detail: 'open' },
     ],
     closedWith: undefined,
     failNext(error) {

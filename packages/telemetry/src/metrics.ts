@@ -36,6 +36,8 @@ export interface CounterMetric {
 /** Rises and falls. */
 export interface GaugeMetric {
   set(value: number, labels?: Labels): void;
+  /** Exposes the series of these labels no more, until it is set again. */
+  remove(labels: Labels): void;
 }
 
 /** A distribution. */
@@ -141,7 +143,10 @@ function gaugeOf(registry: Registry, options: GaugeOptions): GaugeMetric {
     registers: [registry],
     ...(read === undefined ? {} : { collect: (): void => gauge.set(read()) }),
   });
-  return { set: (value, labels) => (labels === undefined ? gauge.set(value) : gauge.set(labels, value)) };
+  return {
+    set: (value, labels) => (labels === undefined ? gauge.set(value) : gauge.set(labels, value)),
+    remove: (labels) => gauge.remove(labels),
+  };
 }
 
 function histogramOf(registry: Registry, options: HistogramOptions): HistogramMetric {

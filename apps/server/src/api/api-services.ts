@@ -1,4 +1,6 @@
 import type { Logger, Metrics } from '@shanghai/telemetry';
+import type { HealthView } from '../health/health-view.js';
+import type { ProcessDiagnostics } from '../health/process-diagnostics.js';
 import type { ShanghaiNode } from '../node.js';
 import type { RequestMetrics } from '../observability/request-metrics.js';
 import type { ListenerGuards } from './connections/listener-guards.js';
@@ -6,6 +8,9 @@ import type { ListenerGuards } from './connections/listener-guards.js';
 /** What both APIs stand on; `compose.ts` makes it. */
 export interface ApiServices {
   readonly node: ShanghaiNode;
+  readonly health: HealthView;
+  /** What the process and the machine say of themselves. */
+  diagnostics(): Promise<ProcessDiagnostics>;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly requests: RequestMetrics;

@@ -1,6 +1,7 @@
 import { invariant } from '@shanghai/env';
 import type { NodeEntry, NodeVersions } from '../apply/catalogue-command.js';
 import { described } from '../apply/node-table.js';
+import type { NodeCondition } from '../health/core/cluster-sight.js';
 import type { NodeStatus } from '../node.js';
 import type { ListenAddresses } from './api-services.js';
 
@@ -21,11 +22,15 @@ export interface KnownNode {
   readonly replacedBy?: number;
 }
 
-/** `up`: itself, or heard of lately. `down`: a leader has not heard of it for an election timeout. `unknown`: not asked. */
-export type NodeCondition = 'up' | 'down' | 'unknown';
+/** How nodes are, by id: see `ClusterView`. */
+export type NodeConditions = ReadonlyMap<number, NodeCondition>;
 
 /** The nodes of the node table by id; this one always among them. `addresses` are this node's listeners. */
-export function knownNodes(status: NodeStatus, addresses: ListenAddresses): readonly KnownNode[] {
+export function knownNodes(
+  status: NodeStatus,
+  addresses: ListenAddresses,
+  conditions: NodeConditions,
+): readonly KnownNode[] {
   const own = (status.nodes ?? []).find(({ nodeId }) => nodeId === status.nodeId);
   const self: KnownNode = {
     nodeId: status.nodeId,
@@ -41,7 +46,7 @@ export function knownNodes(status: NodeStatus, addresses: ListenAddresses): read
   const others = (status.nodes ?? []).filter(({ nodeId }) => nodeId !== status.nodeId);
   const known = others.map((node) => ({
     ...described(node),
-    state: conditionOf(node.nodeId, status),
+    state: conditions.get(node.nodeId) ?? 'unknown',
     ...membershipOf(node),
   }));
   return [self, ...known].sort((a, b) => a.nodeId - b.nodeId);
@@ -49,23 +54,11 @@ export function knownNodes(status: NodeStatus, addresses: ListenAddresses): read
 
 /** This node, as `knownNodes` has it. */
 export function thisNode(status: NodeStatus, addresses: ListenAddresses): KnownNode {
-  return knownNodes(status, addresses).find(({ nodeId }) => nodeId === status.nodeId) as KnownNode;
+  return knownNodes(status, addresses, new Map()).find(({ nodeId }) => nodeId === status.nodeId) as KnownNode;
 }
 
 function membershipOf(node: NodeEntry | undefined): Pick<KnownNode, 'membership' | 'replacedBy'> {
   const state = node?.state ?? 'member';
   invariant(state !== 'removed', 'who was taken out is not listed');
   return { membership: state, ...(node?.replacedBy === undefined ? {} : { replacedBy: node.replacedBy }) };
-}
-
-function conditionOf(nodeId: number, status: NodeStatus): NodeCondition {
-  let condition: NodeCondition = 'unknown';
-  for (const { leaderNodeId, consensus } of status.groups) {
-    const asReplica = consensus?.replicas.find((replica) => replica.nodeId === nodeId);
-    if (asReplica?.isActive === true || consensus?.isAsleep === true) return 'up';
-    // A follower that has a leader hears it.
-    if (leaderNodeId === nodeId && consensus !== undefined) return 'up';
-    if (asReplica !== undefined) condition = 'down';
-  }
-  return condition;
 }

@@ -76,7 +76,7 @@ export function exposeStatus(metrics: Metrics, version: string, status: () => No
   const logBytes = gauge('group_log_bytes', 'Bytes of the entries of the log that are kept.', groupLabels);
   const behind = gauge(
     'replica_lag_entries',
-    'Entries a member lacks, as its leader sees it; 0 where this node does not lead.',
+    'Entries a member lacks, as its leader sees it: only where this node leads.',
     [...groupLabels, 'node'],
   );
   const clockOffset = gauge(
@@ -85,7 +85,7 @@ export function exposeStatus(metrics: Metrics, version: string, status: () => No
   );
   const clockAlarm = gauge('clock_alarm', '1 while the clock of this node is too far off to be used for expiry.');
   const waiting = gauge('wal_waiting_seconds', 'How long the oldest write has been waiting for the disk.');
-  const shown = new Set<string>();
+  let shown: readonly Readonly<Record<string, string>>[] = [];
   metrics.beforeCollect(() => {
     const { nodeName, storage, wal, groups, clockOffsetMs = 0, clockAlarm: isOff = false } = status();
     info.set(1, { version, node: nodeName, durability: wal.durability });
@@ -101,7 +101,8 @@ export function exposeStatus(metrics: Metrics, version: string, status: () => No
     clockOffset.set(clockOffsetMs / 1000);
     clockAlarm.set(isOff ? 1 : 0);
     waiting.set((wal.waitingMs ?? 0) / 1000);
-    for (const labels of shown) behind.set(0, JSON.parse(labels));
+    for (const labels of shown) behind.remove(labels);
+    const members: Readonly<Record<string, string>>[] = [];
     for (const group of groups) {
       const label = { group: String(group.groupId) };
       leader.set(group.leaderNodeId === 0 ? 0 : 1, label);
@@ -113,9 +114,10 @@ export function exposeStatus(metrics: Metrics, version: string, status: () => No
       logBytes.set(group.consensus?.logBytes ?? 0, label);
       for (const { nodeId, matchIndex } of group.consensus?.replicas ?? []) {
         const labels = { ...label, node: String(nodeId) };
-        shown.add(JSON.stringify(labels));
+        members.push(labels);
         behind.set(Math.max(0, group.lastIndex - matchIndex), labels);
       }
     }
+    shown = members;
   });
 }

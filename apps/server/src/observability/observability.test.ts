@@ -1,6 +1,8 @@
 import { createLogger, createMetrics } from '@shanghai/telemetry';
 import { describe, expect, it } from 'vitest';
-import { observeNode } from './node-metrics.js';
+import type { NodeStatus } from '../node.js';
+import { observeHealth } from './health-metrics.js';
+import { exposeStatus, observeNode } from './node-metrics.js';
 import { observePeers } from './peer-metrics.js';
 import { observeRaft } from './raft-metrics.js';
 import { createRequestMetrics } from './request-metrics.js';
@@ -126,6 +128,43 @@ describe('events become metrics and lines', () => {
     expect(lines.join('')).not.toContain('applied again');
     node.replayed?.({ groupId: 1, entries: 500, durationMs: 1 });
     expect(lines.join('')).toContain('applied again');
+  });
+
+  it('of what other members lack: where this node leads, and nowhere else', async () => {
+    const { metrics } = observed();
+    const replicas = [{ nodeId: 2, matchIndex: 7, state: 'StateReplicate', isLearner: false, isActive: true }];
+    const indexes = { appliedIndex: 9, durableAppliedIndex: 9, commitIndex: 9, lastIndex: 9, term: 1, sessions: 0 };
+    const group = { groupId: 1, leaderNodeId: 1, consensus: { replicas, logBytes: 0 }, ...indexes };
+    const sizes = {
+      keys: 0,
+      liveBytes: 0,
+      deadBytes: 0,
+      segments: 0,
+      keyDirectoryBytes: 0,
+      cacheHits: 0,
+      cacheMisses: 0,
+    };
+    const wal = { durability: 'always', bytes: 0, segments: 1 };
+    const status = { nodeName: 'n', storage: sizes, wal, groups: [group] };
+    exposeStatus(metrics, '1.2.3', () => status as unknown as NodeStatus);
+    expect(await metrics.text()).toContain('shanghai_replica_lag_entries{group="1",node="2"} 2');
+    group.consensus.replicas = [];
+    expect(await metrics.text()).not.toContain('shanghai_replica_lag_entries{');
+  });
+
+  it('of health: every check, and the state of the cluster', async () => {
+    const { lines, metrics, logger } = observed();
+    const health = observeHealth(metrics, logger);
+    health.looked?.({ checks: [{ name: 'space', ok: false, detail: 'full', sinceMs: 0 }], state: 'degraded' });
+    const text = await metrics.text();
+    expect(text).toContain('shanghai_readiness_check{check="space"} 0');
+    expect(text).toContain('shanghai_cluster_state 1');
+    const reasons = [{ state: 'unavailable' as const, groupId: 1, text: 'group 1 has no leader' }];
+    health.clusterChanged?.({ state: 'unavailable', reasons });
+    health.clusterChanged?.({ state: 'healthy', reasons: [] });
+    health.clusterChanged?.({ state: 'unavailable', reasons });
+    const levels = lines.map((line) => JSON.parse(line)).map(({ level, msg }) => `${level}: ${msg}`);
+    expect(levels.filter((line) => line.startsWith('warn'))).toEqual(['warn: the cluster is not healthy']);
   });
 
   it('of requests, counted by outcome, and of streams, which open and close once', async () => {

@@ -51,8 +51,11 @@ export function createRequestMetrics(metrics: Metrics, monotonicMs: () => number
   };
   return {
     rates,
-    recorder: (api, method) =>
-      new Recorder(api, method, requests, durations.series({ api, method }), rates, monotonicMs),
+    recorder(api, method) {
+      // What nodes ask of each other is no load of the callers'.
+      const counted = method.startsWith('Internal/') ? undefined : rates;
+      return new Recorder(api, method, requests, durations.series({ api, method }), counted, monotonicMs);
+    },
     passedOn: (api) => passedOnBy[api].add(),
     streamOpened(method) {
       changeOpen(method, 1);
@@ -70,7 +73,7 @@ class Recorder implements RequestRecorder {
   readonly #method: string;
   readonly #requests: CounterMetric;
   readonly #durations: HistogramHandle;
-  readonly #rates: RequestRates;
+  readonly #rates: RequestRates | undefined;
   readonly #monotonicMs: () => number;
   readonly #byOutcome = new Map<RequestOutcome, { add(amount?: number): void }>();
 
@@ -79,7 +82,7 @@ class Recorder implements RequestRecorder {
     method: string,
     requests: CounterMetric,
     durations: HistogramHandle,
-    rates: RequestRates,
+    rates: RequestRates | undefined,
     monotonicMs: () => number,
   ) {
     this.#api = api;
@@ -94,7 +97,7 @@ class Recorder implements RequestRecorder {
     const nowMs = this.#monotonicMs();
     const durationMs = nowMs - startedMs;
     this.#durations.observe(durationMs / 1000);
-    this.#rates.add(nowMs, durationMs);
+    this.#rates?.add(nowMs, durationMs);
     let counter = this.#byOutcome.get(outcome);
     if (counter === undefined) {
       counter = this.#requests.series({ api: this.#api, method: this.#method, code: outcome });

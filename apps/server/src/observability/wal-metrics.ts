@@ -2,8 +2,16 @@ import type { Logger, Metrics } from '@shanghai/telemetry';
 import { doublingBuckets, sizeBucketsBytes } from '@shanghai/telemetry';
 import type { WalListener } from '@shanghai/wal';
 
-/** Events of the write-ahead log → metrics and log lines. `onFailed` is called when it can acknowledge nothing more. */
-export function observeWal(metrics: Metrics, logger: Logger, onFailed: (error: Error) => void): WalListener {
+/**
+ * Events of the write-ahead log → metrics and log lines. `onFailed` is called when it can acknowledge nothing more,
+ * `onSynced` with the duration of each sync.
+ */
+export function observeWal(
+  metrics: Metrics,
+  logger: Logger,
+  onFailed: (error: Error) => void,
+  onSynced: (syncMs: number) => void = () => undefined,
+): WalListener {
   const write = metrics.histogram({ name: 'wal_write_seconds', help: 'Writes of the log to its file.' }).series();
   const sync = metrics.histogram({ name: 'wal_sync_seconds', help: 'Syncs of the log.' }).series();
   const records = metrics
@@ -24,6 +32,7 @@ export function observeWal(metrics: Metrics, logger: Logger, onFailed: (error: E
     synced(event) {
       write.observe(event.writeMs / 1000);
       sync.observe(event.syncMs / 1000);
+      onSynced(event.syncMs);
       records.observe(event.records);
       bytes.observe(event.bytes);
     },

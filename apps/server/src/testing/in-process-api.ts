@@ -21,6 +21,8 @@ import {
 } from '../api/grpc/log-messages.js';
 import { settingsMessage } from '../api/grpc/member-calls.js';
 import { knownNodes } from '../api/known-nodes.js';
+import { clusterView } from '../health/core/cluster-view.js';
+import { sightOf } from '../health/sight-of.js';
 import type { ShanghaiNode } from '../node.js';
 import type { RequestContext } from '../requests/request-context.js';
 
@@ -104,10 +106,13 @@ function handlersOf(node: ShanghaiNode): Handlers {
   return {
     openSession: passing(wire.OpenSessionRequest, wire.OpenSessionResponse, calls.openSession),
     getStatus: passing(wire.GetStatusRequest, wire.GetStatusResponse, async () =>
-      statusResponse(node.status(), none, { version: 'in-process', nowMs: () => node.status().startedAtMs }),
+      statusResponse(node.status(), none, seenBy(node), {
+        version: 'in-process',
+        nowMs: () => node.status().startedAtMs,
+      }),
     ),
     listNodes: passing(wire.ListNodesRequest, wire.ListNodesResponse, async () => ({
-      nodes: knownNodes(node.status(), none).map(nodeMessage),
+      nodes: knownNodes(node.status(), none, seenBy(node).view.nodes).map(nodeMessage),
       ...settingsMessage(node),
     })),
     createLog: passing(wire.CreateLogRequest, wire.CreateLogResponse, async ({ name, settings }, context) => ({
@@ -144,6 +149,13 @@ async function answerOf(
     case undefined:
       throw new TypeError('a pipeline request holds a request that is not a group');
   }
+}
+
+/** What a node that asks no other knows of its cluster. */
+function seenBy(node: ShanghaiNode) {
+  const checks = node.readiness().map((check) => ({ ...check, sinceMs: 0 }));
+  const more = { uptimeMs: Number.POSITIVE_INFINITY, checks, reports: [], stuck: [] };
+  return { view: clusterView(sightOf(node.status(), more)), checks };
 }
 
 interface MessageForm<Message> {

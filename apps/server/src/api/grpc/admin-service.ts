@@ -2,6 +2,7 @@ import { type AdminServer, ReadGroupLogResponse, SaveSnapshotResponse } from '@s
 import { ServerError } from '../../requests/server-error.js';
 import { type ApiServices, defaultDrainMs } from '../api-services.js';
 import { groupLogMessage, snapshotMessage } from './backup-messages.js';
+import { diagnosticsResponse } from './diagnostics-message.js';
 import { serverStream } from './server-stream.js';
 import { unaryCall } from './unary-call.js';
 import { asBuffer, safeNumber } from './wire-numbers.js';
@@ -34,9 +35,6 @@ export function adminService(services: ApiServices): AdminServer {
         logRecords: BigInt(group.logRecords),
       })),
     })),
-    getDiagnostics: unaryCall(services, 'Admin/GetDiagnostics', async () => {
-      throw new ServerError('UNSUPPORTED', 'this node gathers no diagnostics');
-    }),
     saveSnapshot: serverStream(services, 'Admin/SaveSnapshot', {
       async *open({ stale }, { signal }) {
         if (node.saveSnapshot === undefined) throw new ServerError('UNSUPPORTED', 'this node has no backups');
@@ -53,6 +51,7 @@ export function adminService(services: ApiServices): AdminServer {
       },
       encode: (message) => asBuffer(ReadGroupLogResponse.encode(message).finish()),
     }),
+    getDiagnostics: unaryCall(services, 'Admin/GetDiagnostics', () => diagnosticsResponse(services)),
     merge: unaryCall(services, 'Admin/Merge', async (request) => {
       const result = await node.merge(request.force);
       return {

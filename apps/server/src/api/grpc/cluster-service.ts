@@ -1,28 +1,28 @@
-import { type ClusterServer, ClusterState, type GetStatusResponse } from '@shanghai/proto';
+import type { ClusterServer, GetStatusResponse } from '@shanghai/proto';
+import type { ClusterView } from '../../health/core/cluster-view.js';
+import type { TimedCheck } from '../../health/health-view.js';
 import type { NodeStatus } from '../../node.js';
 import type { ApiServices, ListenAddresses } from '../api-services.js';
-import { type ClusterCondition, clusterCondition } from '../cluster-condition.js';
 import { knownNodes, thisNode } from '../known-nodes.js';
 import { groupMessage, nodeMessage, storageMessage, walMessage } from './cluster-messages.js';
+import { checkMessage, clockMessage, reasonMessage, stateNumbers } from './health-messages.js';
 import { memberCalls, settingsMessage } from './member-calls.js';
 import { unaryCall } from './unary-call.js';
 
-const stateNumbers: Readonly<Record<ClusterCondition, ClusterState>> = {
-  healthy: ClusterState.CLUSTER_STATE_HEALTHY,
-  degraded: ClusterState.CLUSTER_STATE_DEGRADED,
-  unavailable: ClusterState.CLUSTER_STATE_UNAVAILABLE,
-};
-
 /** The Cluster service. */
 export function clusterService(services: ApiServices): ClusterServer {
+  const { node, health } = services;
   return {
-    getStatus: unaryCall(services, 'Cluster/GetStatus', async () =>
-      statusResponse(services.node.status(), services.addresses(), services),
-    ),
-    listNodes: unaryCall(services, 'Cluster/ListNodes', async () => ({
-      nodes: knownNodes(services.node.status(), services.addresses()).map(nodeMessage),
-      ...settingsMessage(services.node),
-    })),
+    getStatus: unaryCall(services, 'Cluster/GetStatus', async () => {
+      const status = node.status();
+      const seen = { view: health.cluster(status), checks: health.checks() };
+      return statusResponse(status, services.addresses(), seen, services);
+    }),
+    listNodes: unaryCall(services, 'Cluster/ListNodes', async () => {
+      const status = node.status();
+      const nodes = knownNodes(status, services.addresses(), health.cluster(status).nodes);
+      return { nodes: nodes.map(nodeMessage), ...settingsMessage(node) };
+    }),
     ...memberCalls(services),
   };
 }
@@ -31,25 +31,22 @@ export function clusterService(services: ApiServices): ClusterServer {
 export function statusResponse(
   status: NodeStatus,
   addresses: ListenAddresses,
+  { view, checks }: { readonly view: ClusterView; readonly checks: readonly TimedCheck[] },
   { version, nowMs }: Pick<ApiServices, 'version' | 'nowMs'>,
 ): GetStatusResponse {
   return {
     version,
     clusterId: status.clusterId,
     node: nodeMessage(thisNode(status, addresses)),
-    state: stateNumbers[clusterCondition(status)],
+    state: stateNumbers[view.state],
     uptimeMs: BigInt(Math.max(0, Math.trunc(nowMs() - status.startedAtMs))),
     groups: status.groups.map(groupMessage),
     storage: storageMessage(status.storage),
     wal: walMessage(status.wal),
-    reasons: [],
-    checks: [],
+    reasons: view.reasons.map(reasonMessage),
+    checks: checks.map(checkMessage),
     clusterVersion: status.clusterVersion ?? 0,
     clusterVersionName: status.clusterVersionName ?? '',
-    clock: {
-      offsetMs: status.clockOffsetMs,
-      alarm: status.clockAlarm ?? false,
-      peersHeard: status.clockPeersHeard ?? 0,
-    },
+    clock: clockMessage(status),
   };
 }

@@ -30,7 +30,10 @@ export interface GrpcApi {
   close(graceMs: number): Promise<void>;
 }
 
-const serviceNames = ['', 'shanghai.v1.KeyValue', 'shanghai.v1.Log', 'shanghai.v1.Cluster', 'shanghai.v1.Admin'];
+/** Services that serve while the node is ready, among them the server as a whole … */
+const readyServices = ['', 'shanghai.v1.KeyValue', 'shanghai.v1.Log'];
+/** … and those that serve until it stops. */
+const aliveServices = ['shanghai.v1.Cluster', 'shanghai.v1.Admin'];
 
 /** Binds `host:port` (0 = any free port) and serves. Rejects with the errno where the port cannot be had. */
 export async function openGrpcApi(services: ApiServices, host: string, port: number): Promise<GrpcApi> {
@@ -51,7 +54,12 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
   server.addService(tolerantService(AdminService), adminService(services));
   server.addService(tolerantService(InternalService), internalService(services));
   addReflection(server);
-  const health = new HealthImplementation(Object.fromEntries(serviceNames.map((name) => [name, 'SERVING'])));
+  const health = new HealthImplementation(Object.fromEntries(aliveServices.map((name) => [name, 'SERVING'])));
+  const setReady = (isReady: boolean) => {
+    for (const name of readyServices) health.setStatus(name, isReady ? 'SERVING' : 'NOT_SERVING');
+  };
+  setReady(services.health.checks().every(({ ok }) => ok));
+  const forgetReadiness = services.health.onReadiness(setReady);
   health.addToServer(server);
   const guard = services.guards.grpc;
   const net = createListener(server, guard);
@@ -60,7 +68,8 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
   return {
     port: boundPort,
     markStopping() {
-      for (const name of serviceNames) health.setStatus(name, 'NOT_SERVING');
+      forgetReadiness();
+      for (const name of [...readyServices, ...aliveServices]) health.setStatus(name, 'NOT_SERVING');
     },
     close(graceMs) {
       closing ??= close(server, net, guard, graceMs);

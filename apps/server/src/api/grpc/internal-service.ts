@@ -3,6 +3,7 @@ import { type CatalogueCommand, parseCatalogueCommand } from '../../apply/catalo
 import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
 import { groupMessage } from './cluster-messages.js';
+import { checkMessage } from './health-messages.js';
 import { addressMessage, requireMembers } from './member-calls.js';
 import { requireSameCluster, unaryCall } from './unary-call.js';
 import { safeNumber } from './wire-numbers.js';
@@ -31,7 +32,12 @@ export function internalService(services: ApiServices): InternalServer {
     getHealth: unaryCall(services, 'Internal/GetHealth', async ({ clusterId }) => {
       requireSameCluster(clusterId, services);
       const { nodeId, instanceId, groups } = node.status();
-      return { nodeId: BigInt(nodeId), instanceId, groups: groups.map(groupMessage), checks: [] };
+      return {
+        nodeId: BigInt(nodeId),
+        instanceId,
+        groups: groups.map(groupMessage),
+        checks: services.health.checks().map(checkMessage),
+      };
     }),
   };
 }

@@ -2,10 +2,10 @@
 import { z } from 'zod';
 import type { ConsensusStatus, GroupStatus } from '../../node.js';
 import { defaultDrainMs } from '../api-services.js';
-import { clusterCondition } from '../cluster-condition.js';
 import { type KnownNode, knownNodes } from '../known-nodes.js';
 import { replicaStateName } from '../replica-state.js';
 import { closedObject } from './closed-object.js';
+import { checkFields, reasonFields } from './health-fields.js';
 import { type HttpRoute, httpRoute } from './http-route.js';
 import { statusFields } from './status-routes.js';
 
@@ -82,10 +82,13 @@ export const adminRoutes: readonly HttpRoute[] = [
     async handle(_request, _context, services) {
       const status = services.node.status();
       const { wal } = status;
-      const nodes = knownNodes(status, services.addresses());
+      const { state, reasons, nodes: conditions } = services.health.cluster(status);
+      const nodes = knownNodes(status, services.addresses(), conditions);
       return {
         data: {
-          cluster_state: clusterCondition(status),
+          cluster_state: state,
+          reasons: reasons.map(reasonFields),
+          checks: services.health.checks().map(checkFields),
           node_count: nodes.length,
           nodes_up: nodes.filter(({ state }) => state === 'up').length,
           nodes_suspect: 0,
@@ -116,9 +119,11 @@ export const adminRoutes: readonly HttpRoute[] = [
     parameters: {},
     answers: { 200: 'The nodes.' },
     allOrigins: false,
-    handle: async (_request, _context, services) => ({
-      data: { nodes: knownNodes(services.node.status(), services.addresses()).map(nodeFields) },
-    }),
+    async handle(_request, _context, services) {
+      const status = services.node.status();
+      const { nodes } = services.health.cluster(status);
+      return { data: { nodes: knownNodes(status, services.addresses(), nodes).map(nodeFields) } };
+    },
   }),
   httpRoute({
     method: 'GET',

@@ -47,6 +47,12 @@ export function booleanParameter(description: string): QueryParameter<boolean> {
   };
 }
 
+/** True where it is named, with or without `true`. */
+export function flagParameter(description: string): QueryParameter<boolean> {
+  const plain = booleanParameter(description);
+  return { ...plain, parse: (text, name) => text === '' || plain.parse(text, name) };
+}
+
 /** One of a few words. */
 export function choiceParameter<Choice extends string>(
   description: string,

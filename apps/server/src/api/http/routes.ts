@@ -1,7 +1,9 @@
 import { adminRoutes } from './admin-routes.js';
 import { batchRoute } from './batch-route.js';
+import { groupRoutes } from './group-routes.js';
 import type { HttpRoute } from './http-route.js';
 import { keyRoutes } from './key-routes.js';
+import { probeRoutes } from './probe-routes.js';
 import { rangeRoute } from './range-route.js';
 import { sessionRoute } from './session-route.js';
 import { statusRoutes } from './status-routes.js';
@@ -13,5 +15,7 @@ export const routes: readonly HttpRoute[] = [
   batchRoute,
   sessionRoute,
   ...statusRoutes,
+  ...probeRoutes,
   ...adminRoutes,
+  ...groupRoutes,
 ];

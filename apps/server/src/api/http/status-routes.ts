@@ -1,10 +1,7 @@
 /** `/status` and the probes. */
-import type { HealthReport } from '@shanghai/telemetry';
 import type { NodeStatus } from '../../node.js';
-import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
-import { clusterCondition } from '../cluster-condition.js';
-import { type HttpAnswer, type HttpRoute, httpRoute } from './http-route.js';
+import { type HttpRoute, httpRoute } from './http-route.js';
 
 /** Share of cache reads that were answered from the cache, 0 where there were none. */
 export function hitRate({ cacheHits, cacheMisses }: NodeStatus['storage']): number {
@@ -42,7 +39,7 @@ export function statusFields(services: ApiServices): Record<string, unknown> {
       hit_rate: hitRate(storage),
     },
     cluster: {
-      state: clusterCondition(status),
+      state: services.health.cluster(status).state,
       role: data?.role ?? 'follower',
       leader: data?.leaderNodeId ?? 0,
       term: data?.term ?? 0,
@@ -55,15 +52,6 @@ export function statusFields(services: ApiServices): Record<string, unknown> {
   };
 }
 
-function readiness(services: ApiServices): HealthReport {
-  const checks = services.node.readiness();
-  return { ok: checks.every((check) => check.ok), checks };
-}
-
-function probe(statusCode: number, body: object): HttpAnswer {
-  return { statusCode, contentType: 'application/json; charset=utf-8', text: `${JSON.stringify(body)}\n` };
-}
-
 /** Routes that say how the node is. */
 export const statusRoutes: readonly HttpRoute[] = [
   httpRoute({
@@ -74,41 +62,6 @@ export const statusRoutes: readonly HttpRoute[] = [
     answers: { 200: 'The status.' },
     allOrigins: true,
     handle: async (_request, _context, services) => ({ data: statusFields(services) }),
-  }),
-  httpRoute({
-    method: 'GET',
-    path: '/health',
-    summary: '200 while the node takes requests, else 503 with the checks that failed.',
-    parameters: {},
-    answers: { 200: 'Healthy.' },
-    allOrigins: true,
-    async handle(_request, _context, services) {
-      const { ok, checks } = readiness(services);
-      if (ok) return { data: { status: 'healthy', checks } };
-      const failed = checks.filter((check) => !check.ok).map((check) => check.name);
-      throw new ServerError('SERVICE_UNAVAILABLE', `not healthy: ${failed.join(', ')}`, { details: { checks } });
-    },
-  }),
-  httpRoute({
-    method: 'GET',
-    path: '/livez',
-    summary: '200 while the process answers at all. Never depends on peers or disks.',
-    parameters: {},
-    answers: { 200: 'Alive.' },
-    allOrigins: false,
-    handle: async () => probe(200, { status: 'alive' }),
-  }),
-  httpRoute({
-    method: 'GET',
-    path: '/readyz',
-    summary: '200 when every named check holds, else 503.',
-    parameters: {},
-    answers: { 200: 'Ready.' },
-    allOrigins: false,
-    async handle(_request, _context, services) {
-      const { ok, checks } = readiness(services);
-      return probe(ok ? 200 : 503, { status: ok ? 'ready' : 'not_ready', checks });
-    },
   }),
   httpRoute({
     method: 'GET',
