@@ -540,6 +540,7 @@ describe('/api/v1', () => {
           name: 'node-1',
           instance_id: 'i1',
           status: 'up',
+          membership: 'member',
           http_address: '127.0.0.1:8080',
           grpc_address: '127.0.0.1:9090',
           peer_address: '',
