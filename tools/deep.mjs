@@ -29,6 +29,15 @@ function runOnSmallDisk() {
   }
 }
 
+/** Real nodes under faults for a short while; and a run whose answers are partly lies must end with a violation. */
+function runNemesis() {
+  const nemesis = ['--conditions=@shanghai/source', 'tools/nemesis/main.ts', '--nodes', '3', '--seed', seed];
+  const isBuilt = run('turbo', ['run', 'build', '--output-logs=errors-only']);
+  if (!isBuilt || !run('tsx', [...nemesis, '--seconds', '10'])) return false;
+  console.log('the same with lies, which must be found:');
+  return !run('tsx', [...nemesis, '--seconds', '10', '--faults', 'none', '--lie']);
+}
+
 const folders = {
   wal: 'packages/wal',
   bitcask: 'packages/bitcask',
@@ -37,7 +46,11 @@ const folders = {
   raft: 'packages/raft',
   simulator: 'tools/simulator',
 };
-const others = { disks: runOnSmallDisk, mutations: () => run('tsx', ['tools/mutations/run.ts']) };
+const others = {
+  disks: runOnSmallDisk,
+  mutations: () => run('tsx', ['tools/mutations/run.ts']),
+  nemesis: runNemesis,
+};
 
 const known = [...Object.keys(folders), ...Object.keys(others)];
 const wanted = process.argv.slice(2);

@@ -88,10 +88,12 @@ export class ClusterUnderTest {
   /** Who says that it leads the keys, in the latest term; asks every node that answers soon. */
   async leader(): Promise<number | undefined> {
     const claims = await Promise.all(
-      this.nodes.filter(({ isRunning }) => isRunning).map(async ({ id }) => ({ id, ...(await this.#dataGroupOf(id)) })),
+      this.nodes
+        .filter(({ isRunning }) => isRunning)
+        .map(async ({ id }) => ({ ...(await this.#dataGroupOf(id)), nodeId: id })),
     );
     const leaders = claims.filter(({ role }) => role === 'leader').sort((a, b) => (b.term ?? 0) - (a.term ?? 0));
-    return leaders[0]?.id;
+    return leaders[0]?.nodeId;
   }
 
   /** Waits until somebody leads. Rejects after `limitMs`. */

@@ -23,10 +23,15 @@ export function compareRows(rows: readonly ReplicaRow[], nodes: number): Compari
     }
     sums.set(place, checksum);
   }
-  const text = [...sums].map(([place, sum]) => `${place} ${sum.slice(0, 8)}`).join(', ');
   const isWhole = groups.length > 0 && rows.length === groups.length * nodes && sums.size === groups.length;
   const areSummed = rows.every(({ checksum }) => checksum !== undefined);
-  return { type: isWhole && areSummed ? 'same' : 'apart', text };
+  if (isWhole && areSummed) {
+    return { type: 'same', text: [...sums].map(([place, sum]) => `${place} ${sum.slice(0, 8)}`).join(', ') };
+  }
+  const copies = rows.map(({ groupId, nodeId, role, appliedIndex, checksum = 'none' }) => {
+    return `group ${groupId} of node ${nodeId} (${role}) at entry ${appliedIndex}, checksum ${checksum.slice(0, 8)}`;
+  });
+  return { type: 'apart', text: copies.join('; ') };
 }
 
 /** Waits until all copies are the same, and says at which entries. Throws a `Violation` where they differ, or stay apart. */

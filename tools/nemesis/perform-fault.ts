@@ -16,6 +16,8 @@ export interface DoneFault {
   heal(): Promise<void>;
 }
 
+/** A node that is told to stop and has not after this time is killed. */
+const stopMs = 15_000;
 /** Slow disks answer in between. */
 const slowPulseMs = 80;
 
@@ -26,6 +28,8 @@ export async function performFault(cluster: ClusterUnderTest, fault: Fault): Pro
   switch (fault.kind) {
     case 'kill':
       return await kill(cluster, targetsOf(fault.target, order));
+    case 'restart':
+      return restart(cluster, targetsOf(fault.target, order));
     case 'pause':
       return pause(cluster, targetsOf(fault.target, order));
     case 'partition':
@@ -55,6 +59,18 @@ async function kill(cluster: ClusterUnderTest, nodes: readonly number[]): Promis
     what: `kill -9 of ${nodes.join(', ')}${killedLeader ? `; ${leader} led` : ''}`,
     nodes,
     ...(killedLeader ? { killedLeader: leader } : {}),
+    heal: async () => {
+      await Promise.all(ends);
+      await Promise.all(nodes.map((id) => cluster.node(id).restart()));
+    },
+  };
+}
+
+function restart(cluster: ClusterUnderTest, nodes: readonly number[]): DoneFault {
+  const ends = nodes.map((id) => cluster.node(id).stop(stopMs));
+  return {
+    what: `SIGTERM of ${nodes.join(', ')}`,
+    nodes,
     heal: async () => {
       await Promise.all(ends);
       await Promise.all(nodes.map((id) => cluster.node(id).restart()));

@@ -68,6 +68,7 @@ export function reportText(report: NemesisReport): string {
     `operations: ${report.operations} (${report.acknowledgedWrites} acknowledged writes, ${report.unknown} unknown, ${share.toFixed(2)} %)`,
     `histories: ${report.families} families of keys, ${report.undecidedFamilies} undecided`,
     `failover: ${failoverMs.length} kills of a leader; first acknowledged write after p50 ${times[0]} ms, p99 ${times[1]} ms, max ${times[2]} ms`,
+    ...(failoverMs.length === 0 ? [] : [`  each, in ms: ${failoverMs.map(Math.round).join(', ')}`]),
     `longest time without an acknowledged write: ${Math.round(report.longestGapMs)} ms`,
     `faults: ${listOf(faults)}`,
     `clients were told: ${listOf(counts)}`,

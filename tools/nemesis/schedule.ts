@@ -2,7 +2,7 @@
 import { createSeededRandom, type Random } from '@shanghai/env';
 
 /** Families of faults that can be asked for. */
-export const faultKinds = ['kill', 'pause', 'partition', 'disk', 'clock', 'clients', 'change'] as const;
+export const faultKinds = ['kill', 'restart', 'pause', 'partition', 'disk', 'clock', 'clients', 'change'] as const;
 
 /** See `faultKinds`. */
 export type FaultKind = (typeof faultKinds)[number];
@@ -18,7 +18,7 @@ export type Target = 'leader' | 'one' | 'minority' | 'all';
 
 /** One fault. `order`: all node ids as they were drawn; whoever a fault is for is taken from its beginning. */
 export type Fault = { readonly order: readonly number[] } & (
-  | { readonly kind: 'kill' | 'pause'; readonly target: Target }
+  | { readonly kind: 'kill' | 'restart' | 'pause'; readonly target: Target }
   | { readonly kind: 'partition'; readonly shape: PartitionShape; readonly target: 'leader' | 'one' }
   | { readonly kind: 'disk'; readonly what: 'full' | 'silent' | 'slow'; readonly target: Target }
   | { readonly kind: 'clock'; readonly byMs: number; readonly target: Target }
@@ -87,6 +87,7 @@ export function describeFault(fault: Fault): string {
     target === 'leader' || target === 'all' ? target : `${target} (${fault.order[0]} …)`;
   switch (fault.kind) {
     case 'kill':
+    case 'restart':
     case 'pause':
       return `${fault.kind} ${whom(fault.target)}`;
     case 'partition':
@@ -123,6 +124,7 @@ function drawFault(random: Random, kind: FaultKind, order: readonly number[]): F
   switch (kind) {
     case 'kill':
       return { kind, order, target: pick(random, ['leader', 'leader', 'one', 'minority', 'all']) };
+    case 'restart':
     case 'pause':
       return { kind, order, target: pick(random, ['leader', 'leader', 'one', 'minority']) };
     case 'partition':
@@ -148,6 +150,7 @@ function drawFault(random: Random, kind: FaultKind, order: readonly number[]): F
 function durationMs(random: Random, fault: Fault, electionMs: number): number {
   switch (fault.kind) {
     case 'kill':
+    case 'restart':
       return 300 + random.below(4000);
     case 'pause':
       // Up to twice the longest election time, so that a leader comes back both before and after it was replaced.
