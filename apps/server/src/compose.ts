@@ -51,6 +51,7 @@ export async function startServer(config: Config, version: string, logger: Logge
   const walSyncs = new RecentLatencies();
   const node = await openNode({
     ...options,
+    program: version,
     peers: { ...options.peers, listener: observePeers(metrics, logger) },
     walListener: observeWal(metrics, logger, onFailed, (syncMs) => walSyncs.add(syncMs, performance.now())),
     bitcaskListener: observeStores(metrics, logger, onFailed),

@@ -8,7 +8,7 @@
  * something, when addresses are announced, and once a second while something could not be done yet.
  */
 import type { Clock, Timer } from '@shanghai/env';
-import type { RaftHost } from '@shanghai/raft';
+import type { ConfState, RaftHost } from '@shanghai/raft';
 import type { Broadcast } from './apply/broadcast.js';
 import type { ClusterEntry } from './apply/catalogue.js';
 import type { NodeEntry } from './apply/catalogue-command.js';
@@ -21,6 +21,7 @@ import type { ConsensusEvents } from './raft/consensus-events.js';
 import type { Replica } from './raft/replica.js';
 import type { SystemGroup } from './raft/system-group.js';
 import { refuseReplaced } from './refuse-replaced.js';
+import { type SupportedVersions, versionToRaiseTo } from './version/cluster-version.js';
 
 /** What a node's duties stand on. */
 export interface DutyParts {
@@ -42,10 +43,9 @@ export interface DutyParts {
   readonly node: NodeEntry;
   /** Whether its name was chosen; else it keeps the one that was set aside with its id. */
   readonly isNamed: boolean;
+  /** Cluster versions that this program supports. */
+  readonly supported: SupportedVersions;
 }
-
-/** Version of the commands that all nodes of the cluster know. */
-const clusterVersion = 1;
 
 const retryMs = 1000;
 
@@ -81,6 +81,7 @@ export class NodeDuties {
     // Nobody's keys are taken before.
     if (leads(data)) await this.#alignData();
     await this.#register();
+    if (leads(system.replica)) await this.#raiseVersion();
   }
 
   /** Goes on doing it by itself. */
@@ -149,10 +150,22 @@ export class NodeDuties {
   }
 
   async #makeCluster(): Promise<void> {
-    const { system, cluster } = this.#parts;
+    const { system, cluster, supported } = this.#parts;
     // A leader before this one may have made it.
     await system.catchUp();
-    if (system.catalogue.cluster === undefined) await system.change({ type: 'bootstrap', clusterVersion, ...cluster });
+    if (system.catalogue.cluster !== undefined) return;
+    await system.change({ type: 'bootstrap', clusterVersion: supported.highest, ...cluster });
+  }
+
+  /** Step by step, as far as everybody can follow. */
+  async #raiseVersion(): Promise<void> {
+    const { system, data, supported } = this.#parts;
+    const members = [system.replica, data].flatMap(({ log }) => membersOf(log.status().raft.configuration));
+    for (;;) {
+      const version = versionToRaiseTo(system.catalogue, members, supported);
+      if (version === undefined) return;
+      await system.change({ type: 'raiseClusterVersion', version });
+    }
   }
 
   #refuseOtherCluster({ clusterId }: ClusterEntry): void {
@@ -184,6 +197,10 @@ export class NodeDuties {
     }
     this.#alignedTerm = term;
   }
+}
+
+function membersOf({ voters, votersOutgoing, learners, learnersNext }: ConfState): readonly number[] {
+  return [...voters, ...votersOutgoing, ...learners, ...learnersNext];
 }
 
 function leads(replica: Replica): boolean {

@@ -27,6 +27,7 @@ import type { Gate } from './requests/gate.js';
 import type { KeyValueRequests } from './requests/key-value-requests.js';
 import { requireLeader } from './routing/require-leader.js';
 import type { SlotRouter } from './routing/slot-router.js';
+import { clusterVersionName } from './version/cluster-version.js';
 
 /** Everything a running node is made of. */
 export interface NodeParts {
@@ -88,6 +89,7 @@ export class NodeHost implements ShanghaiNode {
       startedAtMs: this.#startedAtMs,
       groups: replicas.map((replica) => groupStatus(replica, router.slotsOfGroup(replica.groupId))),
       nodes: system.catalogue.nodes,
+      ...versionStatus(system.catalogue.cluster?.clusterVersion),
       ...(offsetMs === undefined ? {} : { clockOffsetMs: Math.round(offsetMs) }),
       clockAlarm: isOff,
       clockPeersHeard: peersHeard,
@@ -222,4 +224,8 @@ function heardOf({ host }: NodeConsensus): readonly HeardNode[] {
   return host
     .status()
     .peers.flatMap(({ nodeId, heardMsAgo }) => (heardMsAgo === undefined ? [] : { nodeId, heardMsAgo }));
+}
+
+function versionStatus(clusterVersion: number | undefined): Pick<NodeStatus, 'clusterVersion' | 'clusterVersionName'> {
+  return clusterVersion === undefined ? {} : { clusterVersion, clusterVersionName: clusterVersionName(clusterVersion) };
 }

@@ -9,6 +9,7 @@ import type { OpenLeaderCalls } from './forward/leader-calls.js';
 import type { NodeLimits } from './limits.js';
 import type { AskToJoin } from './members/join-cluster.js';
 import type { NodeListener } from './node-events.js';
+import type { SupportedVersions } from './version/cluster-version.js';
 
 /** What `openNode` takes. Only `dataDirectory` is needed. */
 export interface NodeOptions {
@@ -24,6 +25,10 @@ export interface NodeOptions {
   readonly clusterToken?: string;
   /** For people. Default `node-<id>`. */
   readonly nodeName?: string;
+  /** The program, as the others are told. Default: empty. */
+  readonly program?: string;
+  /** Stands for another program, in tests. `highest` 1: the first release, which says nothing of it. Default: this program's. */
+  readonly versions?: SupportedVersions;
   /** Where clients reach this node, as the node table has it until `announce` says otherwise. Default: empty. */
   readonly addresses?: { readonly grpc?: string; readonly http?: string };
   /** The host that `announce` puts before ports. Default: that of this node's address in the initial cluster, else the one the listeners are bound to. */

@@ -56,8 +56,9 @@ export async function openGroups(
   const { identity } = directory;
   const { clusterId, nodeId, firstMembers, joined } = identity;
   const nodes = () => storage.system.machine.catalogue.nodes;
+  const clusterVersion = () => storage.system.machine.catalogue.cluster?.clusterVersion;
   const removed = () => storage.system.machine.catalogue.removedNodes;
-  const book = new PeerBook({ nodeId, firstMembers: joined?.members ?? firstMembers, nodes, removed });
+  const book = new PeerBook({ nodeId, firstMembers: joined?.members ?? firstMembers, nodes, removed, clusterVersion });
   const ownAddress = ownPeerAddress(options, identity, nodes());
   const { instanceId } = identity;
   const replaced = new ReplacedWatch({ nodeId, instanceId, path: directory.path, nodes });

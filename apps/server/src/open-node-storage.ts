@@ -86,7 +86,7 @@ function openState(
   groupId: number,
   clusterId: string,
 ): Promise<GroupState> {
-  const { disk, clock, limits, listener, engine } = settings;
+  const { disk, clock, limits, listener, engine, versions } = settings;
   return GroupState.open({
     groupId,
     clusterId,
@@ -98,6 +98,7 @@ function openState(
     disk,
     clock,
     listener,
+    highestVersion: versions.highest,
     ...(options.bitcaskListener === undefined ? {} : { bitcaskListener: options.bitcaskListener }),
   });
 }

@@ -5,7 +5,7 @@
  */
 import type { Clock } from '@shanghai/env';
 import { WalError } from '@shanghai/wal';
-import type { NodeEntry } from './apply/catalogue-command.js';
+import type { NodeEntry, NodeVersions } from './apply/catalogue-command.js';
 import { defaultReplicationFactor } from './apply/node-table.js';
 import { NodeBackups } from './backup/node-backups.js';
 import { hostAndPort } from './config/node-settings.js';
@@ -34,6 +34,7 @@ import { Gate } from './requests/gate.js';
 import { KeyValueService } from './requests/key-value-service.js';
 import { resolveNodeOptions } from './resolve-node-options.js';
 import { SlotRouter } from './routing/slot-router.js';
+import { requireSupported } from './version/version-gate.js';
 
 /**
  * Opens a node from its data directory, making both where there are none. Resolves when it takes requests: a node alone
@@ -50,7 +51,7 @@ export async function openNode(options: NodeOptions): Promise<ShanghaiNode> {
     clusterToken,
     engine,
     breakLock: options.breakLock ?? false,
-    ...joinOf(options, clock),
+    ...joinOf(options, clock, settings.versions),
     disk,
     random,
     nowMs: clock.nowMs(),
@@ -71,9 +72,10 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
   if (directory.renewed !== undefined) listener.instanceRenewed?.({ instanceId, why: directory.renewed });
   const storage = await openStorage(node, clusterId);
   const isSynced = storage.wal.info().durability === 'always';
-  const { nodes } = storage.system.machine.catalogue;
+  const { cluster, nodes } = storage.system.machine.catalogue;
   const isOneOfSeveral = identity.firstMembers.length > 1 || identity.joined !== undefined || nodes.length > 1;
   if (!isSynced && isOneOfSeveral) throw refuseUnsynced(directory, storage.wal.info().durability);
+  if (cluster !== undefined) requireSupported(directory.path, cluster.clusterVersion, node.settings.versions);
   refuseReplaced(nodes, identity);
   const groups = await openGroups(node, directory, storage);
   const { system, data, leaderCalls } = groups;
@@ -150,13 +152,18 @@ function dutiesOf({ options, settings }: NodeBeingOpened, identity: NodeIdentity
     clock,
     listener,
     cluster,
-    node: nodeEntry(options, identity, groups.ownAddress),
+    node: nodeEntry(options, identity, groups.ownAddress, settings.versions),
+    supported: settings.versions,
     isNamed: options.nodeName !== undefined,
   });
 }
 
 /** How a new directory gets into the cluster that it was told of. */
-function joinOf(options: NodeOptions, clock: Clock): { join?: (instanceId: string) => Promise<JoinedCluster> } {
+function joinOf(
+  options: NodeOptions,
+  clock: Clock,
+  versions: NodeVersions,
+): { join?: (instanceId: string) => Promise<JoinedCluster> } {
   const { join, peers, nodeId = 0, nodeName: name = '', advertiseHost } = options;
   if (join === undefined) return {};
   const { addresses, ask = askOverGrpc, timeoutMs } = join;
@@ -170,6 +177,7 @@ function joinOf(options: NodeOptions, clock: Clock): { join?: (instanceId: strin
         peerAddress: port === 0 && join.peerAddress === undefined ? '' : peerAddress,
         name,
         nodeId,
+        versions,
       }),
   };
 }
@@ -217,7 +225,12 @@ function nameOf({ nodeName }: NodeOptions, nodeId: number): string {
 }
 
 /** This node as the node table shall have it. */
-function nodeEntry(options: NodeOptions, { nodeId, instanceId }: NodeIdentity, peerAddress: string): NodeEntry {
+function nodeEntry(
+  options: NodeOptions,
+  { nodeId, instanceId }: NodeIdentity,
+  peerAddress: string,
+  versions: NodeVersions,
+): NodeEntry {
   const { grpc = '', http = '' } = options.addresses ?? {};
   return {
     nodeId,
@@ -226,6 +239,8 @@ function nodeEntry(options: NodeOptions, { nodeId, instanceId }: NodeIdentity, p
     grpcAddress: grpc,
     httpAddress: http,
     peerAddress,
+    // Programs of the first release said nothing of it.
+    ...(versions.highest === 1 ? {} : { versions }),
   };
 }
 

@@ -1,9 +1,11 @@
 import { type Clock, type Disk, nodeClock, nodeDisk, nodeRandom, type Random } from '@shanghai/env';
+import type { NodeVersions } from './apply/catalogue-command.js';
 import type { EngineName } from './engine/storage-engine.js';
 import { checkFirstMembers, type FirstMember } from './first-members.js';
 import { type NodeLimits, resolveLimits } from './limits.js';
 import type { NodeListener } from './node-events.js';
 import type { NodeOptions } from './node-options.js';
+import { supportedVersions } from './version/cluster-version.js';
 
 /** Options that were checked, with what was left out. */
 export interface NodeSettings {
@@ -18,6 +20,7 @@ export interface NodeSettings {
   readonly random: Random;
   readonly listener: NodeListener;
   readonly engine: EngineName;
+  readonly versions: NodeVersions;
   readonly checkpointIntervalMs: number;
   readonly checkpointBytes: number;
 }
@@ -43,6 +46,7 @@ export function resolveNodeOptions(options: NodeOptions): NodeSettings {
     random: options.random ?? nodeRandom(),
     listener: options.listener ?? {},
     engine: options.engine ?? 'bitcask',
+    versions: { program: options.program ?? '', ...(options.versions ?? supportedVersions) },
     checkpointIntervalMs: options.checkpointIntervalMs ?? 30_000,
     checkpointBytes: options.checkpointBytes ?? 64 * 1024 * 1024,
   };

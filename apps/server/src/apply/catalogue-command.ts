@@ -48,6 +48,8 @@ export type CatalogueCommand =
       readonly peerAddress: string;
       /** Tells reservations apart; empty where there is none. */
       readonly reservation: string;
+      /** What it runs. Absent: it has not said yet. */
+      readonly versions?: NodeVersions;
     }
   | { readonly type: 'leaveNode'; readonly nodeId: number; readonly force: boolean }
   | {
@@ -60,6 +62,8 @@ export type CatalogueCommand =
   /** A group has a node, or has it no more: reported by the group's leader. */
   | { readonly type: 'placeNode'; readonly nodeId: number; readonly groupId: number; readonly isIn: boolean }
   | { readonly type: 'setReplication'; readonly factor: number }
+  /** By one; every node supports it. */
+  | { readonly type: 'raiseClusterVersion'; readonly version: number }
   | { readonly type: 'createKeyspace'; readonly name: string }
   | { readonly type: 'createLog'; readonly name: string; readonly settings: LogSettings; readonly origin: number }
   | { readonly type: 'deleteLog'; readonly name: string };
@@ -89,6 +93,7 @@ const requiredFields: Readonly<Record<CatalogueCommand['type'], Readonly<Record<
   replaceNode: { nodeId: 'number', replacedBy: 'number', force: 'boolean' },
   placeNode: { nodeId: 'number', groupId: 'number', isIn: 'boolean' },
   setReplication: { factor: 'number' },
+  raiseClusterVersion: { version: 'number' },
   createKeyspace: { name: 'string' },
   createLog: { name: 'string', settings: 'object', origin: 'number' },
   deleteLog: { name: 'string' },

@@ -4,6 +4,7 @@
  */
 import { invariant } from '@shanghai/env';
 import type { LogSettings } from '../logs/log-requests.js';
+import { nodesWithout, supports } from '../version/cluster-version.js';
 import { type ApplyResult, done, failed } from './apply-result.js';
 import type { CatalogueCommand, NodeEntry } from './catalogue-command.js';
 import { defaultReplicationFactor, maxReplicationFactor, NodeTable, type NodeTableCommand } from './node-table.js';
@@ -132,6 +133,8 @@ export class Catalogue {
         return this.#changeNodes(change, writes);
       case 'setReplication':
         return this.#setReplication(change.factor, writes);
+      case 'raiseClusterVersion':
+        return this.#raiseVersion(change.version, writes);
       case 'createKeyspace':
         return this.#createKeyspace(change.name, writes);
       case 'createLog':
@@ -143,7 +146,25 @@ export class Catalogue {
     }
   }
 
+  /** Asked for again, or by somebody who does not know that it happened, it is done. */
+  #raiseVersion(version: number, writes: WriteSet): ApplyResult {
+    const cluster = this.#cluster;
+    if (cluster === undefined) return notMadeYet();
+    if (version <= cluster.clusterVersion) return done;
+    const without = nodesWithout(version, this.#nodes.present);
+    if (version !== cluster.clusterVersion + 1 || without.length > 0) {
+      return failed('CONFLICT', `the cluster cannot go from version ${cluster.clusterVersion} to ${version} now`);
+    }
+    this.#putCluster({ ...cluster, clusterVersion: version }, writes);
+    return done;
+  }
+
   #changeNodes(change: NodeTableCommand, writes: WriteSet): ApplyResult {
+    const { clusterVersion = 1 } = this.#cluster ?? {};
+    // In version 1 every program takes every node; from version 2 on all programs look.
+    if (clusterVersion > 1 && change.type === 'putNode' && !supports(change.node, clusterVersion)) {
+      return failed('UNSUPPORTED', `node ${change.node.nodeId} cannot work in cluster version ${clusterVersion}`);
+    }
     const result = this.#nodes.apply(change, this.#cluster?.groups ?? []);
     if (!('changed' in result)) return failed(result.code, result.message);
     for (const entry of result.changed) put(writes, nodeTable, String(entry.nodeId), entry);

@@ -113,7 +113,7 @@ export class NodeTable {
     const name = change.name === '' ? `node-${nodeId}` : change.name;
     const { peerAddress } = change;
     const addresses = { grpcAddress: '', httpAddress: '', peerAddress };
-    const entry = { nodeId, name, instanceId, ...addresses, state: 'joining', groups: [] } as const;
+    const entry = { nodeId, name, instanceId, ...addresses, ...saidOf(change), state: 'joining', groups: [] } as const;
     return { changed: [reservation === '' ? entry : { ...entry, reservation }] };
   }
 
@@ -194,7 +194,11 @@ function bound(known: NodeEntry, change: Extract<NodeTableCommand, { type: 'join
   const name = change.name === '' ? known.name : change.name;
   const peerAddress = change.peerAddress === '' ? known.peerAddress : change.peerAddress;
   if (peerAddress === '') return withoutAddress();
-  return { changed: [{ ...known, instanceId, name, peerAddress }] };
+  return { changed: [{ ...known, instanceId, name, peerAddress, ...saidOf(change) }] };
+}
+
+function saidOf({ versions }: Extract<NodeTableCommand, { type: 'joinNode' }>): Pick<NodeEntry, 'versions'> {
+  return versions === undefined ? {} : { versions };
 }
 
 function withoutAddress(): NodeTableResult {

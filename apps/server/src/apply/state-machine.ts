@@ -10,13 +10,16 @@
  */
 import { type Clock, delay, invariant } from '@shanghai/env';
 import type { CommandApplier, CommittedEntry } from '../raft/command-log.js';
+import { clusterVersionName, supportedVersions, versionOfChange } from '../version/cluster-version.js';
 import { type AppendNote, decodeAppendNotes, encodeAppendNotes } from './accepted-appends.js';
 import { type ApplyResult, done, failed } from './apply-result.js';
 import { readU64Ordered } from './byte-fields.js';
 import { Catalogue } from './catalogue.js';
+import type { CatalogueCommand } from './catalogue-command.js';
 import { type Change, ChangeRing, type ChangeRingLimits } from './change-ring.js';
 import type { Command, CommandHeader, WriteCommand } from './command.js';
 import { decodeCommand } from './command-codec.js';
+import { CommandError } from './command-error.js';
 import { isDiskFull } from './disk-full.js';
 import { decodeCounters, emptyCounters, encodeCounters, type GroupCounters } from './group-counters.js';
 import { applyWrites, keysRead, operationSlots } from './key-value-apply.js';
@@ -39,6 +42,8 @@ export interface StateMachineOptions {
   readonly changes?: ChangeRing;
   /** Waits between attempts while the disk is full. */
   readonly clock: Clock;
+  /** The cluster version up to which commands are understood here. Default: that of this program. */
+  readonly highestVersion?: number;
   /** Told of every run that became visible. */
   readonly onApplied?: (run: AppliedRun) => void;
 }
@@ -240,8 +245,21 @@ export class StateMachine implements CommandApplier<ApplyResult> {
       case 'logDrop':
         return this.logs.drop(body.logId, index, writes);
       case 'catalogue':
+        this.#requireKnown(body.change);
         return this.catalogue.apply(body.change, counters.logTimeMs, writes);
     }
+  }
+
+  /** A cluster that went on without this program is not followed half blind. */
+  #requireKnown(change: CatalogueCommand): void {
+    const { highestVersion = supportedVersions.highest } = this.#options;
+    const version = versionOfChange(change);
+    if (version <= highestVersion) return;
+    throw new CommandError(
+      'UNSUPPORTED_COMMAND',
+      `the cluster works in version ${clusterVersionName(version)}, this program supports up to ` +
+        `${clusterVersionName(highestVersion)}; start a newer program`,
+    );
   }
 
   #performOnce(index: number, header: CommandHeader, body: WriteCommand, run: Run): ApplyResult {

@@ -1,6 +1,7 @@
 import type { CatalogueCommand, NodeEntry } from '../apply/catalogue-command.js';
 import type { SystemGroup } from '../raft/system-group.js';
 import { ServerError } from '../requests/server-error.js';
+import { requireJoinable } from '../version/version-gate.js';
 import type { JoinedCluster, JoinRequest, MemberAddress, MemberSettings, NodeMembers } from './node-members.js';
 
 const maxNameLength = 128;
@@ -19,10 +20,14 @@ export class CatalogueMembers implements NodeMembers {
   }
 
   async join(request: JoinRequest): Promise<JoinedCluster> {
-    const { instanceId, peerAddress, name, nodeId } = request;
+    const { instanceId, peerAddress, name, nodeId, versions } = request;
+    const { clusterVersion } = this.#system.catalogue.cluster ?? {};
+    if (versions !== undefined && clusterVersion !== undefined) requireJoinable(versions, clusterVersion);
     checkText('instance id', instanceId, 1);
     checkTexts(name, peerAddress);
-    const clusterId = await this.#change({ type: 'joinNode', nodeId, name, instanceId, peerAddress, reservation: '' });
+    const said = versions === undefined ? {} : { versions };
+    const own = { nodeId, name, instanceId, peerAddress, reservation: '', ...said };
+    const clusterId = await this.#change({ type: 'joinNode', ...own });
     const entry = this.#entry((one) => one.instanceId === instanceId);
     return { clusterId, nodeId: entry.nodeId, members: this.#addresses() };
   }

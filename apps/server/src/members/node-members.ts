@@ -1,4 +1,4 @@
-import type { NodeEntry } from '../apply/catalogue-command.js';
+import type { NodeEntry, NodeVersions } from '../apply/catalogue-command.js';
 
 /** What a new node says of itself. */
 export interface JoinRequest {
@@ -10,6 +10,8 @@ export interface JoinRequest {
   readonly name: string;
   /** 0: the next free one. */
   readonly nodeId: number;
+  /** What it runs. Absent: it does not say. */
+  readonly versions?: NodeVersions;
 }
 
 /** What a new node is told. */

@@ -8,6 +8,7 @@
  */
 import type { NodeEntry } from '../apply/catalogue-command.js';
 import type { FirstMember } from '../first-members.js';
+import { lowestProtocol } from '../version/cluster-version.js';
 
 /** What the book says about a node that shows itself. */
 export type PeerVerdict = 'known' | 'unknown' | 'otherInstance';
@@ -21,6 +22,8 @@ export interface PeerBookParts {
   readonly nodes: () => readonly NodeEntry[];
   /** Those that were taken out of it. Absent: none. */
   readonly removed?: () => readonly Pick<NodeEntry, 'nodeId'>[];
+  /** The cluster's version now, as far as this node knows. Absent: never known. */
+  readonly clusterVersion?: () => number | undefined;
 }
 
 /** Nodes, their instances and where they are. */
@@ -53,6 +56,11 @@ export class PeerBook {
     const expected = registered ?? this.#pinned.get(nodeId);
     if (expected === undefined) this.#pinned.set(nodeId, instanceId);
     return expected === undefined || expected === instanceId ? 'known' : 'otherInstance';
+  }
+
+  /** Programs that are too old for the cluster's version are told by the protocol they speak. */
+  lowestProtocol(): number {
+    return lowestProtocol(this.#parts.clusterVersion?.());
   }
 
   /** The other nodes and their peer addresses, in the order of their ids. The node table counts before what was told first. */

@@ -21,6 +21,8 @@ export interface GroupStoreOptions {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly listener: NodeListener;
+  /** As `StateMachineOptions.highestVersion`. */
+  readonly highestVersion?: number;
   readonly bitcaskListener?: BitcaskListener;
 }
 
@@ -53,6 +55,7 @@ export async function openGroupStore(
       logWriter: options.logFiles,
       ring: { maxChanges: limits.watchChanges, maxBytes: limits.watchBytes },
       clock,
+      ...(options.highestVersion === undefined ? {} : { highestVersion: options.highestVersion }),
       onApplied: (run) => listener.applied?.({ groupId, ...run }),
       ...(changes === undefined ? {} : { changes }),
     });

@@ -5,6 +5,7 @@
 import type { Catalogue } from '../apply/catalogue.js';
 import type { CatalogueCommand, NodeEntry } from '../apply/catalogue-command.js';
 import { ServerError } from '../requests/server-error.js';
+import { requireVersionFor } from '../version/version-gate.js';
 import { leaderNamedBy } from './proposal-refusals.js';
 import type { Replica } from './replica.js';
 
@@ -93,9 +94,16 @@ export class SystemGroup {
     }
   }
 
-  /** Makes a change only if this node leads; resolves to the index from which on a replica has it. */
+  /**
+   * Makes a change only if this node leads; resolves to the index from which on a replica has it. `UNSUPPORTED` where some
+   * node of the cluster would not understand it.
+   */
   async proposeHere(change: CatalogueCommand): Promise<number> {
-    if (this.replica.log.status().role === 'leader') this.#admit?.(change);
+    // Only who leads knows for sure; elsewhere the proposal is refused anyhow.
+    if (this.replica.log.status().role === 'leader') {
+      requireVersionFor(change, this.catalogue);
+      this.#admit?.(change);
+    }
     await this.replica.propose({ kind: 'catalogue', change });
     return this.replica.machine.visible.appliedIndex;
   }

@@ -72,8 +72,9 @@ export function judgeHello(metadata: Metadata, self: PeerSelf, book: PeerBook): 
   const refuse = refusing(nodeId);
   const versions = /^(\d{1,6})-(\d{1,6})$/.exec(textIn(metadata, keys.protocol));
   if (versions === null) return refuse('hello', 'no peer of this protocol: it did not say which versions it speaks');
-  if (Number(versions[1]) > highestVersion || Number(versions[2]) < lowestVersion) {
-    const ours = `${lowestVersion} to ${highestVersion}`;
+  const lowest = lowestOf(book);
+  if (Number(versions[1]) > highestVersion || Number(versions[2]) < lowest) {
+    const ours = `${lowest} to ${highestVersion}`;
     return refuse('protocol', `it speaks versions ${versions[0]}, this node ${ours}: upgrade the older of the two`);
   }
   const to = nodeIdIn(metadata, keys.to);
@@ -88,12 +89,17 @@ export function judgeAnswer(metadata: Metadata, nodeId: number, self: PeerSelf, 
   const refuse = refusing(answering);
   const version = textIn(metadata, keys.protocol);
   if (!/^\d{1,6}$/.test(version)) return refuse('hello', 'what listens there is no peer; check the address');
-  if (Number(version) < lowestVersion || Number(version) > highestVersion) {
+  if (Number(version) < lowestOf(book) || Number(version) > highestVersion) {
     return refuse('protocol', `it answers in version ${version}: upgrade the older of the two`);
   }
   const outcome = judge(metadata, self, book, Number(version), undefined);
   if (outcome.refusal !== undefined || outcome.nodeId === nodeId) return outcome;
   return refuse('node', `node ${answering} listens where node ${nodeId} was expected; correct its address`);
+}
+
+/** A cluster in which every node speaks more takes no node that speaks less. */
+function lowestOf(book: PeerBook): number {
+  return Math.max(lowestVersion, book.lowestProtocol?.() ?? lowestVersion);
 }
 
 /** `wanted`: whom it wants, where that is not this node. */

@@ -1,5 +1,10 @@
 /** The procedures of the Cluster service that change who belongs to the cluster. */
-import type { ClusterServer, ListNodesResponse, MemberAddress as MemberAddressMessage } from '@shanghai/proto';
+import type {
+  ClusterServer,
+  JoinNodeRequest,
+  ListNodesResponse,
+  MemberAddress as MemberAddressMessage,
+} from '@shanghai/proto';
 import type { MemberAddress, NodeMembers } from '../../members/node-members.js';
 import type { ShanghaiNode } from '../../node.js';
 import { ServerError } from '../../requests/server-error.js';
@@ -18,7 +23,9 @@ export function memberCalls(services: ApiServices): MemberCalls {
   const { node } = services;
   return {
     joinNode: unaryCall(services, 'Cluster/JoinNode', async ({ nodeId, ...request }) => {
-      const joined = await requireMembers(node).join({ ...request, nodeId: safeNumber(nodeId, 'node_id') });
+      const { instanceId, peerAddress, name } = request;
+      const own = { instanceId, peerAddress, name, nodeId: safeNumber(nodeId, 'node_id') };
+      const joined = await requireMembers(node).join({ ...own, ...versionsOf(request) });
       const { clusterId, members } = joined;
       return { clusterId, nodeId: BigInt(joined.nodeId), members: members.map(addressMessage) };
     }),
@@ -40,6 +47,11 @@ export function memberCalls(services: ApiServices): MemberCalls {
       return {};
     }),
   };
+}
+
+function versionsOf(request: Pick<JoinNodeRequest, 'version' | 'lowestClusterVersion' | 'highestClusterVersion'>) {
+  const { version: program, lowestClusterVersion: lowest, highestClusterVersion: highest } = request;
+  return highest === 0 ? {} : { versions: { program, lowest, highest } };
 }
 
 /** The members of a node's cluster; `UNSUPPORTED` where it has none to change. */

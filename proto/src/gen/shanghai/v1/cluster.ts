@@ -228,6 +228,10 @@ export interface JoinNodeRequest {
   name: string;
   /** 0: the next free one. Else one that was reserved or never used. */
   nodeId: bigint;
+  /** The program it runs, and the cluster versions that this supports; 0: it does not say. */
+  version: string;
+  lowestClusterVersion: number;
+  highestClusterVersion: number;
 }
 
 export interface JoinNodeResponse {
@@ -2017,7 +2021,15 @@ export const ListNodesResponse: MessageFns<ListNodesResponse> = {
 };
 
 function createBaseJoinNodeRequest(): JoinNodeRequest {
-  return { instanceId: "", peerAddress: "", name: "", nodeId: 0n };
+  return {
+    instanceId: "",
+    peerAddress: "",
+    name: "",
+    nodeId: 0n,
+    version: "",
+    lowestClusterVersion: 0,
+    highestClusterVersion: 0,
+  };
 }
 
 export const JoinNodeRequest: MessageFns<JoinNodeRequest> = {
@@ -2036,6 +2048,15 @@ export const JoinNodeRequest: MessageFns<JoinNodeRequest> = {
         throw new globalThis.Error("value provided for field message.nodeId of type uint64 too large");
       }
       writer.uint32(32).uint64(message.nodeId);
+    }
+    if (message.version !== "") {
+      writer.uint32(42).string(message.version);
+    }
+    if (message.lowestClusterVersion !== 0) {
+      writer.uint32(48).uint32(message.lowestClusterVersion);
+    }
+    if (message.highestClusterVersion !== 0) {
+      writer.uint32(56).uint32(message.highestClusterVersion);
     }
     return writer;
   },
@@ -2083,6 +2104,30 @@ export const JoinNodeRequest: MessageFns<JoinNodeRequest> = {
             }
 
             message.nodeId = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.lowestClusterVersion = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.highestClusterVersion = reader.uint32();
             continue;
           }
         }
