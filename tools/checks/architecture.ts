@@ -35,8 +35,14 @@ const allowedImports: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** Sub-entries that join two packages: the real form of a port. */
-const joiningImports: readonly (readonly [RegExp, string])[] = [[/^packages\/raft\/src\/wal\//, '@shanghai/wal']];
+/**
+ * Files that join two packages: the real form of a port, and where the command line restores data directories, which only
+ * the server's own state machine can.
+ */
+const joiningImports: readonly (readonly [RegExp, string])[] = [
+  [/^packages\/raft\/src\/wal\//, '@shanghai/wal'],
+  [/^apps\/ctl\/src\/backup-tools\.ts$/, '@shanghai/server'],
+];
 
 /** Outside the apps, only these may import `node:` modules: two for zlib's pure computation, two for sockets. */
 const mayImportNode = [

@@ -84,6 +84,7 @@ export function connectClient(settings: Settings, { sessions }: ConnectOptions, 
       });
     },
     logs: logConnection(client, call),
+    backup: client.admin.backup,
     status: async () => toStatus(await client.status(call)),
     nodes: () => client.nodes(call),
     reports: async (options) => {

@@ -3,6 +3,7 @@
  * turns an action into a run with an exit code; nothing below it touches the process.
  */
 import type { Command } from 'commander';
+import type { BackupTools } from './backup-tools.js';
 import type { Connection } from './connection.js';
 import { CtlError, MisuseError } from './ctl-error.js';
 import type { OfflineTools } from './offline-tools.js';
@@ -17,6 +18,7 @@ export interface Host {
   /** `signal` gives single calls up at Ctrl-C; work in a session waits for what is in flight. */
   connect(settings: Settings, options: ConnectOptions, signal: AbortSignal): Promise<Connection>;
   offlineTools(): Promise<OfflineTools>;
+  backupTools(): Promise<BackupTools>;
 }
 
 /** How a command wants to be connected. */

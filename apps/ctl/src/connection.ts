@@ -3,6 +3,8 @@
  * and no command knows the transport. Keys and values are bytes. Numbers are safe integers.
  */
 
+import type { NodeBackup } from '@shanghai/client';
+
 /** A connection to a node or cluster. Calls reject with coded errors of the table of errors. */
 export interface Connection {
   /** `undefined` where there is no such key. */
@@ -26,6 +28,7 @@ export interface Connection {
     options: { readonly atomic: boolean },
   ): Promise<readonly OperationResult[]>;
   readonly logs: LogConnection;
+  readonly backup: NodeBackup;
   status(): Promise<NodeStatus>;
   nodes(): Promise<readonly NodeDescription[]>;
   /** Asks every node of the cluster, all at once; those that do not answer in a few seconds are reported as such. */

@@ -10,6 +10,7 @@ export function processHost(terminal: Terminal): Host {
       return packageVersion();
     },
     connect: async (...given) => (await import('./client-connection.js')).connectClient(...given),
+    backupTools: async () => (await import('./backup-tools.js')).backupTools(),
     offlineTools: async () => (await import('./storage-tools.js')).storageTools(),
   };
 }

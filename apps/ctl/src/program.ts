@@ -9,6 +9,7 @@ import { addGroupCommands } from './commands/groups.js';
 import { addKeyValueCommands } from './commands/kv.js';
 import { addLogCommands } from './commands/log.js';
 import { addShellCommand } from './commands/shell.js';
+import { addSnapshotCommands } from './commands/snapshot.js';
 import { addWalCommands } from './commands/wal.js';
 import { exitCodesHelp } from './exit-codes.js';
 import { encodings, outputForms } from './settings.js';
@@ -35,6 +36,7 @@ export function buildProgram(host: Host, json = false): Command {
   addGroupCommands(program, host);
   addKeyValueCommands(program, host);
   addLogCommands(program, host);
+  addSnapshotCommands(program, host);
   addWalCommands(program, host);
   addBitcaskCommands(program, host);
   addBenchCommand(program, host);

@@ -154,6 +154,7 @@ test('on a terminal a failure is told and the conversation goes on; the history 
       },
       version: '1.2.3',
       connect: async () => connectMemory(node),
+      backupTools: () => Promise.reject(new Error('not used')),
       offlineTools: () => Promise.reject(new Error('not used')),
     });
     expect(code).toBe(0);

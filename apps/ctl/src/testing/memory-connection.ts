@@ -124,6 +124,14 @@ export function connectMemory(node: MemoryNode): Connection {
       });
     },
     logs: logConnection(node, call),
+    backup: {
+      snapshot: () => {
+        throw new CtlError('UNSUPPORTED', 'a node in memory has no backups');
+      },
+      groupLog: () => {
+        throw new CtlError('UNSUPPORTED', 'a node in memory has no log of its commands');
+      },
+    },
     ...administration(node, call),
     close: () => call('close'),
   };

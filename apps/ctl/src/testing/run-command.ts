@@ -1,5 +1,6 @@
 /** Runs the tool with streams, a node and directories in memory. */
 import { PassThrough, Readable } from 'node:stream';
+import { backupTools } from '../backup-tools.js';
 import type { Connection } from '../connection.js';
 import type { OfflineTools } from '../offline-tools.js';
 import { runCtl } from '../run-ctl.js';
@@ -49,6 +50,7 @@ export async function runCommand(argv: readonly string[], options: RunOptions = 
     },
     version: '1.2.3',
     connect: async () => options.connection ?? connectMemory(options.node ?? createMemoryNode()),
+    backupTools: async () => backupTools(),
     offlineTools: async () => options.tools ?? memoryTools(options.directory ?? createMemoryDirectory()),
   });
   return { code, stdout: stdout.bytes().toString(), stderr: stderr.bytes().toString(), stdoutBytes: stdout.bytes() };
