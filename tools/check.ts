@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { checkArchitecture } from './checks/architecture.js';
+import { checkDecoders, type DecoderRegister, decodersPath } from './checks/decoders.js';
 import { checkHeadings, checkLinks, checkRequiredDocuments } from './checks/documents.js';
 import { checkContractComments, checkFileShape, checkWords } from './checks/house-style.js';
 import { type Finding, listFiles } from './checks/source-files.js';
@@ -18,6 +19,9 @@ for (const file of files) {
   findings.push(...checkArchitecture(file), ...checkFileShape(file), ...checkContractComments(file));
   findings.push(...checkWords(file), ...checkLinks(root, file));
 }
+
+const register = JSON.parse(readFileSync(`${root}/${decodersPath}`, 'utf8')) as DecoderRegister;
+findings.push(...checkDecoders(files, register));
 
 const { allowed } = JSON.parse(readFileSync(`${root}/tools/checks/exceptions.json`, 'utf8')) as Exceptions;
 const texts = new Set(findings.map((finding) => `${finding.path}: ${finding.message}`));

@@ -46,8 +46,15 @@ const folders = {
   raft: 'packages/raft',
   simulator: 'tools/simulator',
 };
+/** Decoders first, then the endpoints of running nodes. */
+function runFuzz() {
+  const decoders = run('tsx', ['--conditions=@shanghai/source', 'tools/fuzz/main.ts']);
+  return run('vitest', ['run', 'tools/fuzz']) && decoders;
+}
+
 const others = {
   disks: runOnSmallDisk,
+  fuzz: runFuzz,
   mutations: () => run('tsx', ['tools/mutations/run.ts']),
   nemesis: runNemesis,
 };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkArchitecture } from './architecture.js';
+import { checkDecoders } from './decoders.js';
 import { checkContractComments, checkFileShape, checkWords } from './house-style.js';
 import { codeOnly } from './source-files.js';
 
@@ -67,5 +68,26 @@ describe('codeOnly', () => {
     expect(codeOnly(text).split('\n')).toHaveLength(text.split('\n').length);
     expect(codeOnly(text)).not.toMatch(/b\(|c\(|e\(/);
     expect(codeOnly(text)).toMatch(/a\(\)[\s\S]*d\(/);
+  });
+});
+
+describe('the check of decoders', () => {
+  const file = {
+    path: 'packages/wal/src/a.ts',
+    text: '\nexport async function decodeA(\n  bytes: Uint8Array,\n) {}\n',
+  };
+  const key = 'packages/wal/src/a.ts#decodeA';
+  it('finds a decoder that nobody fuzzes, with its line', () => {
+    expect(checkDecoders([file], { fuzzed: {}, other: {} })).toMatchObject([{ path: file.path, line: 2 }]);
+  });
+  it('takes one that has a target or a reason, and finds entries that are left over', () => {
+    expect(checkDecoders([file], { fuzzed: { [key]: 'a' }, other: {} })).toEqual([]);
+    expect(checkDecoders([file], { fuzzed: {}, other: { [key]: 'why' } })).toEqual([]);
+    expect(checkDecoders([], { fuzzed: { [key]: 'a' }, other: {} })).toHaveLength(1);
+  });
+  it('passes over names that only begin alike, and tests', () => {
+    const text = 'export function readiness() {}\n';
+    expect(checkDecoders([{ path: file.path, text }], { fuzzed: {}, other: {} })).toEqual([]);
+    expect(checkDecoders([{ ...file, path: 'packages/wal/src/a.test.ts' }], { fuzzed: {}, other: {} })).toEqual([]);
   });
 });

@@ -128,7 +128,7 @@ export function explain(error: unknown, path: string): unknown {
       details: error.details,
     });
   }
-  for (const code of ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EIO', 'EISDIR']) {
+  for (const code of ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EIO', 'EISDIR', 'EFBIG']) {
     if (!isErrno(error, code)) continue;
     const why = (error as Error).message;
     return new DataDirectoryError('UNREADABLE', `data directory '${path}' cannot be used: ${why}`, { cause: error });
@@ -280,6 +280,7 @@ function parseIdentity(bytes: Uint8Array, path: string): NodeIdentity {
       cause: error,
     });
   }
+  if (typeof parsed !== 'object' || parsed === null) throw incomplete(path);
   const { format } = parsed as { format?: unknown };
   if (typeof format === 'number' && format > dataDirectoryFormat) {
     throw new DataDirectoryError(
@@ -301,9 +302,13 @@ function parseIdentity(bytes: Uint8Array, path: string): NodeIdentity {
     typeof identity.wal?.inode === 'number' &&
     typeof identity.wal.birthTimeMs === 'number';
   if (!complete || !areMembers(identity) || !hasJoined(identity)) {
-    throw new DataDirectoryError('DAMAGED', `'${path}/node.json' is incomplete; restore it from a backup`);
+    throw incomplete(path);
   }
   return identity as NodeIdentity;
+}
+
+function incomplete(path: string): DataDirectoryError {
+  return new DataDirectoryError('DAMAGED', `'${path}/node.json' is incomplete; restore it from a backup`);
 }
 
 function areMembers({ format, firstMembers }: Partial<NodeIdentity>): boolean {

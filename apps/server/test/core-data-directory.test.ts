@@ -89,8 +89,10 @@ test('a directory of a newer format, another node, or without its parts is refus
   await expect(openTestNode(disk, clock)).rejects.toMatchObject({ code: 'UNSUPPORTED_FORMAT' });
   change({ wal: undefined });
   await expect(openTestNode(disk, clock)).rejects.toMatchObject({ code: 'DAMAGED' });
-  disk.setContents('data/node.json', bytes('{'));
-  await expect(openTestNode(disk, clock)).rejects.toMatchObject({ code: 'DAMAGED' });
+  for (const damaged of ['{', 'null', '5', '[]']) {
+    disk.setContents('data/node.json', bytes(damaged));
+    await expect(openTestNode(disk, clock)).rejects.toMatchObject({ code: 'DAMAGED' });
+  }
   await disk.remove('data/node.json');
   await expect(openTestNode(disk, clock)).rejects.toMatchObject({ code: 'DAMAGED' });
   disk.setContents('data/node.json', identity);

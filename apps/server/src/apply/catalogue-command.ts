@@ -70,11 +70,12 @@ export type CatalogueCommand =
 
 /** Reads a change from its JSON bytes. Anything else: `RangeError`. */
 export function parseCatalogueCommand(bytes: Uint8Array): CatalogueCommand {
-  const parsed: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  const parsed = parsedJson(bytes);
   if (typeof parsed !== 'object' || parsed === null || !('type' in parsed) || typeof parsed.type !== 'string') {
     throw new RangeError('a catalogue change is a JSON object with a type');
   }
-  const fields = requiredFields[parsed.type as CatalogueCommand['type']];
+  const isKnown = Object.hasOwn(requiredFields, parsed.type);
+  const fields = isKnown ? requiredFields[parsed.type as CatalogueCommand['type']] : undefined;
   if (fields === undefined) throw new RangeError(`unknown catalogue change '${parsed.type}'`);
   const held = parsed as Record<string, unknown>;
   for (const [name, type] of Object.entries(fields)) {
@@ -98,3 +99,11 @@ const requiredFields: Readonly<Record<CatalogueCommand['type'], Readonly<Record<
   createLog: { name: 'string', settings: 'object', origin: 'number' },
   deleteLog: { name: 'string' },
 };
+
+function parsedJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new RangeError(`a catalogue change is no JSON: ${(error as Error).message}`, { cause: error });
+  }
+}

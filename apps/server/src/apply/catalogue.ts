@@ -67,7 +67,7 @@ export class Catalogue {
   /** Loads the records of a store, keys without their prefix byte. */
   load(records: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]): void {
     for (const { key, value } of records) {
-      const item: unknown = JSON.parse(Buffer.from(value).toString());
+      const item = parsedRecord(value);
       switch (String.fromCharCode(key[1] as number)) {
         case clusterTable:
           this.#cluster = item as ClusterEntry;
@@ -264,4 +264,16 @@ function sameSettings(a: LogSettings, b: LogSettings): boolean {
     a.retentionBytes === b.retentionBytes &&
     a.cleanupPolicy === b.cleanupPolicy
   );
+}
+
+/** The store checks what it reads: a record that is no JSON object was never written by a program of ours. */
+function parsedRecord(value: Uint8Array): object {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(Buffer.from(value).toString());
+  } catch {
+    // Told below.
+  }
+  invariant(typeof parsed === 'object' && parsed !== null, 'a catalogue record is no JSON object');
+  return parsed;
 }

@@ -37,8 +37,27 @@ export class FieldReader {
     return this.#bytes.subarray(at, at + length);
   }
 
+  /** `RangeError` where the bytes are no UTF-8. */
   text(length: number): string {
-    return new TextDecoder('utf-8', { fatal: true }).decode(this.take(length));
+    const bytes = this.take(length);
+    try {
+      return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    } catch (error) {
+      throw new RangeError(`${length} bytes that should be text are no UTF-8`, { cause: error });
+    }
+  }
+
+  /** A JSON array of so many bytes. `RangeError` where they are none. */
+  jsonArray(length: number): readonly unknown[] {
+    const text = this.text(length);
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(text);
+    } catch (error) {
+      throw new RangeError(`${length} bytes that should be JSON are none`, { cause: error });
+    }
+    if (!Array.isArray(parsed)) throw new RangeError(`${length} bytes of JSON are no array`);
+    return parsed;
   }
 
   /** A count of things that take at least `minBytes` each: refused when so many cannot follow. */

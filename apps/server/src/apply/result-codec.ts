@@ -8,7 +8,7 @@
  *
  * Each outcome names the slot of its key: when a slot moves to another group its results move with it.
  */
-import type { ErrorCode } from '@shanghai/proto';
+import { type ErrorCode, isErrorCode } from '@shanghai/proto';
 import type { OperationOutcome } from '../requests/key-value-requests.js';
 import { type ApplyResult, failed } from './apply-result.js';
 import { writeU32, writeU64 } from './byte-fields.js';
@@ -61,12 +61,9 @@ export function decodeResult(bytes: Uint8Array): ApplyResult {
   const form = reader.u8();
   reader.u16();
   if (form === 2) {
-    const [code, message, details] = JSON.parse(reader.text(reader.left)) as [
-      ErrorCode,
-      string,
-      Record<string, unknown>,
-    ];
-    return failed(code, message, details);
+    const [code, message, details] = reader.jsonArray(reader.left);
+    if (!isObject(details)) throw new RangeError('the details of a result are no object');
+    return failed(codeOf(code), textOf(message), details);
   }
   const count = reader.count(outcomeBytes);
   const outcomes: OperationOutcome[] = [];
@@ -96,10 +93,24 @@ function readOutcome(reader: FieldReader): OperationOutcome {
     case status.missing:
       return { ok: true, revision, deleted: kind === status.deleted };
     case status.failed: {
-      const [code, message] = JSON.parse(reader.text(reader.u32())) as [ErrorCode, string];
-      return { ok: false, code, message };
+      const [code, message] = reader.jsonArray(reader.u32());
+      return { ok: false, code: codeOf(code), message: textOf(message) };
     }
     default:
       throw new RangeError(`unknown outcome ${kind}`);
   }
+}
+
+function codeOf(value: unknown): ErrorCode {
+  if (typeof value === 'string' && isErrorCode(value)) return value;
+  throw new RangeError(`a result has the code '${String(value)}', which is none`);
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw new RangeError('the message of a result is no text');
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -5,6 +5,8 @@ export const storedValueHeadBytes = 8;
 
 const format = 1;
 const twoTo32 = 0x1_0000_0000;
+/** What stands above the lower 32 bits of a number below 2^53 is less than this. */
+const maxHigh = 0x20_0000;
 
 /** A value as it is stored; `more` is put behind it. */
 export function encodeStoredValue(revision: number, value: Uint8Array, more?: Uint8Array): Buffer {
@@ -26,5 +28,6 @@ export function decodeStoredValue(bytes: Uint8Array): { readonly revision: numbe
     throw new RangeError(`a stored value of format ${bytes[0]} is not known`);
   }
   const high = (bytes[5] as number) | ((bytes[6] as number) << 8) | ((bytes[7] as number) << 16);
+  if (high >= maxHigh) throw new RangeError('a stored value has a revision beyond 2^53');
   return { revision: high * twoTo32 + readU32(bytes, 1), value: bytes.subarray(storedValueHeadBytes) };
 }

@@ -1,4 +1,4 @@
-import { type Disk, readWholeFile, replaceFile } from '@shanghai/env';
+import { type Disk, isErrno, readWholeFile, replaceFile } from '@shanghai/env';
 import { EngineError } from './engine-error.js';
 import type { LevelMark } from './level-log.js';
 
@@ -10,7 +10,9 @@ const maxMarkBytes = 4_096;
 /** The mark, or `undefined` where there is none yet. Rejects with `CORRUPT` or `UNSUPPORTED_FORMAT`. */
 export async function readLevelMark(disk: Disk, directory: string): Promise<LevelMark | undefined> {
   const path = `${directory}/${markName}`;
-  const bytes = await readWholeFile(disk, path, maxMarkBytes);
+  const bytes = await readWholeFile(disk, path, maxMarkBytes).catch((error: unknown) => {
+    throw isErrno(error, 'EFBIG') ? damagedMark(path, error) : error;
+  });
   if (bytes === undefined) return undefined;
   const { version, sequence, log, logBytes } = parse(path, bytes);
   if (typeof version === 'number' && version > markVersion)

@@ -52,9 +52,18 @@ export function decodeLevelValue(key: Uint8Array, bytes: Uint8Array): LevelValue
   if (bytes.length < start || flags > expiresFlag || !isSound(key, bytes)) throw damaged(key);
   return {
     value: bytes.subarray(start),
-    sequence: readU64Ordered(bytes, 5),
-    expiresAtMs: flags === expiresFlag ? readU64Ordered(bytes, headBytes) : 0,
+    sequence: numberAt(key, bytes, 5),
+    expiresAtMs: flags === expiresFlag ? numberAt(key, bytes, headBytes) : 0,
   };
+}
+
+/** A number of 2^53 or more was never written. */
+function numberAt(key: Uint8Array, bytes: Uint8Array, at: number): number {
+  try {
+    return readU64Ordered(bytes, at);
+  } catch {
+    throw damaged(key);
+  }
 }
 
 /** The meta record. */
@@ -81,9 +90,9 @@ export function decodeLevelMeta(bytes: Uint8Array): LevelMeta {
   if (!isWhole) throw damaged(levelMetaKey);
   const keysByFirstByte = new Float64Array(256);
   for (let at = headBytes; at < bytes.length; at += countBytes) {
-    keysByFirstByte[bytes[at] as number] = readU64Ordered(bytes, at + 1);
+    keysByFirstByte[bytes[at] as number] = numberAt(levelMetaKey, bytes, at + 1);
   }
-  return { sequence: readU64Ordered(bytes, 5), keysByFirstByte };
+  return { sequence: numberAt(levelMetaKey, bytes, 5), keysByFirstByte };
 }
 
 function isSound(key: Uint8Array, bytes: Uint8Array): boolean {

@@ -29,8 +29,12 @@ export function decodeWatchPosition(bytes: Uint8Array): GroupPosition[] {
     throw invalidRequest('the position is not one this cluster gave out');
   }
   const positions: GroupPosition[] = [];
-  for (let at = 5; at < bytes.length; at += 12) {
-    positions.push({ groupId: readU32(bytes, at), revision: readU64(bytes, at + 4) });
+  try {
+    for (let at = 5; at < bytes.length; at += 12) {
+      positions.push({ groupId: readU32(bytes, at), revision: readU64(bytes, at + 4) });
+    }
+  } catch {
+    throw invalidRequest('the position is not one this cluster gave out');
   }
   return positions;
 }
