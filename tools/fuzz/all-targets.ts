@@ -1,4 +1,5 @@
 import type { FuzzTarget } from './fuzz-target.js';
+import { backupTargets } from './targets/backup-targets.js';
 import { bitcaskTargets } from './targets/bitcask-targets.js';
 import { fileTargets } from './targets/file-targets.js';
 import { raftTargets } from './targets/raft-targets.js';
@@ -13,5 +14,6 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ...raftTargets,
   ...stateTargets,
   ...fileTargets,
+  ...backupTargets,
   ...textTargets,
 ];

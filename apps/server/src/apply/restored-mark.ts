@@ -3,6 +3,8 @@
  * which entry on numbers are this cluster's own. docs/formats/backup.md, section 4.
  */
 
+import { invariant } from '@shanghai/env';
+
 /** The record under `restoredKey`. */
 export interface RestoredMark {
   readonly backupId: string;
@@ -25,6 +27,19 @@ export function encodeRestoredMark(mark: RestoredMark): Buffer {
 
 /** Reads what `encodeRestoredMark` wrote, of this or a later version. */
 export function decodeRestoredMark(bytes: Uint8Array): RestoredMark {
-  const { format: _, ...mark } = JSON.parse(Buffer.from(bytes).toString()) as RestoredMark & { format: number };
+  const { format: _, ...mark } = parsed(bytes) as RestoredMark & { format: number };
+  const numbers = [mark.index, mark.term, mark.fromIndex, mark.logTimeMs];
+  invariant(numbers.every(Number.isSafeInteger), 'the mark of a restored state is incomplete');
   return mark;
+}
+
+function parsed(bytes: Uint8Array): object {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(bytes).toString());
+  } catch {
+    // Told below.
+  }
+  invariant(typeof value === 'object' && value !== null, 'the mark of a restored state is no JSON object');
+  return value;
 }

@@ -56,8 +56,8 @@ export async function readArchiveMark(disk: Disk, directory: string): Promise<Ar
     throw new BackupError('UNSUPPORTED', `'${path}' has format ${mark['format']}; use a newer version`);
   }
   const { clusterId, ends } = mark ?? {};
-  if (mark?.['format'] === format && typeof clusterId === 'string' && Array.isArray(ends)) {
-    return { clusterId, ends: ends as ArchiveEnd[] };
+  if (mark?.['format'] === format && typeof clusterId === 'string' && Array.isArray(ends) && ends.every(isEnd)) {
+    return { clusterId, ends };
   }
   throw damagedArchive(path, 0, 'it cannot be read');
 }
@@ -135,4 +135,10 @@ function parse(bytes: Uint8Array): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
+}
+
+function isEnd(value: unknown): value is ArchiveEnd {
+  if (typeof value !== 'object' || value === null) return false;
+  const { groupId, firstIndex, bytes } = value as Partial<Record<keyof ArchiveEnd, unknown>>;
+  return [groupId, firstIndex, bytes].every((number) => Number.isSafeInteger(number) && (number as number) >= 0);
 }

@@ -83,7 +83,7 @@ export async function readArchiveHeader(file: DiskFile, groupId: number, firstIn
   if (readU16(bytes, 8) !== version) {
     throw new BackupError('UNSUPPORTED', `'${file.path}' is of a newer version of this program; use that`);
   }
-  if (readU32(bytes, 12) !== groupId || readU64(bytes, 16) !== firstIndex) {
+  if (readU32(bytes, 12) !== groupId || numberAt(file.path, bytes, 16) !== firstIndex) {
     throw damagedArchive(file.path, 0, 'it is not what its name says');
   }
   return readU32(bytes, 60);
@@ -135,9 +135,18 @@ async function readBlock(
   const payload = new Uint8Array(length);
   if ((await readFully(file, payload, at + blockHeadBytes)) < length) return undefined;
   const crc = crc32(payload, crc32(head, seed, 0, 24));
-  if (crc !== readU32(head, 24) || readU32(head, 28) !== 0 || readU64(head, 8) !== index) return undefined;
+  if (crc !== readU32(head, 24) || readU32(head, 28) !== 0 || numberAt(file.path, head, 8) !== index) return undefined;
   const entries = decodeEntries(file.path, payload, index, readU32(head, 4));
-  return { entries, lastLogTimeMs: readU64(head, 16), crc, end: at + blockHeadBytes + length };
+  return { entries, lastLogTimeMs: numberAt(file.path, head, 16), crc, end: at + blockHeadBytes + length };
+}
+
+/** A number of 2^53 or more was never written. */
+function numberAt(path: string, bytes: Uint8Array, at: number): number {
+  try {
+    return readU64(bytes, at);
+  } catch {
+    throw damagedArchive(path, at, 'a number is none that was written');
+  }
 }
 
 function decodeEntries(path: string, payload: Uint8Array, firstIndex: number, count: number): GroupLogEntry[] {
@@ -149,7 +158,12 @@ function decodeEntries(path: string, payload: Uint8Array, firstIndex: number, co
     if (!isThere) throw damagedArchive(path, at, 'a block says other than it holds');
     const end = at + entryHeadBytes + readU32(payload, at);
     const data = payload.subarray(at + entryHeadBytes, end);
-    entries.push({ index: firstIndex + i, type: payload[at + 4] as number, term: readU64(payload, at + 8), data });
+    entries.push({
+      index: firstIndex + i,
+      type: payload[at + 4] as number,
+      term: numberAt(path, payload, at + 8),
+      data,
+    });
     at = end;
   }
   if (count === 0 || at !== payload.length) throw damagedArchive(path, at, 'a block says other than it holds');

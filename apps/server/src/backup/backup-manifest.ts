@@ -94,7 +94,8 @@ function isWhole(manifest: Partial<BackupManifest>): boolean {
   return isText && [nodeId, timeMs].every(Number.isFinite) && Array.isArray(groups) && groups.every(isWholeGroup);
 }
 
-function isWholeGroup(group: Partial<ManifestGroup>): boolean {
+function isWholeGroup(group: Partial<ManifestGroup> | null): boolean {
+  if (typeof group !== 'object' || group === null) return false;
   const { groupId, appliedIndex, appliedTerm, revision, logTimeMs, files } = group;
   const numbers = [groupId, appliedIndex, appliedTerm, revision, logTimeMs];
   if (!numbers.every((number) => Number.isSafeInteger(number) && (number as number) >= 0)) return false;
@@ -103,7 +104,9 @@ function isWholeGroup(group: Partial<ManifestGroup>): boolean {
   );
 }
 
-function isWholeFile({ name, bytes, sha256 }: Partial<ManifestFile>): boolean {
+function isWholeFile(file: Partial<ManifestFile> | null): boolean {
+  if (typeof file !== 'object' || file === null) return false;
+  const { name, bytes, sha256 } = file;
   if (typeof name !== 'string' || !isGroupFileName(name)) return false;
   return Number.isSafeInteger(bytes) && (bytes as number) >= 0 && /^[0-9a-f]{64}$/.test(sha256 ?? '');
 }
