@@ -16,6 +16,7 @@ import type {
   Entry,
   LogConnection,
   LogStart,
+  MemberConnection,
   NodeDescription,
   NodeReport,
   NodeStatus,
@@ -91,9 +92,20 @@ export function connectClient(settings: Settings, { sessions }: ConnectOptions, 
       const nodes = await client.nodes(call);
       return Promise.all(nodes.map((node) => reportOf(node, timeoutMs, options?.checksums === true)));
     },
+    members: memberConnection(client, call),
     metrics: async () => (await client.admin.metrics(call)).text,
     shutdown: (drainMs) => client.admin.shutdown({ drainMs, ...call }),
     close: () => client.close(),
+  };
+}
+
+function memberConnection({ members }: ShanghaiClient, call: CallOptions): MemberConnection {
+  return {
+    table: () => members.table(call),
+    reserve: (options) => members.reserve({ ...options, ...call }),
+    leave: (nodeId, options) => members.leave(nodeId, { ...options, ...call }),
+    replace: (nodeId, options) => members.replace(nodeId, { ...options, ...call }),
+    setReplicationFactor: (factor) => members.setReplicationFactor(factor, call),
   };
 }
 

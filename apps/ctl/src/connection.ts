@@ -33,6 +33,7 @@ export interface Connection {
   nodes(): Promise<readonly NodeDescription[]>;
   /** Asks every node of the cluster, all at once; those that do not answer in a few seconds are reported as such. */
   reports(options?: { readonly checksums?: boolean }): Promise<readonly NodeReport[]>;
+  readonly members: MemberConnection;
   /** Prometheus text. */
   metrics(): Promise<string>;
   /** Begins the shutdown of the node; `drainMs` is how long requests in flight may take. */
@@ -245,6 +246,27 @@ export interface NodeReport {
 /** Healthy: all up; degraded: some node is not, but every group has a quorum; unavailable: some group has none. */
 export type ClusterState = 'healthy' | 'degraded' | 'unavailable' | 'unknown';
 
+/** Who belongs to the cluster. A change resolves when it has begun. */
+export interface MemberConnection {
+  table(): Promise<MemberTable>;
+  /** The same `reservation` gets the same id again. */
+  reserve(options: {
+    readonly reservation: string;
+    readonly name?: string;
+    readonly peerAddress?: string;
+  }): Promise<{ readonly clusterId: string; readonly nodeId: number; readonly joinAddresses: readonly string[] }>;
+  leave(nodeId: number, options: { readonly force: boolean }): Promise<void>;
+  replace(nodeId: number, options: { readonly by: number | undefined; readonly force: boolean }): Promise<void>;
+  setReplicationFactor(factor: number): Promise<void>;
+}
+
+/** The node table. */
+export interface MemberTable {
+  readonly nodes: readonly NodeDescription[];
+  readonly replicationFactor: number;
+  readonly removedNodeIds: readonly number[];
+}
+
 /** A node as the cluster knows it. */
 export interface NodeDescription {
   readonly nodeId: number;
@@ -254,4 +276,8 @@ export interface NodeDescription {
   readonly httpAddress: string;
   readonly peerAddress: string;
   readonly state: string;
+  /** `joining`, `member` or `leaving`; empty from a server that does not say. */
+  readonly membership: string;
+  /** While it leaves: the node that takes its place, 0 = whichever joins. */
+  readonly replacedBy?: number;
 }

@@ -8,6 +8,7 @@ import { addCompletionCommand } from './commands/completion.js';
 import { addGroupCommands } from './commands/groups.js';
 import { addKeyValueCommands } from './commands/kv.js';
 import { addLogCommands } from './commands/log.js';
+import { addNodeCommands } from './commands/node.js';
 import { addShellCommand } from './commands/shell.js';
 import { addSnapshotCommands } from './commands/snapshot.js';
 import { addWalCommands } from './commands/wal.js';
@@ -34,6 +35,7 @@ export function buildProgram(host: Host, json = false): Command {
   addGlobalOptions(program);
   addClusterCommands(program, host);
   addGroupCommands(program, host);
+  addNodeCommands(program, host);
   addKeyValueCommands(program, host);
   addLogCommands(program, host);
   addSnapshotCommands(program, host);

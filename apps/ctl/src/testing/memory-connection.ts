@@ -7,6 +7,7 @@ import type {
   LogConnection,
   LogDescription,
   LogEntry,
+  MemberTable,
   NodeReport,
   NodeStatus,
 } from '../connection.js';
@@ -25,6 +26,8 @@ export interface MemoryNode {
   metricsText: string;
   /** What the nodes of its cluster say; absent: it is alone. */
   reports?: readonly NodeReport[];
+  /** Its node table, one look after the other; absent: it is alone. The last one stays. */
+  tables?: MemberTable[];
   /** Of the last write. */
   revision: number;
 }
@@ -141,7 +144,7 @@ export function connectMemory(node: MemoryNode): Connection {
 function administration(
   node: MemoryNode,
   call: (name: string) => Promise<void>,
-): Pick<Connection, 'status' | 'nodes' | 'reports' | 'metrics' | 'shutdown'> {
+): Pick<Connection, 'status' | 'nodes' | 'reports' | 'members' | 'metrics' | 'shutdown'> {
   return {
     async status() {
       await call('status');
@@ -154,6 +157,22 @@ function administration(
     async reports() {
       await call('reports');
       return node.reports ?? [{ node: statusOf(node).node, status: statusOf(node) }];
+    },
+    members: {
+      async table() {
+        await call('table');
+        const alone = { nodes: [statusOf(node).node], replicationFactor: 3, removedNodeIds: [] };
+        const [first = alone] = node.tables ?? [];
+        if ((node.tables?.length ?? 0) > 1) node.tables?.shift();
+        return first;
+      },
+      async reserve({ name, peerAddress }) {
+        await call(`reserve ${name} ${peerAddress}`);
+        return { clusterId: 'c', nodeId: 4, joinAddresses: ['a:9091', 'b:9092'] };
+      },
+      leave: (nodeId, { force }) => call(`leave ${nodeId}${force ? ' by force' : ''}`),
+      replace: (nodeId, { by, force }) => call(`replace ${nodeId} by ${by}${force ? ' by force' : ''}`),
+      setReplicationFactor: (factor) => call(`replication ${factor}`),
     },
     async metrics() {
       await call('metrics');
@@ -277,6 +296,7 @@ function statusOf(node: MemoryNode): NodeStatus {
       httpAddress: '127.0.0.1:8080',
       peerAddress: '',
       state: 'up',
+      membership: 'member',
     },
     uptimeMs: 61_000,
     groups: [memoryGroup],

@@ -122,7 +122,14 @@ export const adminRoutes: readonly HttpRoute[] = [
     async handle(_request, _context, services) {
       const status = services.node.status();
       const { nodes } = services.health.cluster(status);
-      return { data: { nodes: knownNodes(status, services.addresses(), nodes).map(nodeFields) } };
+      const settings = services.node.members?.settings();
+      return {
+        data: {
+          nodes: knownNodes(status, services.addresses(), nodes).map(nodeFields),
+          replication_factor: settings?.replicationFactor ?? null,
+          removed_node_ids: settings?.removedNodeIds ?? [],
+        },
+      };
     },
   }),
   httpRoute({
