@@ -500,7 +500,10 @@ describe('status and probes', () => {
       '/api/v1/groups',
       '/api/v1/metrics',
       '/api/v1/nodes',
+      '/api/v1/nodes/{id}',
+      '/api/v1/nodes/{id}/replace',
       '/api/v1/replicas',
+      '/api/v1/replication',
       '/api/v1/shutdown',
       '/api/v1/status',
       '/health',
@@ -546,6 +549,8 @@ describe('/api/v1', () => {
           peer_address: '',
         },
       ],
+      replication_factor: null,
+      removed_node_ids: [],
     });
     const { data } = (await send('GET', '/api/v1/metrics')).json as unknown as {
       data: { metrics: { name: string }[] };

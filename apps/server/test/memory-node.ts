@@ -12,6 +12,7 @@ import type {
   LogSettings,
   LogStart,
 } from '../src/logs/log-requests.js';
+import type { NodeMembers } from '../src/members/node-members.js';
 import type { NodeStatus, ShanghaiNode } from '../src/node.js';
 import type {
   Condition,
@@ -39,6 +40,7 @@ export interface Seen {
 
 export interface MemoryNode extends ShanghaiNode {
   readonly seen: Seen;
+  members?: NodeMembers;
   /** The next request fails with this. */
   failNext(error: unknown): void;
   /** Requests wait until the returned function is called. */
