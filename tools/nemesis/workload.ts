@@ -1,11 +1,16 @@
 /** Clients of three kinds that work on the same keys, and what is known of everything they were told. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ShanghaiClient } from '@shanghai/client';
 import { connect } from '@shanghai/client/grpc';
 import { createSeededRandom, nodeClock } from '@shanghai/env';
 import { AppendedKeys } from '../simulator/cluster/appended-keys.js';
+import { Journal } from '../simulator/cluster/journal.js';
 import { KeyFamilies } from '../simulator/cluster/key-families.js';
 import type { KeysInput, KeysOutput } from '../simulator/cluster/keys-model.js';
 import { type Call, Recorder } from '../simulator/cluster/recorder.js';
 import { type ClientStore, SimulatedClient } from '../simulator/cluster/simulated-client.js';
+import { Watcher } from '../simulator/cluster/watcher.js';
+import { Violation } from '../simulator/raft/truth.js';
 import { GrpcStore } from './grpc-store.js';
 import { HttpStore } from './http-store.js';
 
@@ -58,6 +63,10 @@ export class Workload {
   /** What may not happen and did. */
   readonly defects: unknown[] = [];
   readonly #clients: readonly SimulatedClient<ClientStore>[];
+  /** Of the library, for the named log and the watch: writers without and with numbers, and who only listens. */
+  readonly #others: readonly ShanghaiClient[];
+  readonly #journal: Journal;
+  readonly #watcher: Watcher;
   #ends: Promise<void>[] = [];
 
   constructor(options: WorkloadOptions) {
@@ -65,46 +74,76 @@ export class Workload {
     const endpoints = options.nodes.map(({ grpc }) => grpc);
     const indices = Array.from({ length: options.clients }, (_, i) => i);
     const at = (i: number) => options.nodes[i % options.nodes.length] as { http: string; grpc: string };
+    const library = (i: number, sessions: boolean) => {
+      // Everybody begins elsewhere.
+      const own = [...endpoints.slice(i % endpoints.length), ...endpoints.slice(0, i % endpoints.length)];
+      return connect({ endpoints: own, discover: false, sessions, sessionTtlMs, timeoutMs: libraryTimeoutMs });
+    };
     this.#clients = [
-      ...indices.map((i) => {
-        // Everybody begins elsewhere; every fourth leaves its writes without numbers.
-        const own = [...endpoints.slice(i % endpoints.length), ...endpoints.slice(0, i % endpoints.length)];
-        const sessions = i % 4 !== 3;
-        const settings = { endpoints: own, discover: false, sessions, sessionTtlMs, timeoutMs: libraryTimeoutMs };
-        return this.#client(options, 1 + i, connect(settings), []);
-      }),
+      // Every fourth leaves its writes without numbers.
+      ...indices.map((i) => this.#client(options, 1 + i, library(i, i % 4 !== 3), [])),
       ...indices.map((i) =>
         this.#client(options, 101 + i, new HttpStore(at(i).http, rawTimeoutMs), ['transact', 'session']),
       ),
       ...indices.map((i) => this.#client(options, 201 + i, new GrpcStore(at(i + 1).grpc, rawTimeoutMs), ['session'])),
     ];
+    const others = Array.from({ length: 4 }, (_, i) => library(i, true));
+    this.#others = others;
+    const parts = {
+      world: { trace: () => undefined },
+      clock: nodeClock(),
+      count: (what: string) => this.#count(what),
+    };
+    const random = createSeededRandom(options.seed + 1);
+    this.#journal = new Journal({ ...parts, random, clients: others, meanPauseMs: 4 * options.meanPauseMs });
+    this.#watcher = new Watcher({ ...parts, client: others[3] as ShanghaiClient, prefix: 'appended/' });
   }
 
   /** Begins. */
   start(): void {
-    this.#ends = this.#clients.map((client) => client.run());
+    const journal = this.#journal.run();
+    this.#ends = [...this.#clients.map((client) => client.run()), journal];
+    for (const work of [journal, this.#journal.follow(), this.#watcher.run()]) {
+      work.catch((error: unknown) => this.defects.push(error));
+    }
   }
 
   /** No more is begun; resolves when everything under way has ended. */
   async stop(): Promise<void> {
     for (const client of this.#clients) client.stop();
-    await Promise.all(this.#ends);
+    this.#journal.stop();
+    await Promise.allSettled(this.#ends);
   }
 
-  /** Reads every key as it is; what was seen is part of the histories. Throws a `Violation` for what only grows. */
+  /**
+   * Reads every key as it is; what was seen is part of the histories. Then the named log, and what those were told who
+   * followed and watched. Throws a `Violation` for what only grows, and for what they missed.
+   */
   async readEverything(isOverdue: () => boolean): Promise<void> {
     const reader = this.#clients[0] as SimulatedClient<ClientStore>;
     while (!(await reader.writeSomething())) {
       if (isOverdue()) throw new Error('no write is acknowledged although nothing is broken any more');
     }
+    const held = new Map<string, string>();
     for (const family of this.families.all) {
       const values = await reader.readAtEnd(family);
-      if (family.kind === 'appended') this.appended.check(family.keys[0] as string, values[0] ?? '');
+      if (family.kind !== 'appended') continue;
+      const key = family.keys[0] as string;
+      this.appended.check(key, values[0] ?? '');
+      held.set(key, values[0] ?? '');
     }
+    await within(isOverdue, 'whoever follows the named log has not seen its end', this.#journal.check());
+    const missing = () => [...this.#watcher.values].find(([key, value]) => held.get(key) !== value);
+    while (missing() !== undefined) {
+      if (isOverdue()) throw new Violation(`watch: it ends with ${missing()?.join(' = ')}`);
+      await sleep(200);
+    }
+    this.#watcher.stop();
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#clients.map(({ client }) => client.close()));
+    const all = [...this.#clients.map(({ client }) => client), ...this.#others];
+    await Promise.all(all.map((client) => client.close()));
   }
 
   #client(
@@ -120,7 +159,7 @@ export class Workload {
       trace: () => undefined,
       fail: (error: unknown) => void this.defects.push(error),
     };
-    const count = (what: string) => void this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+    const count = (what: string) => this.#count(what);
     return new SimulatedClient({
       id,
       world,
@@ -136,4 +175,22 @@ export class Workload {
       count,
     });
   }
+
+  #count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  }
+}
+
+/** Waits for something, but not for ever. */
+async function within(isOverdue: () => boolean, complaint: string, work: Promise<void>): Promise<void> {
+  let isDone = false;
+  const done = work.finally(() => {
+    isDone = true;
+  });
+  done.catch(() => undefined);
+  while (!isDone) {
+    if (isOverdue()) throw new Violation(complaint);
+    await Promise.race([done, sleep(200)]);
+  }
+  await done;
 }

@@ -1,15 +1,14 @@
 /** A named log: writers that number what they append and do not give up, one that does not, and one who follows it all. */
 import { ClientError, type ShanghaiClient } from '@shanghai/client';
-import { delay, type Random } from '@shanghai/env';
+import { type Clock, delay, type Random } from '@shanghai/env';
 import { Violation } from '../raft/truth.js';
-import type { VirtualClock } from './virtual-clock.js';
 import type { VirtualWorld } from './virtual-world.js';
 
 /** What a journal is written with. */
 export interface JournalParts {
-  readonly world: VirtualWorld;
+  readonly world: Pick<VirtualWorld, 'trace'>;
   readonly random: Random;
-  readonly clock: VirtualClock;
+  readonly clock: Clock;
   /** The first writes without numbers. The last one follows. */
   readonly clients: readonly ShanghaiClient[];
   readonly meanPauseMs: number;

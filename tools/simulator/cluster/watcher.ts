@@ -1,15 +1,14 @@
 /** A client that watches the keys that only grow: it must be told of every write, once, in order, whatever breaks. */
 import { ClientError, type ShanghaiClient } from '@shanghai/client';
-import { delay } from '@shanghai/env';
+import { type Clock, delay } from '@shanghai/env';
 import { Violation } from '../raft/truth.js';
-import type { VirtualClock } from './virtual-clock.js';
 import type { VirtualWorld } from './virtual-world.js';
 
 /** What a watcher works with. */
 export interface WatcherParts {
-  readonly world: VirtualWorld;
+  readonly world: Pick<VirtualWorld, 'trace'>;
   readonly client: ShanghaiClient;
-  readonly clock: VirtualClock;
+  readonly clock: Clock;
   readonly prefix: string;
   count(what: string): void;
 }
