@@ -42,9 +42,14 @@ export function mountsUnder(directory: string): readonly string[] {
     .reverse();
 }
 
+/** Makes a frozen one answer again. */
+export async function thaw(path: string): Promise<void> {
+  await runCommand('fsfreeze', ['-u', path]).catch(() => undefined);
+}
+
 /** Makes a frozen one answer again, and unmounts it. Whoever still uses it keeps it until then. */
 export async function unmount(path: string): Promise<void> {
-  await runCommand('fsfreeze', ['-u', path]).catch(() => undefined);
+  await thaw(path);
   await runCommand('umount', [path]).catch(() => runCommand('umount', ['-l', path]).catch(() => undefined));
 }
 

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { mountsUnder, unmount } from './data-disks.js';
+import { mountsUnder, thaw, unmount } from './data-disks.js';
 import { namespacesLeft, removeNamespace } from './namespaces.js';
 
 /** The directory of a run is this, its process id, and six letters. */
@@ -42,7 +42,7 @@ export function runOf(name: string): number {
 
 /** A process that waits for a frozen disk cannot be ended: first it must answer. */
 function frozenMount(path: string): Leftover {
-  return { what: `mount ${path}`, remove: () => unmount(path) };
+  return { what: `frost of ${path}, if there is any`, remove: () => thaw(path) };
 }
 
 function mount(path: string): Leftover {

@@ -44,7 +44,7 @@ async function runOnce(options: NemesisOptions): Promise<number> {
       if (isInterrupted) return;
       isInterrupted = true;
       console.log(`${signal}: cleaning up`);
-      void run.remove().finally(() => process.exit(code));
+      void run.remove({ isInterrupted }).finally(() => process.exit(code));
     });
   }
   try {

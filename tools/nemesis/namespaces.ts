@@ -104,7 +104,8 @@ class Namespaces implements Network {
   }
 
   launch(node: number, program: readonly string[]) {
-    return { command: 'ip', args: ['netns', 'exec', this.#namespace(node), ...program], env: {} };
+    // Not `ip netns exec`: that gives a process its own view of all mounts, which then outlive their unmounting.
+    return { command: 'nsenter', args: [`--net=/run/netns/${this.#namespace(node)}`, ...program], env: {} };
   }
 
   async close(links: readonly Link[]): Promise<void> {

@@ -42,6 +42,7 @@ export class NemesisRun {
   #startMs = performance.now();
   #lastDiskFaultMs = Number.NEGATIVE_INFINITY;
   #isOver = false;
+  #isInterrupted = false;
 
   constructor(options: NemesisOptions, say: (line: string) => void) {
     this.#options = options;
@@ -50,11 +51,11 @@ export class NemesisRun {
 
   /** Does it all. Rejects where nothing could be judged. */
   async run(): Promise<NemesisReport> {
-    const { options } = { options: this.#options };
+    const options = this.#options;
     const directory = mkdtempSync(join(tmpdir(), `${directoryPrefix}${process.pid}-`));
     let isBad = true;
     this.#cleanUp.push(() => {
-      if (!isBad && !options.keep) rmSync(directory, { recursive: true, force: true });
+      if ((!isBad || this.#isInterrupted) && !options.keep) rmSync(directory, { recursive: true, force: true });
       else this.#say(`what the nodes said is in ${directory}`);
     });
     const cluster = await this.#makeCluster(directory);
@@ -77,9 +78,10 @@ export class NemesisRun {
     return report;
   }
 
-  /** Ends the nodes and takes everything away that was made. Idempotent. */
-  async remove(): Promise<void> {
+  /** Ends the nodes and takes everything away that was made, of an interrupted run also what the nodes said. Idempotent. */
+  async remove({ isInterrupted = false } = {}): Promise<void> {
     this.#isOver = true;
+    this.#isInterrupted = isInterrupted;
     for (const step of this.#cleanUp.splice(0).reverse()) {
       await Promise.resolve(step()).catch((error: unknown) => this.#say(`cleaning up: ${(error as Error).message}`));
     }
