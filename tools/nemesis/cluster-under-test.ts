@@ -1,4 +1,4 @@
-/** The nodes of a run, where they are and who leads, and the hands that hurt and heal them. */
+/** The nodes of a run: where they are, who belongs to the cluster and who leads. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -19,7 +19,9 @@ const checkpoints = ['--checkpoint-interval-ms', '3000', '--checkpoint-bytes', '
 export interface ClusterParts {
   readonly directory: string;
   readonly network: Network;
+  /** One for each place; the first `nodes` make the cluster, the others are for nodes that join later. */
   readonly disks: readonly DataDisk[];
+  readonly nodes: number;
   readonly tickMs: number;
   readonly electionTicks: number;
   /** A node ended that nobody had ended. */
@@ -36,41 +38,43 @@ export interface ReplicaRow {
   readonly checksum?: string;
 }
 
+/** A row of `shanghaictl node list`. */
+export interface MemberRow {
+  readonly nodeId: number;
+  readonly membership: 'joining' | 'member' | 'leaving';
+}
+
 interface GroupStatus {
   readonly id: number;
   readonly role: string;
   readonly term: number;
 }
 
-/** See above. */
+/** See above. A node has the id of its place. */
 export class ClusterUnderTest {
   readonly network: Network;
   readonly disks: readonly DataDisk[];
+  /** Of all places; those that nobody needs do not run. */
   readonly nodes: readonly NodeProcess[];
+  /** Who belongs to the cluster, as far as is known here. */
+  readonly members: number[];
+  /** Nodes that were told to leave, or to make room: they may end by themselves. */
+  readonly leaving = new Set<number>();
+  #nextPlace: number;
 
   constructor(parts: ClusterParts) {
-    const { directory, network, disks } = parts;
+    const { network, disks, nodes } = parts;
     this.network = network;
     this.disks = disks;
     const ids = disks.map((_, i) => i + 1);
-    const members = ids.map((id) => `${id}=${network.addressOf(id).host}:${network.addressOf(id).peerPort}`).join(',');
-    this.nodes = ids.map((id) => {
-      const { host, httpPort, grpcPort, peerPort } = network.addressOf(id);
-      const node: NodeProcess = new NodeProcess({
-        id,
-        network,
-        program: [
-          ...[process.execPath, serverMain, '--node-id', `${id}`, '--initial-cluster', members, '--insecure'],
-          ...['--data-dir', join((disks[id - 1] as DataDisk).path, 'data'), '--host', host, '--banner', 'false'],
-          ...['--http-port', `${httpPort}`, '--grpc-port', `${grpcPort}`, '--peer-port', `${peerPort}`],
-          ...['--tick-ms', `${parts.tickMs}`, '--election-ticks', `${parts.electionTicks}`, ...sizes, ...checkpoints],
-        ],
-        logFile: join(directory, `node-${id}.log`),
-        clockFile: join(directory, `clock-${id}`),
-        onEnd: (code, signal) => parts.onEnd(node, code, signal),
-      });
-      return node;
-    });
+    this.members = ids.slice(0, nodes);
+    this.#nextPlace = nodes + 1;
+    this.nodes = ids.map((id) => this.#makeNode(id, parts));
+  }
+
+  /** A place that no node was ever at. */
+  takePlace(): number | undefined {
+    return this.#nextPlace > this.nodes.length ? undefined : this.#nextPlace++;
   }
 
   node(id: number): NodeProcess {
@@ -109,9 +113,42 @@ export class ClusterUnderTest {
 
   /** Every node's copy of every group, with checksums. */
   async replicas(): Promise<readonly ReplicaRow[]> {
-    const endpoints = this.nodes.map(({ id }) => this.network.clientAddressOf(id).grpc).join(',');
-    const args = ['--endpoint', endpoints, '--timeout-ms', '20000', '-q', 'replicas', '--checksum', '--output', 'json'];
-    return JSON.parse(await runCommand(process.execPath, [ctlMain, ...args])) as ReplicaRow[];
+    return JSON.parse(await this.ctl(['replicas', '--checksum', '--output', 'json'])) as ReplicaRow[];
+  }
+
+  /** The node table. */
+  async table(): Promise<readonly MemberRow[]> {
+    return JSON.parse(await this.ctl(['node', 'list', '--output', 'json'])) as MemberRow[];
+  }
+
+  /** Runs `shanghaictl` against all members, and gives what it prints. Rejects with what it complains of. */
+  async ctl(args: readonly string[]): Promise<string> {
+    const endpoints = this.members.map((id) => this.network.clientAddressOf(id).grpc).join(',');
+    const flags = ['--endpoint', endpoints, '--timeout-ms', '20000', '--quiet', '--yes'];
+    return await runCommand(process.execPath, [ctlMain, ...flags, ...args]);
+  }
+
+  #makeNode(id: number, { directory, network, nodes, disks, tickMs, electionTicks, onEnd }: ClusterParts): NodeProcess {
+    const { host, httpPort, grpcPort, peerPort } = network.addressOf(id);
+    const first = Array.from({ length: nodes }, (_, i) => ({ id: i + 1, ...network.addressOf(i + 1) }));
+    const membership =
+      id <= nodes
+        ? ['--initial-cluster', first.map((one) => `${one.id}=${one.host}:${one.peerPort}`).join(',')]
+        : ['--join', first.map((one) => `${one.host}:${one.grpcPort}`).join(',')];
+    const node: NodeProcess = new NodeProcess({
+      id,
+      network,
+      program: [
+        ...[process.execPath, serverMain, '--node-id', `${id}`, ...membership, '--insecure'],
+        ...['--data-dir', join((disks[id - 1] as DataDisk).path, 'data'), '--host', host, '--banner', 'false'],
+        ...['--http-port', `${httpPort}`, '--grpc-port', `${grpcPort}`, '--peer-port', `${peerPort}`],
+        ...['--tick-ms', `${tickMs}`, '--election-ticks', `${electionTicks}`, ...sizes, ...checkpoints],
+      ],
+      logFile: join(directory, `node-${id}.log`),
+      clockFile: join(directory, `clock-${id}`),
+      onEnd: (code, signal) => onEnd(node, code, signal),
+    });
+    return node;
   }
 
   async #dataGroupOf(id: number): Promise<Partial<GroupStatus>> {

@@ -39,7 +39,7 @@ export async function compareReplicas(cluster: ClusterUnderTest, isOverdue: () =
   for (;;) {
     const result = await cluster
       .replicas()
-      .then((rows) => compareRows(rows, cluster.nodes.length))
+      .then((rows) => compareRows(rows, cluster.members.length))
       .catch((error: unknown) => {
         if (error instanceof Violation) throw error;
         return { type: 'apart' as const, text: (error as Error).message };

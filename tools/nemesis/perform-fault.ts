@@ -1,5 +1,6 @@
 /** Does a fault to a cluster, and gives back what undoes it. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { changeMembers } from './change-members.js';
 import type { ClusterUnderTest } from './cluster-under-test.js';
 import { cutLinks, type Link } from './cut-links.js';
 import { clientSide } from './network.js';
@@ -24,7 +25,9 @@ const slowPulseMs = 80;
 /** Does it. `undefined`: nothing that could be done here. */
 export async function performFault(cluster: ClusterUnderTest, fault: Fault): Promise<DoneFault | undefined> {
   const leader = 'target' in fault && fault.target === 'leader' ? await cluster.leader() : undefined;
-  const order = leader === undefined ? fault.order : [leader, ...fault.order.filter((id) => id !== leader)];
+  // A schedule speaks of as many nodes as there were first; others may have come for them.
+  const drawn = [...new Set(fault.order.map((id) => cluster.members[id - 1] ?? id))];
+  const order = leader === undefined ? drawn : [leader, ...drawn.filter((id) => id !== leader)];
   switch (fault.kind) {
     case 'kill':
       return await kill(cluster, targetsOf(fault.target, order));
@@ -41,7 +44,7 @@ export async function performFault(cluster: ClusterUnderTest, fault: Fault): Pro
     case 'disk':
       return await hurtDisks(cluster, targetsOf(fault.target, order), fault.what);
     case 'change':
-      return undefined;
+      return await changeMembers(cluster, fault);
   }
 }
 
@@ -54,7 +57,7 @@ export function targetsOf(target: Target, order: readonly number[]): readonly nu
 async function kill(cluster: ClusterUnderTest, nodes: readonly number[]): Promise<DoneFault> {
   const leader = await cluster.leader();
   const ends = nodes.map((id) => cluster.node(id).kill());
-  const killedLeader = leader !== undefined && nodes.includes(leader) && nodes.length < cluster.nodes.length / 2;
+  const killedLeader = leader !== undefined && nodes.includes(leader) && nodes.length < cluster.members.length / 2;
   return {
     what: `kill -9 of ${nodes.join(', ')}${killedLeader ? `; ${leader} led` : ''}`,
     nodes,

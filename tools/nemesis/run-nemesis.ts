@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BadHistory } from '../simulator/cluster/recorder.js';
 import { describeHistory } from '../simulator/cluster/recorder.js';
+import { settleMembers } from './change-members.js';
 import { ClusterUnderTest } from './cluster-under-test.js';
 import { compareReplicas } from './compare-replicas.js';
 import { openDataDisks } from './data-disks.js';
@@ -27,6 +28,11 @@ import { Workload } from './workload.js';
 const recoveryMs = 120_000;
 /** A disk that does not answer, or has no space, may end a node; so much later it is still its fault. */
 const diskBlameMs = 30_000;
+
+/** Places for nodes that join. */
+const sparePlaces = 6;
+/** Exit code of a node that could not join. */
+const joinFailedCode = 7;
 
 /** See above. Whoever made one must `remove` it, whatever `run` did. */
 export class NemesisRun {
@@ -60,8 +66,9 @@ export class NemesisRun {
     });
     const cluster = await this.#makeCluster(directory);
     const workload = await this.#makeWorkload(cluster);
-    for (const node of cluster.nodes) node.start();
+    for (const id of cluster.members) cluster.node(id).start();
     const leader = await cluster.waitForLeader(recoveryMs);
+    if (options.faults.includes('change')) await cluster.ctl(['node', 'replication', `${options.nodes}`]);
     this.#event(`node ${leader} leads; clients begin`);
     this.#startMs = performance.now();
     workload.start();
@@ -89,16 +96,25 @@ export class NemesisRun {
 
   async #makeCluster(directory: string): Promise<ClusterUnderTest> {
     const { nodes, faults, tickMs, electionTicks } = this.#options;
-    const network = await this.#makeNetwork();
+    const places = nodes + (faults.includes('change') ? sparePlaces : 0);
+    const network = await this.#makeNetwork(places);
     this.#cleanUp.push(() => network.remove());
-    const { disks, why } = await openDataDisks(directory, nodes, faults.includes('disk'));
+    const { disks, why } = await openDataDisks(directory, places, faults.includes('disk'));
     if (why !== undefined) this.#note(`no faults of disks: ${why}`);
     this.#cleanUp.push(async () => {
       for (const disk of disks) await disk.remove();
     });
     const onEnd = (node: NodeProcess, code: number | null, signal: NodeJS.Signals | null) =>
-      this.#onEnd(node, code, signal);
-    const cluster = new ClusterUnderTest({ directory, network, disks, tickMs, electionTicks, onEnd });
+      this.#onEnd(cluster, node, code, signal);
+    const cluster: ClusterUnderTest = new ClusterUnderTest({
+      directory,
+      network,
+      disks,
+      nodes,
+      tickMs,
+      electionTicks,
+      onEnd,
+    });
     this.#cleanUp.push(async () => {
       for (const disk of disks) await disk.thaw();
       await Promise.all(cluster.nodes.map((node) => node.kill()));
@@ -106,17 +122,17 @@ export class NemesisRun {
     return cluster;
   }
 
-  async #makeNetwork(): Promise<Network> {
-    const { nodes, network } = this.#options;
+  async #makeNetwork(places: number): Promise<Network> {
+    const { network } = this.#options;
     if (network !== 'proxies') {
       try {
-        return await openNamespaces(nodes);
+        return await openNamespaces(places);
       } catch (error) {
         if (network === 'namespaces') throw error;
         this.#note(`no network namespaces, proxies instead: ${(error as Error).message}`);
       }
     }
-    return await openProxies(nodes);
+    return await openProxies(places);
   }
 
   async #makeWorkload(cluster: ClusterUnderTest): Promise<Workload> {
@@ -155,7 +171,7 @@ export class NemesisRun {
         'shape' in step.fault
           ? `partition ${step.fault.shape}`
           : 'what' in step.fault
-            ? `disk ${step.fault.what}`
+            ? `${step.fault.kind} ${step.fault.what}`
             : step.fault.kind;
       this.#faults.set(name, (this.#faults.get(name) ?? 0) + 1);
       this.#event(done.what);
@@ -170,12 +186,17 @@ export class NemesisRun {
     }
   }
 
-  #onEnd(node: NodeProcess, code: number | null, signal: NodeJS.Signals | null): void {
+  #onEnd(cluster: ClusterUnderTest, node: NodeProcess, code: number | null, signal: NodeJS.Signals | null): void {
     if (this.#isOver) return;
     const how = `node ${node.id} ended by itself (${signal ?? `code ${code}`})`;
+    if (cluster.leaving.has(node.id)) {
+      this.#event(`${how}; it was to leave`);
+      return;
+    }
     const isDisk = performance.now() - this.#lastDiskFaultMs < diskBlameMs;
     this.#event(`${how}, and is started again`);
     if (isDisk) this.#note(`${how}, while its disk was at fault`);
+    else if (code === joinFailedCode) this.#note(`${how}, because nobody took it in yet`);
     else this.#findings.push(`${how}; its last words:\n${node.lastWords()}`);
     setTimeout(() => {
       if (!this.#isOver) node.start();
@@ -185,8 +206,9 @@ export class NemesisRun {
   async #judge(cluster: ClusterUnderTest, workload: Workload): Promise<readonly BadHistory[]> {
     const endMs = performance.now() + recoveryMs;
     const isOverdue = () => performance.now() > endMs;
-    await Promise.all(cluster.nodes.map((node) => node.restart()));
+    await Promise.all(cluster.members.map((id) => cluster.node(id).restart()));
     await workload.stop();
+    await this.#look(async () => this.#settle(cluster, isOverdue));
     this.#findings.push(...workload.defects.map((defect) => `a client was told what may not be: ${String(defect)}`));
     await this.#look(() => workload.readEverything(isOverdue));
     await this.#look(async () => this.#event(await compareReplicas(cluster, isOverdue)));
@@ -194,6 +216,23 @@ export class NemesisRun {
     const bad = [...workload.recorder.violations()];
     for (const { family, history, longest } of bad) this.#findings.push(describeHistory(family, history, longest));
     return bad;
+  }
+
+  /** Whoever was to leave and did not is a member like others; whoever left does not run. */
+  async #settle(cluster: ClusterUnderTest, isOverdue: () => boolean): Promise<void> {
+    if (!this.#options.faults.includes('change')) return;
+    const members = await settleMembers(cluster, isOverdue);
+    this.#event(`the members are ${members.join(', ')}`);
+    cluster.members.splice(0, cluster.members.length, ...members);
+    for (const node of cluster.nodes) {
+      if (members.includes(node.id)) {
+        cluster.leaving.delete(node.id);
+        await node.restart();
+      } else {
+        cluster.leaving.add(node.id);
+        await node.kill();
+      }
+    }
   }
 
   async #look(look: () => Promise<void>): Promise<void> {
