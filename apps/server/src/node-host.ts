@@ -8,6 +8,7 @@ import type { DataDirectory } from './data-directory.js';
 import { hostOf } from './first-members.js';
 import type { LeaderCalls } from './forward/leader-calls.js';
 import type { FullDiskWatch } from './full-disk-watch.js';
+import { handOverAll } from './hand-over.js';
 import type { LogFiles } from './logs/log-files.js';
 import type { LogRequests } from './logs/log-requests.js';
 import type { Belonging } from './members/belonging.js';
@@ -64,6 +65,7 @@ export class NodeHost implements ShanghaiNode {
   readonly members: NodeMembers;
   readonly #parts: NodeParts;
   readonly #startedAtMs: number;
+  #handingOver: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(parts: NodeParts) {
@@ -139,7 +141,7 @@ export class NodeHost implements ShanghaiNode {
     const knowsSettings = ({ groupId, machine }: Replica) => groupId === 0 || machine.visible.settingsVersion > 0;
     const [awaited = []] = replicas.map(({ log }) => log.status().raft.awaits).filter((ids) => ids.length > 0);
     return readinessChecks({
-      isClosing: gate.closed.aborted,
+      isClosing: gate.isLeaving,
       isMade: system.catalogue.cluster !== undefined && replicas.every(knowsSettings),
       awaited,
       walState: wal.info().state,
@@ -169,6 +171,12 @@ export class NodeHost implements ShanghaiNode {
       total.bytesAfter += merged.bytesAfter;
     }
     return total;
+  }
+
+  handOver(withinMs: number): Promise<void> {
+    const { gate, consensus, replicas, clock } = this.#parts;
+    this.#handingOver ??= handOverAll({ gate, replicas, clock, changed: consensus.events.changed }, withinMs);
+    return this.#handingOver;
   }
 
   close(drainMs: number): Promise<void> {

@@ -46,6 +46,12 @@ export interface ShanghaiNode {
   readGroupLog?(groupId: number, fromIndex: number, signal: AbortSignal): AsyncIterable<GroupLogPage>;
   /** Tells where the listeners for clients are bound, once they are open; the node table gets it when that is possible. */
   announce?(listeners: { readonly host: string; readonly grpcPort: number; readonly httpPort: number }): void;
+  /**
+   * Before closing: is ready no more, lets others lead what it leads, and goes on answering, passing on what needs the
+   * leader. Streams end, with `SERVICE_UNAVAILABLE`. Resolves when others lead, nobody else can, or `withinMs` are over.
+   * Idempotent. Absent: it leads nothing that others could.
+   */
+  handOver?(withinMs: number): Promise<void>;
   /** Refuses new requests (`SERVICE_UNAVAILABLE`), waits for those in flight up to `drainMs`, flushes and closes. Idempotent. Rejects with the first failure, everything closed all the same. */
   close(drainMs: number): Promise<void>;
 }

@@ -4,6 +4,7 @@
  * when a step fails.
  */
 import type { Clock } from '@shanghai/env';
+import { defaultHostLimits } from '@shanghai/raft';
 import { WalError } from '@shanghai/wal';
 import type { NodeEntry, NodeVersions } from './apply/catalogue-command.js';
 import { defaultReplicationFactor } from './apply/node-table.js';
@@ -14,6 +15,7 @@ import { DataDirectoryError } from './data-directory-error.js';
 import { askOverGrpc } from './forward/ask-over-grpc.js';
 import { ForwardingKeyValue } from './forward/forwarding-key-value.js';
 import { ForwardingLogs } from './forward/forwarding-logs.js';
+import { LeaderPatience } from './forward/leader-patience.js';
 import { FullDiskWatch } from './full-disk-watch.js';
 import { alignLogs, expectLogs } from './logs/align-log-files.js';
 import { LogService } from './logs/log-service.js';
@@ -110,6 +112,7 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
     nowMs: () => clock.nowMs(),
     gate,
   });
+  const patience = patienceOf(node, groups, gate);
   return new NodeHost({
     backups,
     directory,
@@ -130,8 +133,8 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
     checkpoints,
     fullDiskWatch,
     leaderCalls,
-    keyValue: new ForwardingKeyValue(keyValue, leaderCalls),
-    logs: new ForwardingLogs(logs, leaderCalls),
+    keyValue: new ForwardingKeyValue(keyValue, leaderCalls, patience),
+    logs: new ForwardingLogs(logs, leaderCalls, patience),
     clock,
   });
 }
@@ -217,6 +220,18 @@ function checkpointsOf({ settings }: NodeBeingOpened, groups: NodeGroups, storag
     listener,
     intervalMs,
     bytes,
+  });
+}
+
+/** Elections that go well are over by then; where there is no majority, nobody has to wait for long. */
+function patienceOf({ options, settings }: NodeBeingOpened, { consensus }: NodeGroups, gate: Gate): LeaderPatience {
+  const { electionTicks, tickMs } = { ...defaultHostLimits, ...options.raft };
+  const patienceMs = 2 * electionTicks * tickMs;
+  return new LeaderPatience({
+    clock: settings.clock,
+    changed: consensus.events.changed,
+    patienceMs,
+    closed: gate.closed,
   });
 }
 

@@ -43,15 +43,20 @@ export interface ServerParts {
 /** How long answers may take to leave once the node has closed. */
 const answerGraceMs = 1_000;
 
+/** Where nobody takes over in such a time, nobody will. */
+const maxHandOverMs = 3_000;
+
 /**
- * First the node refuses and drains, while the listeners still answer: requests in flight get their answers, new ones
- * SERVICE_UNAVAILABLE instead of a refused connection. Then the node flushes and closes, then the listeners do. A step
- * that fails keeps no other from being done; the first failure is thrown.
+ * Nobody should notice but by a connection that ends. The node is ready no more, and others come to lead what it leads
+ * while it goes on answering; then the listeners take no more connections, and requests in flight get their answers, from
+ * the new leaders where they need one; then the node flushes and closes. Without time (`drainMs` 0), and where the node
+ * cannot go on, it refuses at once. A step that fails keeps no other from being done; the first failure is thrown.
  */
 export async function closeServer(parts: ServerParts, drainMs: number): Promise<void> {
   const { node, http, grpc, health, diagnostics, metrics } = parts;
   grpc?.markStopping();
   health.stop();
+  http?.markStopping();
   const failures: unknown[] = [];
   const step = async (close: () => Promise<void> | undefined) => {
     try {
@@ -60,8 +65,16 @@ export async function closeServer(parts: ServerParts, drainMs: number): Promise<
       failures.push(error);
     }
   };
-  await step(() => node.close(drainMs));
-  await Promise.all([step(() => http?.close(answerGraceMs)), step(() => grpc?.close(answerGraceMs))]);
+  const closeListeners = (graceMs: number) =>
+    Promise.all([step(() => http?.close(graceMs)), step(() => grpc?.close(graceMs))]);
+  const startMs = performance.now();
+  const leftMs = () => Math.max(0, drainMs - (performance.now() - startMs));
+  if (drainMs > 0) {
+    await step(() => node.handOver?.(Math.min(leftMs(), maxHandOverMs)));
+    await closeListeners(leftMs());
+  }
+  await step(() => node.close(leftMs()));
+  await closeListeners(answerGraceMs);
   diagnostics.close();
   metrics.close();
   if (failures.length > 0) throw failures[0];

@@ -38,8 +38,8 @@ async function ask(nodeId: number, key: string, value?: string): Promise<Answer>
     const response = await fetch(url, value === undefined ? {} : put);
     const body = (await response.json()) as Answer['body'];
     const answer = { status: response.status, body, leader: response.headers.get('X-Shanghai-Leader') };
-    // Without a leader, and before the cluster is made.
-    if (!['CLUSTER_ERROR', 'SERVICE_UNAVAILABLE'].includes(body.error?.code ?? '')) return answer;
+    // Without a leader, before the cluster is made, and where the leader died with the question.
+    if (!['CLUSTER_ERROR', 'SERVICE_UNAVAILABLE', 'OUTCOME_UNKNOWN'].includes(body.error?.code ?? '')) return answer;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

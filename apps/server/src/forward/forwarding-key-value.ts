@@ -11,15 +11,19 @@ import type {
 import type { Answered, ReadContext, RequestContext, WriteContext } from '../requests/request-context.js';
 import { hereOrAtLeader } from './here-or-at-leader.js';
 import type { LeaderCalls } from './leader-calls.js';
+import type { LeaderPatience } from './leader-patience.js';
 
 /** The key-value plane of a node that may not lead: writes and sessions go to the leader, reads and watches are served here. */
 export class ForwardingKeyValue implements KeyValueRequests {
   readonly #here: KeyValueRequests;
   readonly #calls: LeaderCalls;
+  readonly #patience: LeaderPatience | undefined;
 
-  constructor(here: KeyValueRequests, calls: LeaderCalls) {
+  /** Without `patience` a request for which there is no leader is refused at once. */
+  constructor(here: KeyValueRequests, calls: LeaderCalls, patience?: LeaderPatience) {
     this.#here = here;
     this.#calls = calls;
+    this.#patience = patience;
   }
 
   openSession(ttlMs: number, context: RequestContext): ReturnType<KeyValueRequests['openSession']> {
@@ -27,6 +31,7 @@ export class ForwardingKeyValue implements KeyValueRequests {
       context,
       () => this.#here.openSession(ttlMs, context),
       (leader) => this.#calls.openSession(leader, ttlMs, context),
+      this.#patience,
     );
   }
 
@@ -39,15 +44,18 @@ export class ForwardingKeyValue implements KeyValueRequests {
       context,
       () => this.#here.write(request, write, context),
       (leader) => this.#calls.write(leader, request, write, context),
+      this.#patience,
     );
   }
 
   get(key: Uint8Array, read: ReadContext, context: RequestContext): Promise<Answered<StoredPair | undefined>> {
-    return this.#here.get(key, read, context);
+    const here = () => this.#here.get(key, read, context);
+    return this.#patience === undefined ? here() : this.#patience.run(context, here);
   }
 
   range(request: RangeRequest, read: ReadContext, context: RequestContext): AsyncIterable<Answered<RangePage>> {
-    return this.#here.range(request, read, context);
+    const here = () => this.#here.range(request, read, context);
+    return this.#patience === undefined ? here() : this.#patience.pages(context, here);
   }
 
   watch(request: WatchRequest, context: RequestContext): AsyncIterable<WatchPage> {

@@ -1,32 +1,49 @@
 import type { RequestContext } from './request-context.js';
 import { ServerError } from './server-error.js';
 
-/** Lets requests in while the node is open, and ends streams when it closes. */
+/** Lets requests in while the node is open, and ends streams when it is about to close. */
 export class Gate {
   readonly #closed = new AbortController();
-  #isClosed = false;
+  readonly #draining = new AbortController();
+  #isLeaving = false;
 
-  /** Aborts when the node begins to close. */
+  /** Aborts when the node takes no requests any more. */
   get closed(): AbortSignal {
     return this.#closed.signal;
   }
 
+  /** Whether the node is ready no more: it closes, or hands over what it leads before it does. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
   /** Throws where a request may not begin: nothing was done. */
   enter(context: RequestContext): void {
-    if (this.#isClosed) throw closing();
+    if (this.#closed.signal.aborted) throw closing();
     if (context.isCancelled) throw new ServerError('CANCELLED', 'the caller gave up before the request began');
   }
 
-  /** From now on nothing enters, and streams fail with `SERVICE_UNAVAILABLE`. */
+  /** The node is ready no more; requests still enter. */
+  leave(): void {
+    this.#isLeaving = true;
+  }
+
+  /** Streams fail with `SERVICE_UNAVAILABLE`, those that begin as well: others can serve them by now. */
+  endStreams(): void {
+    this.#isLeaving = true;
+    this.#draining.abort();
+  }
+
+  /** From now on nothing enters, and streams fail. */
   close(): void {
-    this.#isClosed = true;
+    this.endStreams();
     this.#closed.abort();
   }
 
   /** A stream that ends when the caller's signal aborts, and fails when the node closes. */
   async *untilClosed<T>(signal: AbortSignal, open: (signal: AbortSignal) => AsyncIterable<T>): AsyncGenerator<T> {
-    yield* open(AbortSignal.any([signal, this.#closed.signal]));
-    if (this.#closed.signal.aborted && !signal.aborted) throw closing();
+    yield* open(AbortSignal.any([signal, this.#draining.signal]));
+    if (this.#draining.signal.aborted && !signal.aborted) throw closing();
   }
 }
 

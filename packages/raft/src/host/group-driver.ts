@@ -354,6 +354,10 @@ export class GroupDriver<Result> implements HostedGroup {
       this.proposals.lost(host.clock.monotonicMs());
       this.transfer.done();
     }
+    if (marks.lead !== 0 && marks.lead !== before.lead && this.reads.count > 0) {
+      this.reads.askAgain();
+      host.schedule(this);
+    }
     host.listener.roleChanged?.({ groupId, role: marks.state, leaderId: marks.lead, term: marks.term });
     this.onProgress?.();
   }

@@ -38,3 +38,16 @@ test('reads of one turn share a number, and one that nobody answers ends', async
   for (const read of both) await expect(read).rejects.toMatchObject({ code: 'NOT_LEADER', leaderId: 2 });
   expect(reads.count).toBe(0);
 });
+
+test('reads whose leader has gone are asked for anew, and what the old one still says answers none', async () => {
+  const reads = new ReadTracker(createSeededRandom(1));
+  const read = reads.queue();
+  const before = reads.ask(0) as number;
+  const later = reads.queue();
+  reads.askAgain();
+  reads.answered(before, 3);
+  expect(reads.count).toBe(2);
+  reads.answered(reads.ask(1) as number, 4);
+  expect(await Promise.all([read, later])).toEqual([4, 4]);
+  expect(reads.count).toBe(0);
+});

@@ -45,6 +45,13 @@ export class ReadTracker {
     return context;
   }
 
+  /** Somebody else leads: who was asked may be gone. Those that wait are asked for anew; others' answers are late. */
+  askAgain(): void {
+    const waiting = [...this.#asked.values()].flatMap(({ readers }) => readers);
+    this.#asked.clear();
+    this.#queued = [...waiting, ...this.#queued];
+  }
+
   answered(context: number, index: number): void {
     for (const { resolve } of this.#take(context)) resolve(index);
   }

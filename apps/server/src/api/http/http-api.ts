@@ -23,6 +23,8 @@ import { routes } from './routes.js';
 /** An HTTP listener that answers. */
 export interface HttpApi {
   readonly port: number;
+  /** From now on every answer ends its connection, so that none is left idle when the listener closes. */
+  markStopping(): void;
   /** Takes no new connections, lets requests in flight end for up to `graceMs`, then cuts them off. Idempotent. */
   close(graceMs: number): Promise<void>;
 }
@@ -39,12 +41,20 @@ const checkingMs = 2_500;
 /** Binds `host:port` (0 = any free port) and serves. Rejects with the errno where the port cannot be had. */
 export async function openHttpApi(services: ApiServices, host: string, port: number): Promise<HttpApi> {
   const app = createHttpApp(services, host);
+  let isStopping = false;
   guardConnections(app, services.guards.http);
+  app.addHook('onSend', async (_request, reply, payload) => {
+    if (isStopping) reply.header('Connection', 'close');
+    return payload;
+  });
   await app.listen({ host, port });
   const address = app.server.address();
   let closing: Promise<void> | undefined;
   return {
     port: typeof address === 'object' && address !== null ? address.port : port,
+    markStopping() {
+      isStopping = true;
+    },
     close(graceMs) {
       closing ??= closeApp(app, graceMs);
       return closing;
@@ -88,6 +98,8 @@ export function createHttpApp(services: ApiServices, host: string): FastifyInsta
     frameworkErrors: (error, request, reply) => void fail(error, request, reply),
     clientErrorHandler: answerUnreadable,
     forceCloseConnections: 'idle',
+    // What comes on a connection that is still open is answered: the node closes behind its listeners.
+    return503OnClosing: false,
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
