@@ -66,7 +66,7 @@ it('each leader is stopped in turn, by a signal or over HTTP, and no request fai
       const body = JSON.stringify({ value: String(i) });
       const put = { method: 'PUT', headers: { 'Content-Type': 'application/json' }, body };
       const answer = await fetch(url, i % 2 === 0 ? put : {}).catch((error: Error) => error);
-      // Where nobody listens a balancer goes on to the next, as any client may: nothing was sent.
+      // Where nobody listens a balancer goes on to the next: nothing was sent.
       const isRefused = answer instanceof Error && (answer.cause as { code?: string }).code === 'ECONNREFUSED';
       if (isRefused) at++;
       else if (answer instanceof Error) failures.push(`plain ${worker}/${i}: ${answer} ${answer.cause}`);
