@@ -43,6 +43,9 @@ export interface ServerParts {
 /** How long answers may take to leave once the node has closed. */
 const answerGraceMs = 1_000;
 
+/** How long a client on a kept connection has to hear that this one ends with its answer. */
+const noticeMs = 200;
+
 /** Where nobody takes over in such a time, nobody will. */
 const maxHandOverMs = 3_000;
 
@@ -70,7 +73,9 @@ export async function closeServer(parts: ServerParts, drainMs: number): Promise<
   const startMs = performance.now();
   const leftMs = () => Math.max(0, drainMs - (performance.now() - startMs));
   if (drainMs > 0) {
+    const noticed = new Promise((resolve) => setTimeout(resolve, Math.min(leftMs(), noticeMs)));
     await step(() => node.handOver?.(Math.min(leftMs(), maxHandOverMs)));
+    await noticed;
     await closeListeners(leftMs());
   }
   await step(() => node.close(leftMs()));

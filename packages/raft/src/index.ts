@@ -24,6 +24,7 @@ export { openRaftHost } from './host/open-raft-host.js';
 export { ProposalError } from './host/proposal-error.js';
 export type * from './host/raft-group.js';
 export type * from './host/raft-host.js';
+export { type GroupRemains, groupRemains, recoverGroup } from './host/recover-group.js';
 export type * from './ports/group-log.js';
 export type * from './ports/peer-transport.js';
 export type * from './ports/state-machine.js';
