@@ -22,6 +22,7 @@ import type {
   NodeStatus,
   WriteOperation,
 } from './connection.js';
+import { observe } from './doctor/observe.js';
 import type { Settings } from './settings.js';
 
 /** A session lives for the length of a command; a short time to live frees it soon after. */
@@ -93,6 +94,10 @@ export function connectClient(settings: Settings, { sessions }: ConnectOptions, 
       return Promise.all(nodes.map((node) => reportOf(node, timeoutMs, options?.checksums === true)));
     },
     members: memberConnection(client, call),
+    observations: async () => {
+      const nodes = await client.nodes(call);
+      return Promise.all(nodes.map((node) => observe(node, timeoutMs)));
+    },
     metrics: async () => (await client.admin.metrics(call)).text,
     shutdown: (drainMs) => client.admin.shutdown({ drainMs, ...call }),
     close: () => client.close(),

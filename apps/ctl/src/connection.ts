@@ -4,6 +4,7 @@
  */
 
 import type { NodeBackup } from '@shanghai/client';
+import type { NodeObservation } from './doctor/core/observation.js';
 
 /** A connection to a node or cluster. Calls reject with coded errors of the table of errors. */
 export interface Connection {
@@ -34,6 +35,8 @@ export interface Connection {
   /** Asks every node of the cluster, all at once; those that do not answer in a few seconds are reported as such. */
   reports(options?: { readonly checksums?: boolean }): Promise<readonly NodeReport[]>;
   readonly members: MemberConnection;
+  /** Asks every node of the node table for a diagnosis, all at once. */
+  observations(): Promise<readonly NodeObservation[]>;
   /** Prometheus text. */
   metrics(): Promise<string>;
   /** Begins the shutdown of the node; `drainMs` is how long requests in flight may take. */
@@ -185,11 +188,32 @@ export interface NodeStatus {
   readonly version: string;
   readonly clusterId: string;
   readonly state: ClusterState;
+  /** Why it is not healthy, the worst first. */
+  readonly reasons: readonly StateReason[];
+  /** Conditions under which the node takes requests. */
+  readonly checks: readonly HealthCheck[];
   readonly node: NodeDescription;
   readonly uptimeMs: number;
   readonly groups: readonly GroupState[];
   readonly storage: Readonly<Record<string, number | string>>;
   readonly wal: Readonly<Record<string, number | string>>;
+}
+
+/** Something that keeps the cluster from being healthy. */
+export interface StateReason {
+  readonly state: ClusterState;
+  readonly groupId?: number;
+  readonly nodeId?: number;
+  readonly text: string;
+}
+
+/** One named condition under which a node takes requests. */
+export interface HealthCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  /** Since when, milliseconds since 1970; 0: not known. */
+  readonly sinceMs: number;
 }
 
 /** A group as a node sees it. What is not named here is shown as it is. */
@@ -280,4 +304,6 @@ export interface NodeDescription {
   readonly membership: string;
   /** While it leaves: the node that takes its place, 0 = whichever joins. */
   readonly replacedBy?: number;
+  /** The highest cluster version that it supports; 0 or absent: it has not said. */
+  readonly highestClusterVersion?: number;
 }

@@ -31,6 +31,10 @@ export const exitCodes: Readonly<Record<CtlErrorCode, number>> = {
   CLUSTER_ERROR: 18,
   DATA_CORRUPTED: 19,
   INTERNAL_ERROR: 20,
+  CLUSTER_DEGRADED: 21,
+  WARNINGS_FOUND: 21,
+  CLUSTER_UNAVAILABLE: 22,
+  ERRORS_FOUND: 22,
   INTERRUPTED: 130,
 };
 
@@ -77,4 +81,5 @@ export const exitCodesHelp = `Exit codes:
    4 already exists         12 queue or quota full     19 data corrupted
    5 invalid request        13 disk full               20 defect of the server
    6 unsupported            14 outcome unknown        130 interrupted (Ctrl-C)
-   7 not authenticated`;
+   7 not authenticated      21 cluster degraded (status), warnings found (doctor)
+                            22 cluster unavailable (status), errors found (doctor)`;

@@ -5,12 +5,14 @@ import { addBenchCommand } from './commands/bench.js';
 import { addBitcaskCommands } from './commands/bitcask.js';
 import { addClusterCommands } from './commands/cluster.js';
 import { addCompletionCommand } from './commands/completion.js';
+import { addDoctorCommand } from './commands/doctor.js';
 import { addGroupCommands } from './commands/groups.js';
 import { addKeyValueCommands } from './commands/kv.js';
 import { addLogCommands } from './commands/log.js';
 import { addNodeCommands } from './commands/node.js';
 import { addShellCommand } from './commands/shell.js';
 import { addSnapshotCommands } from './commands/snapshot.js';
+import { addStatusCommand } from './commands/status.js';
 import { addWalCommands } from './commands/wal.js';
 import { exitCodesHelp } from './exit-codes.js';
 import { encodings, outputForms } from './settings.js';
@@ -33,9 +35,11 @@ export function buildProgram(host: Host, json = false): Command {
     .showSuggestionAfterError()
     .helpCommand('help [command]', 'show help of a command');
   addGlobalOptions(program);
+  addStatusCommand(program, host);
   addClusterCommands(program, host);
   addGroupCommands(program, host);
   addNodeCommands(program, host);
+  addDoctorCommand(program, host);
   addKeyValueCommands(program, host);
   addLogCommands(program, host);
   addSnapshotCommands(program, host);

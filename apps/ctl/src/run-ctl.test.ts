@@ -10,7 +10,15 @@ test('exit codes of wire errors are those of the table of errors', () => {
   for (const [code, row] of Object.entries(errorTable))
     expect([code, exitCodes[code as keyof typeof exitCodes]]).toEqual([code, row.exit]);
   const own = Object.keys(exitCodes).filter((code) => !isErrorCode(code));
-  expect(own.sort()).toEqual(['INTERRUPTED', 'LOCAL_FAILURE', 'USAGE']);
+  expect(own.sort()).toEqual([
+    'CLUSTER_DEGRADED',
+    'CLUSTER_UNAVAILABLE',
+    'ERRORS_FOUND',
+    'INTERRUPTED',
+    'LOCAL_FAILURE',
+    'USAGE',
+    'WARNINGS_FOUND',
+  ]);
 });
 
 test('help names every exit code', () => {

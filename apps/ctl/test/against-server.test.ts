@@ -74,7 +74,9 @@ test('what the server refuses has its exit code', async () => {
   expect(await run('kv', 'put', 'k'.repeat(70_000), 'x')).toMatchObject({ code: 5 });
   expect(await run('log', 'read', 'none')).toMatchObject({ code: 3 });
   expect(await run('log', 'create', 'no good')).toMatchObject({ code: 5 });
-  expect((await ctl('127.0.0.1:1', ['status', '--timeout-ms', '500'])).code).not.toBe(0);
+  for (const command of ['status', 'doctor']) {
+    expect((await ctl('127.0.0.1:1', [command, '--timeout-ms', '500'])).code).toBe(17);
+  }
 });
 
 test('status, nodes, stats and metrics are there', async () => {
@@ -83,6 +85,11 @@ test('status, nodes, stats and metrics are there', async () => {
     node: { nodeId: 1 },
   });
   expect(JSON.parse((await run('nodes', '-o', 'json')).stdout)).toMatchObject([{ nodeId: 1 }]);
+  // What is found depends on the machine: its file system, its limits.
+  const doctor = await run('doctor', '-o', 'json');
+  expect([0, 21, 22]).toContain(doctor.code);
+  const diagnosed = { nodeId: 1, isAnswering: true, isReady: true, state: 'healthy', clockOffsetMs: 0 };
+  expect(JSON.parse(doctor.stdout)).toMatchObject({ nodes: [diagnosed] });
   expect((await run('kv', 'stats')).stdout).toMatch(/^Keys /m);
   expect((await run('metrics', '--raw')).stdout).toMatch(/^shanghai_/m);
   expect(JSON.parse((await run('metrics', '-o', 'json')).stdout).length).toBeGreaterThan(10);

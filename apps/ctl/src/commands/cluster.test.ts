@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { CtlError } from '../ctl-error.js';
 import { createMemoryNode } from '../testing/memory-connection.js';
 import { runCommand } from '../testing/run-command.js';
 import { parseExposition } from './metrics-view.js';
@@ -97,4 +98,45 @@ test('version is that of the tool; --server asks the node too', async () => {
     server: '9.8.7',
   });
   expect((await runCommand(['--version'])).stdout).toBe('1.2.3\n');
+});
+
+test.each([
+  ['degraded', 21, 'CLUSTER_DEGRADED'],
+  ['unavailable', 22, 'CLUSTER_UNAVAILABLE'],
+] as const)('status of a cluster that is %s says why, and ends with %i', async (state, exit, error) => {
+  const node = { ...createMemoryNode(), health: { state, reasons: [{ state, nodeId: 3, text: 'node 3 is down' }] } };
+  const { code, stdout, stderr } = await runCommand(['status'], { node });
+  expect(code).toBe(exit);
+  expect(stdout).toMatch(new RegExp(`^State +${state}\\n {2}because +node 3 is down$`, 'm'));
+  expect(stderr).toBe(`shanghaictl: the cluster is ${state}: node 3 is down (${error})\n`);
+  const json = await runCommand(['status', '-o', 'json'], { node });
+  expect(JSON.parse(json.stdout)).toMatchObject({ state, reasons: [{ nodeId: 3 }] });
+});
+
+test('status --until-healthy tells every change, also that nobody answers, and ends when it is healthy', async () => {
+  const node = createMemoryNode();
+  const states = [
+    { state: 'unavailable' as const, reasons: [{ state: 'unavailable' as const, text: 'group 1 has no leader' }] },
+    { state: 'unavailable' as const, reasons: [{ state: 'unavailable' as const, text: 'group 1 has no leader' }] },
+    undefined,
+    { state: 'healthy' as const, reasons: [] },
+  ];
+  node.before = () => {
+    const next = states.shift();
+    if (next === undefined) throw new CtlError('SERVICE_UNAVAILABLE', 'nobody answers');
+    node.health = next;
+  };
+  const { code, stdout } = await runCommand(['status', '--until-healthy', '--interval-ms', '10', '-o', 'json'], {
+    node,
+  });
+  expect(code).toBe(0);
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(lines.map((line) => [line.state, ...line.reasons])).toEqual([
+    ['unavailable', 'group 1 has no leader'],
+    ['unreachable', 'nobody answers (SERVICE_UNAVAILABLE)'],
+    ['healthy'],
+  ]);
 });

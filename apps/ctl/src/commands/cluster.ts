@@ -1,19 +1,12 @@
-/** status, nodes, metrics, shutdown, version. */
+/** nodes, metrics, shutdown, version. */
 import type { Command } from 'commander';
 import { type CommandContext, type Host, runWith } from '../command-host.js';
-import type { GroupState, NodeStatus } from '../connection.js';
 import { integer, text } from '../flag-values.js';
-import { storeDurabilityText } from '../output/durability.js';
-import { numberFields } from '../output/number-fields.js';
 import type { Field } from '../output/printer.js';
-import { formatDuration } from '../output/quantities.js';
 import { help, remoteExits } from './command-help.js';
 
 /** Adds the commands about a node and its cluster. */
 export function addClusterCommands(program: Command, host: Host): void {
-  const status = program.command('status').description('show the state of the node and its cluster');
-  help(runWith(status, host, showStatus), ['shanghaictl status', 'shanghaictl status --output json'], remoteExits);
-
   const nodes = program.command('nodes').description('list the nodes of the cluster');
   help(runWith(nodes, host, listNodes), ['shanghaictl nodes', 'shanghaictl nodes --output yaml'], remoteExits);
 
@@ -67,42 +60,6 @@ export function addClusterCommands(program: Command, host: Host): void {
     }),
     ['shanghaictl version', 'shanghaictl version --server --output json'],
   );
-}
-
-async function showStatus(context: CommandContext): Promise<void> {
-  const status = await (await context.connect()).status();
-  await context.print.document(status, statusFields(status));
-}
-
-function statusFields(status: NodeStatus): Field[] {
-  const indent = '  ';
-  const fields: Field[] = [
-    ['State', status.state],
-    ['Version', status.version],
-    ['Cluster', status.clusterId],
-    ['Node', `${status.node.name || 'unnamed'} (id ${status.node.nodeId})`],
-    ['Instance', status.node.instanceId],
-    ['gRPC', status.node.grpcAddress || '-'],
-    ['HTTP', status.node.httpAddress || '-'],
-    ['Uptime', formatDuration(status.uptimeMs)],
-  ];
-  for (const group of status.groups) {
-    fields.push([`Group ${group['groupId']}`]);
-    fields.push(...numberFields(group, { except: ['groupId'], indent }), ...memberFields(group, indent));
-  }
-  const { durability, ...storage } = status.storage;
-  fields.push(['Store'], ...numberFields({ ...storage, durability: storeDurabilityText(durability) }, { indent }));
-  fields.push(['Write-ahead log'], ...numberFields(status.wal, { indent }));
-  return fields;
-}
-
-function memberFields({ configuration, isAsleep }: GroupState, indent: string): Field[] {
-  const { voters, votersOutgoing, learners } = configuration;
-  const fields: Field[] = [[`${indent}voters`, voters.join(', ') || '-']];
-  if (votersOutgoing.length > 0) fields.push([`${indent}outgoing voters`, votersOutgoing.join(', ')]);
-  if (learners.length > 0) fields.push([`${indent}learners`, learners.join(', ')]);
-  if (isAsleep) fields.push([`${indent}asleep`, 'yes, nothing is to be done']);
-  return fields;
 }
 
 async function listNodes(context: CommandContext): Promise<void> {

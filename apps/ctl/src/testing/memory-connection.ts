@@ -12,6 +12,7 @@ import type {
   NodeStatus,
 } from '../connection.js';
 import { CtlError } from '../ctl-error.js';
+import type { NodeObservation } from '../doctor/core/observation.js';
 
 /** What a test may look at and change. */
 export interface MemoryNode {
@@ -28,6 +29,10 @@ export interface MemoryNode {
   reports?: readonly NodeReport[];
   /** Its node table, one look after the other; absent: it is alone. The last one stays. */
   tables?: MemberTable[];
+  /** What a diagnosis sees; absent: a node alone that is well. */
+  observations?: readonly NodeObservation[];
+  /** How the cluster is; absent: healthy. */
+  health?: Pick<NodeStatus, 'state' | 'reasons'>;
   /** Of the last write. */
   revision: number;
 }
@@ -144,7 +149,7 @@ export function connectMemory(node: MemoryNode): Connection {
 function administration(
   node: MemoryNode,
   call: (name: string) => Promise<void>,
-): Pick<Connection, 'status' | 'nodes' | 'reports' | 'members' | 'metrics' | 'shutdown'> {
+): Pick<Connection, 'status' | 'nodes' | 'reports' | 'members' | 'observations' | 'metrics' | 'shutdown'> {
   return {
     async status() {
       await call('status');
@@ -173,6 +178,10 @@ function administration(
       leave: (nodeId, { force }) => call(`leave ${nodeId}${force ? ' by force' : ''}`),
       replace: (nodeId, { by, force }) => call(`replace ${nodeId} by ${by}${force ? ' by force' : ''}`),
       setReplicationFactor: (factor) => call(`replication ${factor}`),
+    },
+    async observations() {
+      await call('observations');
+      return node.observations ?? [];
     },
     async metrics() {
       await call('metrics');
@@ -287,7 +296,9 @@ function statusOf(node: MemoryNode): NodeStatus {
   return {
     version: '9.8.7',
     clusterId: 'c1',
-    state: 'healthy',
+    state: node.health?.state ?? 'healthy',
+    reasons: node.health?.reasons ?? [],
+    checks: [{ name: 'accepting', ok: true, detail: 'requests are taken', sinceMs: 1_700_000_000_000 }],
     node: {
       nodeId: 1,
       name: 'node-1',
