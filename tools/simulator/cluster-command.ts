@@ -10,7 +10,7 @@ import {
   runClusterSimulation,
   type Simulated,
 } from './cluster/run-cluster-simulation.js';
-import { ServerCluster } from './cluster/server-cluster.js';
+import { ServerCluster, sparesFor } from './cluster/server-cluster.js';
 import type { VirtualWorld } from './cluster/virtual-world.js';
 
 const usage = `usage: pnpm sim hosts|cluster [options]
@@ -34,6 +34,7 @@ interface Wanted {
   readonly nodes: number;
   readonly groups: number;
   readonly operationsPerSecond: number;
+  readonly faults: readonly FaultKind[];
 }
 
 /** Runs the command; resolves to its exit code. */
@@ -65,12 +66,12 @@ export async function clusterCommand(args: readonly string[]): Promise<number> {
   return failed === 0 ? 0 : 1;
 }
 
-function simulated({ subject, nodes, groups, operationsPerSecond }: Wanted, world: VirtualWorld): Simulated {
+function simulated({ subject, nodes, groups, operationsPerSecond, faults }: Wanted, world: VirtualWorld): Simulated {
   switch (subject) {
     case 'hosts':
       return new HostCluster(world, { nodes, groups, operationsPerSecond });
     case 'cluster':
-      return new ServerCluster(world, { nodes, operationsPerSecond });
+      return new ServerCluster(world, { nodes, operationsPerSecond, spares: sparesFor(faults) });
   }
 }
 
@@ -111,7 +112,7 @@ function parse(args: readonly string[]) {
     console.log(usage);
     return values.help ? 0 : 2;
   }
-  const wanted: Wanted = { subject, nodes, groups, operationsPerSecond };
+  const wanted: Wanted = { subject, nodes, groups, operationsPerSecond, faults };
   return { wanted, seed, count, minutes, faults, faultsText: values.faults, trace: values.trace };
 }
 

@@ -46,6 +46,8 @@ export class Machine<Process> {
   crashes = 0;
   /** Processes that ended by themselves. */
   exits = 0;
+  /** Its node was taken out of the cluster: no process starts on it any more. */
+  isOut = false;
   readonly #room: MachineRoom;
   readonly #boot: (place: ProcessPlace) => Promise<Process>;
   readonly #random: Random;
@@ -94,7 +96,7 @@ export class Machine<Process> {
 
   /** Starts a process, where none runs. */
   start(): void {
-    if (this.#isUp) return;
+    if (this.#isUp || this.isOut) return;
     const { world, network, directory } = this.#room;
     const life = ++this.#life;
     this.#isUp = true;
@@ -165,7 +167,8 @@ export class Machine<Process> {
   #exited(error: unknown): void {
     const { world } = this.#room;
     world.trace(() => `${this.id} ends: ${describe(error)}`);
-    if (this.#faultsOfDisk() === this.#faultsBefore) {
+    this.isOut = isOutcast(error);
+    if (!this.isOut && !isUnanswered(error) && this.#faultsOfDisk() === this.#faultsBefore) {
       world.fail(new Violation(`${this.id} ended although nothing was wrong with its disk: ${describe(error)}`));
     }
     this.#end('all');
@@ -191,6 +194,16 @@ export class Machine<Process> {
     const { failedSyncs, failedWrites, stalled } = this.disk.counts;
     return failedSyncs + failedWrites + stalled;
   }
+}
+
+/** A process that was told that its node was taken out. */
+function isOutcast(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'REMOVED' || error.code === 'JOIN_REFUSED');
+}
+
+/** A new node that found nobody to join. */
+function isUnanswered(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'JOIN_UNREACHABLE';
 }
 
 function describe(error: unknown): string {

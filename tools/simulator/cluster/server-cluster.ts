@@ -2,10 +2,12 @@
 import { createClient } from '@shanghai/client';
 import { Violation } from '../raft/truth.js';
 import { AppendedKeys } from './appended-keys.js';
+import type { FaultKind } from './faults.js';
 import { Journal } from './journal.js';
 import { KeyFamilies, type KeyFamily } from './key-families.js';
 import { watchLogTime } from './log-time-watch.js';
 import { Machine } from './machine.js';
+import { MemberChanges } from './member-changes.js';
 import { Recorder } from './recorder.js';
 import { drawSettings, grpcAddress, openServerProcess, type ServerProcess, type ServerRoom } from './server-process.js';
 import { SimulatedClient } from './simulated-client.js';
@@ -19,6 +21,8 @@ import { Watcher } from './watcher.js';
 export interface ServerClusterOptions {
   readonly nodes: number;
   readonly operationsPerSecond: number;
+  /** Machines for nodes that join on the way, each once. Default 0: the members stay. */
+  readonly spares?: number;
 }
 
 /** Without faults a cluster must have come to itself in this time. */
@@ -27,11 +31,17 @@ const clients = 4;
 /** Sessions are short, so that some expire. */
 const sessionTtlMs = 15_000;
 
+/** Machines for nodes that join, where faults change the members. */
+export function sparesFor(faults: readonly FaultKind[]): number {
+  return faults.includes('configuration') ? 6 : 0;
+}
+
 /** One simulated cluster. */
 export class ServerCluster {
   readonly world: VirtualWorld;
   readonly network: VirtualNetwork;
-  readonly machines: readonly Machine<ServerProcess>[];
+  /** Those on which a node was started. */
+  readonly machines: Machine<ServerProcess>[];
   readonly clientIds: readonly number[];
   readonly counts = new Map<string, number>();
   readonly #families: KeyFamilies;
@@ -43,6 +53,10 @@ export class ServerCluster {
   /** What keys that only grow hold at the end. */
   readonly #final = new Map<string, string>();
   readonly #ends: Promise<void>[] = [];
+  readonly #isOperated: boolean;
+  readonly #spares: number[];
+  readonly #boot: (id: number) => Machine<ServerProcess>;
+  readonly #members: MemberChanges;
 
   constructor(world: VirtualWorld, options: ServerClusterOptions) {
     this.world = world;
@@ -50,6 +64,8 @@ export class ServerCluster {
     const nodeIds = Array.from({ length: options.nodes }, (_, i) => i + 1);
     const settings = drawSettings(world.randomFor('settings'));
     const find = (address: string) => this.#find(address);
+    this.#isOperated = (options.spares ?? 0) > 0;
+    this.#spares = Array.from({ length: options.spares ?? 0 }, (_, i) => options.nodes + 1 + i);
     const room: ServerRoom = {
       world,
       network: this.network,
@@ -57,12 +73,16 @@ export class ServerCluster {
       settings,
       find,
       count: (what) => this.count(what),
+      contacts: () => this.#inUse().map(({ id }) => grpcAddress(id)),
     };
     const machineRoom = { world, network: this.network, directory: new Map() };
-    this.machines = nodeIds.map((id) => new Machine(id, machineRoom, (place) => openServerProcess(place, room)));
+    this.#boot = (id) => new Machine(id, machineRoom, (place) => openServerProcess(place, room));
+    this.machines = nodeIds.map(this.#boot);
     this.#families = new KeyFamilies(world.randomFor('families'));
     this.clientIds = Array.from({ length: clients }, (_, i) => 101 + i);
-    this.#clients = this.clientIds.map((id) => this.#makeClient(id, nodeIds, options));
+    // Clients are told of nodes that may come: all they knew may be gone one day.
+    const known = [...nodeIds, ...this.#spares];
+    this.#clients = this.clientIds.map((id) => this.#makeClient(id, known, options));
     const { client } = this.#clients[1] as SimulatedClient;
     const clock = new VirtualClock(world.queue, { rate: 1, wallOffsetMs: 0 });
     this.#journal = new Journal({
@@ -71,6 +91,13 @@ export class ServerCluster {
       clock,
       clients: this.#clients.map((one) => one.client),
       meanPauseMs: 20_000 / options.operationsPerSecond,
+      count: (what) => this.count(what),
+    });
+    this.#members = new MemberChanges({
+      world,
+      random: world.randomFor('members'),
+      nodes: () => this.#inUse().map(({ id, process }) => ({ id, node: process?.node })),
+      begin: () => this.#begin(),
       count: (what) => this.count(what),
     });
     this.#watcher = new Watcher({ world, client, clock, prefix: 'appended/', count: (what) => this.count(what) });
@@ -121,7 +148,23 @@ export class ServerCluster {
     this.machines[nodeId - 1]?.process?.node.checkpoint().catch(() => {});
   }
 
-  reconfigure(): void {}
+  reconfigure(): void {
+    if (this.#isOperated) this.#members.wish();
+  }
+
+  /** Starts a node on a machine that was not used yet. */
+  #begin(): boolean {
+    const id = this.#spares.shift();
+    if (id === undefined) return false;
+    const machine = this.#boot(id);
+    this.machines.push(machine);
+    machine.start();
+    return true;
+  }
+
+  #inUse(): readonly Machine<ServerProcess>[] {
+    return this.machines.filter(({ isOut }) => !isOut);
+  }
 
   async recover(): Promise<void> {
     const { world } = this;
@@ -179,7 +222,7 @@ export class ServerCluster {
         byPlace.set(place, checksum);
       }
       const groups = new Set(copies.map(({ groupId }) => groupId)).size;
-      if (nodes.length === this.machines.length && byPlace.size === groups) return;
+      if (nodes.length === this.#inUse().length && byPlace.size === groups) return;
       if (world.nowMs > endMs) throw new Violation(`agreement: copies stay apart: ${[...byPlace.keys()].join(', ')}`);
       await world.runUntil(world.nowMs + 200);
     }
@@ -187,6 +230,8 @@ export class ServerCluster {
 
   #find(address: string): { nodeId: number; process: ServerProcess | undefined } {
     const machine = this.machines.find(({ id }) => grpcAddress(id) === address);
+    const spare = this.#spares.find((id) => grpcAddress(id) === address);
+    if (machine === undefined && spare !== undefined) return { nodeId: spare, process: undefined };
     if (machine === undefined) throw new Violation(`somebody was sent to '${address}', which is no node`);
     return { nodeId: machine.id, process: machine.process };
   }

@@ -1,10 +1,10 @@
 /** A process that is a whole node: log, consensus, stores, sessions, requests; what is missing are its listeners. */
 import type { Random } from '@shanghai/env';
 import type { HostLimits, HostListener, SnapshotEvent } from '@shanghai/raft';
-import { inProcessApi, openNode, type ShanghaiNode } from '@shanghai/server/testing';
+import { inProcessApi, type NodeOptions, openNode, ServerError, type ShanghaiNode } from '@shanghai/server/testing';
 import type { ProcessPlace } from './machine.js';
 import type { ServingProcess } from './virtual-client-transport.js';
-import { virtualLeaderCalls } from './virtual-leader-calls.js';
+import { asked, type LeaderCallsParts, virtualLeaderCalls } from './virtual-leader-calls.js';
 import type { VirtualNetwork } from './virtual-network.js';
 import type { VirtualWorld } from './virtual-world.js';
 
@@ -17,6 +17,8 @@ export interface ServerRoom {
   /** Who serves at an address now. */
   find(address: string): { readonly nodeId: number; readonly process: ServerProcess | undefined };
   count(what: string): void;
+  /** Addresses of nodes that a new one may be told to join. Absent: none ever joins. */
+  contacts?(): readonly string[];
   /** A snapshot has arrived, and was put in. */
   onSnapshot?(event: SnapshotEvent): void;
 }
@@ -59,12 +61,15 @@ export async function openServerProcess(place: ProcessPlace, room: ServerRoom): 
   const { disk, clock, random, nodeId, isAlive } = place;
   const { world, network, settings, nodeIds, find } = room;
   const self = { id: nodeId, clock, isAlive };
+  const calls = { world, network, random: world.randomFor(`calls ${nodeId}`), self, find };
   const node = await openNode({
     dataDirectory: '/data',
     nodeId,
-    initialMembers: nodeIds.map((id) => ({ nodeId: id, peerAddress: `node-${id}:9190` })),
+    ...(nodeIds.includes(nodeId)
+      ? { initialMembers: nodeIds.map((id) => ({ nodeId: id, peerAddress: `node-${id}:9190` })) }
+      : { join: joinOf(place, room, calls) }),
     transport: place.transport,
-    leaderCalls: () => virtualLeaderCalls({ world, network, random: world.randomFor(`calls ${nodeId}`), self, find }),
+    leaderCalls: () => virtualLeaderCalls(calls),
     raft: settings.raft,
     addresses: { grpc: grpcAddress(nodeId), http: `node-${nodeId}:8080` },
     slots: 16,
@@ -96,6 +101,24 @@ export async function openServerProcess(place: ProcessPlace, room: ServerRoom): 
     if (isAlive()) world.fail(error);
   });
   return { id: nodeId, node, api, clock, isAlive, whenGone: (callback) => place.whenGone(callback) };
+}
+
+/** A process that is not one of the first asks somebody to be taken in. */
+function joinOf(
+  { nodeId }: ProcessPlace,
+  { contacts }: ServerRoom,
+  calls: LeaderCallsParts,
+): NonNullable<NodeOptions['join']> {
+  return {
+    addresses: contacts?.() ?? [],
+    peerAddress: `node-${nodeId}:9190`,
+    timeoutMs: 5_000,
+    ask: (address, request) =>
+      asked(calls, address, async ({ members }) => {
+        if (members === undefined) throw new ServerError('UNSUPPORTED', 'it has no cluster');
+        return members.join(request);
+      }),
+  };
 }
 
 function raftListenerOf({ nodeId }: ProcessPlace, { world, count, onSnapshot }: ServerRoom): HostListener {

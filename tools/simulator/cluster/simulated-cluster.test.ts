@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type FaultKind, faultKinds } from './faults.js';
 import { HostCluster } from './host-cluster.js';
 import { type ClusterSimulationResult, runClusterSimulation, type Simulated } from './run-cluster-simulation.js';
-import { ServerCluster } from './server-cluster.js';
+import { ServerCluster, sparesFor } from './server-cluster.js';
 import type { VirtualWorld } from './virtual-world.js';
 
 type Subject = 'hosts' | 'cluster';
@@ -33,7 +33,7 @@ function run(wanted: Wanted, more: Partial<Parameters<typeof runClusterSimulatio
   const make = (world: VirtualWorld): Simulated =>
     subject === 'hosts'
       ? new HostCluster(world, { nodes, groups, operationsPerSecond: operations })
-      : new ServerCluster(world, { nodes, operationsPerSecond: operations });
+      : new ServerCluster(world, { nodes, operationsPerSecond: operations, spares: sparesFor(faults) });
   return runClusterSimulation({ seed, minutes, faults, make, ...more });
 }
 

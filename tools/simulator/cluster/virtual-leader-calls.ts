@@ -53,7 +53,8 @@ export function virtualLeaderCalls(parts: LeaderCallsParts): LeaderCalls {
   };
 }
 
-function asked<Answer>(
+/** Asks the node at an address, on a connection of its own. */
+export function asked<Answer>(
   { world, network, random, self, find }: LeaderCallsParts,
   address: string,
   request: (node: ShanghaiNode) => Promise<Answer>,
