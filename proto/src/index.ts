@@ -1,3 +1,4 @@
+export { boundedReader } from './bounded-reader.js';
 export {
   type ErrorCode,
   type ErrorTableRow,

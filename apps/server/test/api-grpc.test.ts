@@ -1,4 +1,4 @@
-import { Client, credentials, status } from '@grpc/grpc-js';
+import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import {
   Acknowledgement,
   ClusterState,
@@ -509,5 +509,42 @@ describe('health and reflection', () => {
   it('a port in use is told with its errno', async () => {
     const { openGrpcApi } = await import('../src/api/grpc/grpc-api.js');
     await expect(openGrpcApi(fixture.services, '127.0.0.1', fixture.api.port)).rejects.toThrow(/EADDRINUSE/);
+  });
+});
+
+describe('a message of many tiny parts', () => {
+  /** A field of no bytes, over and over. */
+  const parts = (field: number, bytes: number) => Buffer.alloc(bytes, Buffer.from([(field << 3) | 2, 0]));
+
+  it.each([
+    ['Batch', 3],
+    ['Batch', 9],
+    ['Transact', 2],
+    ['Put', 9],
+  ])('is refused before it is decoded: %s, field %i', async (method, field) => {
+    const client = new Client(fixture.address, credentials.createInsecure());
+    const asIs = (bytes: Buffer) => bytes;
+    const refused = new Promise<ServiceError | null>((resolve) => {
+      client.makeUnaryRequest(`/shanghai.v1.KeyValue/${method}`, asIs, asIs, parts(field, 8_000_000), resolve);
+    });
+    expect(await refused).toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: expect.stringMatching(/more than \d+ fields/),
+    });
+    client.close();
+  });
+
+  it('ends a pipeline of them, with a reason', async () => {
+    const pipeline = fixture.keyValue.pipeline();
+    const ended = new Promise<ServiceError>((resolve) => pipeline.on('error', resolve));
+    const empty = { id: 0n, request: undefined };
+    pipeline.write({
+      id: 1n,
+      request: { $case: 'group', value: { requests: Array.from({ length: 200_000 }, () => empty) } },
+    });
+    expect(await ended).toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: expect.stringContaining('holds no request'),
+    });
   });
 });

@@ -146,7 +146,7 @@ const http: readonly FuzzTarget[] = [
       ),
       bytes('{"operations":[{"type":"append","key":"YQ==","key_encoding":"base64","value":"b"}]}'),
     ],
-    decode: (given) => checkedBody(batchRoute.body as never, parseJsonBody(Buffer.from(given))),
+    decode: (given) => checkedBody(batchRoute.body as never, parseJsonBody(Buffer.from(given), 10_000)),
     refusals: [ServerError],
   },
   ofText(
@@ -180,7 +180,7 @@ function message<Request>(
       responseDeserialize: () => none,
     },
   };
-  const tolerant = tolerantService(definition as never) as unknown as typeof definition;
+  const tolerant = tolerantService(definition as never, 10_000) as unknown as typeof definition;
   return {
     name: `server: ${name}`,
     examples: () => [new Uint8Array(type.encode(value).finish())],

@@ -32,6 +32,8 @@ export interface ApiServices {
 export interface ApiLimits {
   /** Largest HTTP body. */
   readonly maxRequestBytes: number;
+  /** Operations of a batch, records of an append: a message or body that could hold many more is not decoded. */
+  readonly maxOperations: number;
   /** Largest gRPC message, in both directions. */
   readonly maxMessageBytes: number;
   /** Requests of one Pipeline stream that are not answered yet. */
@@ -52,6 +54,7 @@ export interface ListenAddresses {
 /** Used where nothing else is configured. Value ≤ request ≤ message ≤ in flight. */
 export const defaultApiLimits: ApiLimits = {
   maxRequestBytes: 28 * 1024 * 1024,
+  maxOperations: 10_000,
   maxMessageBytes: 32 * 1024 * 1024,
   pipelineRequests: 1_024,
   pipelineBytes: 64 * 1024 * 1024,

@@ -77,6 +77,7 @@ const bodyRatio = 1.4;
 export function apiLimitsOf(config: Config): ApiLimits {
   return {
     maxRequestBytes: Math.ceil(config.maxRequestBytes * bodyRatio),
+    maxOperations: config.maxOperations,
     maxMessageBytes: config.maxMessageBytes,
     pipelineRequests: config.pipelineRequests,
     pipelineBytes: config.maxInFlightBytes,

@@ -39,7 +39,7 @@ const aliveServices = ['shanghai.v1.Cluster', 'shanghai.v1.Admin'];
 export async function openGrpcApi(services: ApiServices, host: string, port: number): Promise<GrpcApi> {
   // The library writes to standard error what it also throws.
   setLogVerbosity(logVerbosity.NONE);
-  const { maxMessageBytes } = services.limits;
+  const { maxMessageBytes, maxOperations } = services.limits;
   const server = new Server({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
@@ -48,11 +48,14 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
   });
   const pipelines: OpenPipelines = new Set();
   const put = { ...KeyValueService.put, requestDeserialize: decodePutRequest, responseSerialize: encodePutResponse };
-  server.addService(tolerantService({ ...KeyValueService, put }), keyValueService(services, pipelines));
-  server.addService(tolerantService(LogService), logService(services));
-  server.addService(tolerantService(ClusterService), clusterService(services));
-  server.addService(tolerantService(AdminService), adminService(services));
-  server.addService(tolerantService(InternalService), internalService(services));
+  server.addService(
+    tolerantService({ ...KeyValueService, put }, maxOperations, ['put']),
+    keyValueService(services, pipelines),
+  );
+  server.addService(tolerantService(LogService, maxOperations), logService(services));
+  server.addService(tolerantService(ClusterService, maxOperations), clusterService(services));
+  server.addService(tolerantService(AdminService, maxOperations), adminService(services));
+  server.addService(tolerantService(InternalService, maxOperations), internalService(services));
   addReflection(server);
   const health = new HealthImplementation(Object.fromEntries(aliveServices.map((name) => [name, 'SERVING'])));
   const setReady = (isReady: boolean) => {

@@ -105,8 +105,10 @@ class Pipeline {
   #received(message: PipelineRequest | UndecodableMessage): void {
     try {
       requireDecoded(message);
-      if (message.request?.$case === 'group') this.#queue.push(...message.request.value.requests);
-      else this.#queue.push(message);
+      if (message.request?.$case === 'group') {
+        // Not as arguments of one call: there may be more than a stack takes.
+        for (const request of message.request.value.requests) this.#queue.push(request);
+      } else this.#queue.push(message);
       this.#beginNext();
     } catch (error) {
       this.#fail(error);

@@ -12,6 +12,8 @@ const headerTag = (1 << 3) | 2;
 const tokenTag = (1 << 3) | 2;
 const revisionTag = 2 << 3;
 const noBytes = Buffer.alloc(0);
+/** A PutRequest has some twenty; what is unknown is passed over one by one, which takes its time. */
+const maxFields = 10_000;
 
 /** A PutRequest whose key and value are views of `bytes`, where it has the plain form. Throws as the generated decoder. */
 export function decodePutRequest(bytes: Buffer): wire.PutRequest {
@@ -29,7 +31,7 @@ export function decodePutRequest(bytes: Buffer): wire.PutRequest {
     }
     const end = at + length;
     if ((tag !== keyTag && tag !== valueTag) || byte >= 0x80 || end > bytes.length)
-      return wire.PutRequest.decode(bytes);
+      return wire.PutRequest.decode(wire.boundedReader(bytes, maxFields));
     if (tag === keyTag) key = bytes.subarray(at, end);
     else value = bytes.subarray(at, end);
     at = end;

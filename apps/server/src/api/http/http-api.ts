@@ -133,7 +133,7 @@ function addRoute(
     },
     handler: async (request, reply) => {
       const context = contextOf(request, reply);
-      const answer = await route.handle(typedRequest(route, request), context, services);
+      const answer = await route.handle(typedRequest(route, request, services.limits.maxOperations), context, services);
       recorder.finished(context.startedMs, 'OK');
       if (!route.isStream) context.answered();
       reply.code(answer.statusCode ?? 200);
@@ -144,7 +144,7 @@ function addRoute(
   });
 }
 
-function typedRequest(route: HttpRoute, request: FastifyRequest): HttpRequest<unknown, unknown> {
+function typedRequest(route: HttpRoute, request: FastifyRequest, maxOperations: number): HttpRequest<unknown, unknown> {
   const { url } = request.raw;
   const mark = url?.indexOf('?') ?? -1;
   const query = parseQuery(route.parameters, mark < 0 ? '' : (url?.slice(mark + 1) ?? ''));
@@ -152,7 +152,7 @@ function typedRequest(route: HttpRoute, request: FastifyRequest): HttpRequest<un
   return {
     params: request.params as Record<string, string>,
     query,
-    body: route.body === undefined ? undefined : checkedBody(route.body, parseJsonBody(bytes)),
+    body: route.body === undefined ? undefined : checkedBody(route.body, parseJsonBody(bytes, maxOperations)),
     header(name) {
       const value = request.headers[name];
       return typeof value === 'string' ? value : undefined;
