@@ -56,6 +56,19 @@ test('groups asleep, be they a thousand, cost neither ticks nor messages, only t
   await cluster.close();
 }, 60_000);
 
+test('the leader of a group asleep tells by the beats of their nodes which members are there', async () => {
+  const cluster = await asleep();
+  const leader = cluster.leaderOf() as number;
+  const [gone, there] = others(leader) as [number, number];
+  await cluster.crash(gone);
+  await cluster.ticks(15);
+  const { isAsleep: isStillAsleep, replicas } = cluster.group(leader).status();
+  expect(isStillAsleep).toBe(true);
+  const active = new Map(replicas.map(({ nodeId, isActive }) => [nodeId, isActive]));
+  expect([active.get(gone), active.get(there)]).toEqual([false, true]);
+  await cluster.close();
+});
+
 test('[T49] followers wake when the node of their leader is not heard any more, and elect another', async () => {
   const cluster = await asleep([1, 2, 3]);
   const leader = cluster.leaderOf() as number;

@@ -35,7 +35,7 @@ function stateOf({ isClosed, failure, core, host }: GroupDriver<unknown>): Group
   return host.isStalled ? 'stalled' : 'open';
 }
 
-function replicasOf({ raw, marks, host, snapshots }: GroupDriver<unknown>): readonly ReplicaStatus[] {
+function replicasOf({ raw, marks, host, snapshots, sleeper }: GroupDriver<unknown>): readonly ReplicaStatus[] {
   if (raw === undefined || marks.state !== 'StateLeader') return [];
   const electionMs = host.limits.electionTicks * host.limits.tickMs;
   const others = raw.status().progress.filter(({ id }) => id !== host.nodeId);
@@ -47,7 +47,8 @@ function replicasOf({ raw, marks, host, snapshots }: GroupDriver<unknown>): read
       state,
       matchIndex: match,
       isLearner,
-      isActive: recentActive || isHeard,
+      // Asleep nobody answers, and what was so before the group fell asleep stays: the beats of the node tell.
+      isActive: isHeard || (recentActive && !sleeper.isAsleep),
       snapshotSent: snapshots.shareSent(id),
     };
   });
