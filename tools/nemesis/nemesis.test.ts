@@ -10,7 +10,7 @@ import { runOf } from './leftovers.js';
 import { LyingProxy } from './lying-proxy.js';
 import { parseNemesisOptions, repeatCommand } from './nemesis-options.js';
 import { decodeFields, encodeFields } from './protobuf-fields.js';
-import { failoverTimes, longestGap, percentile } from './report.js';
+import { failoverTimes, gapsOf, percentile } from './report.js';
 import { codeOfWrite } from './store-failure.js';
 
 const cleanUp: (() => unknown)[] = [];
@@ -61,7 +61,10 @@ test('a failover ends with the first answer to a write that was begun after the 
     { startMs: 400, endMs: 700 },
   ];
   expect(failoverTimes([100, 5000], writes)).toEqual([600]);
-  expect(longestGap(0, 1000, writes)).toBe(570);
+  expect(gapsOf(0, 1000, writes, 150)).toEqual([
+    { fromMs: 130, toMs: 700 },
+    { fromMs: 700, toMs: 900 },
+  ]);
   expect([percentile([3, 1, 2], 0.5), percentile([3, 1, 2], 0.99), percentile([], 0.5)]).toEqual([2, 3, 0]);
 });
 

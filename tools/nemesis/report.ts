@@ -28,10 +28,10 @@ export interface NemesisReport {
   readonly families: number;
   readonly counts: Readonly<Record<string, number>>;
   readonly faults: Readonly<Record<string, number>>;
-  /** From the kill of a leader to the answer of the first write begun after it, in milliseconds. */
+  /** From the kill of a leader, with no other fault near, to the answer of the first write begun after it, in milliseconds. */
   readonly failoverMs: readonly number[];
-  /** Longest time in which no write was acknowledged, in milliseconds. */
-  readonly longestGapMs: number;
+  /** Times of some seconds in which no write was acknowledged, the longest first. */
+  readonly gaps: readonly Gap[];
 }
 
 /** From each kill to the first answer to a write that was begun after it. Kills that nothing was answered after are left out. */
@@ -42,10 +42,24 @@ export function failoverTimes(killsMs: readonly number[], writes: readonly Ackno
   });
 }
 
-/** The longest time between two acknowledgements, from `startMs` to `endMs`. */
-export function longestGap(startMs: number, endMs: number, writes: readonly AcknowledgedWrite[]): number {
+/** A time in which no write was acknowledged, in milliseconds from the beginning. */
+export interface Gap {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** The times of at least `leastMs` between two acknowledgements, from `startMs` to `endMs`; the longest first. */
+export function gapsOf(
+  startMs: number,
+  endMs: number,
+  writes: readonly AcknowledgedWrite[],
+  leastMs: number,
+): readonly Gap[] {
   const times = [startMs, ...writes.map((write) => write.endMs).sort((a, b) => a - b), endMs];
-  return times.reduce((longest, time, i) => Math.max(longest, time - (times[i - 1] ?? time)), 0);
+  return times
+    .map((time, i) => ({ fromMs: (times[i - 1] ?? time) - startMs, toMs: time - startMs }))
+    .filter(({ fromMs, toMs }) => toMs - fromMs >= leastMs)
+    .sort((a, b) => b.toMs - b.fromMs - (a.toMs - a.fromMs));
 }
 
 /** The value below which this share of the values lies; 0 of none. */
@@ -69,7 +83,7 @@ export function reportText(report: NemesisReport): string {
     `histories: ${report.families} families of keys, ${report.undecidedFamilies} undecided`,
     `failover: ${failoverMs.length} kills of a leader; first acknowledged write after p50 ${times[0]} ms, p99 ${times[1]} ms, max ${times[2]} ms`,
     ...(failoverMs.length === 0 ? [] : [`  each, in ms: ${failoverMs.map(Math.round).join(', ')}`]),
-    `longest time without an acknowledged write: ${Math.round(report.longestGapMs)} ms`,
+    `seconds without an acknowledged write: ${report.gaps.map(gapText).join(', ') || 'never more than two'}`,
     `faults: ${listOf(faults)}`,
     `clients were told: ${listOf(counts)}`,
   ].join('\n');
@@ -109,6 +123,10 @@ export function writeReport(directory: string, report: NemesisReport, bad: reado
     writeFileSync(path, text);
     return path;
   });
+}
+
+function gapText({ fromMs, toMs }: Gap): string {
+  return `${((toMs - fromMs) / 1000).toFixed(1)} (${(fromMs / 1000).toFixed(1)} to ${(toMs / 1000).toFixed(1)})`;
 }
 
 function listOf(counts: Readonly<Record<string, number>>): string {

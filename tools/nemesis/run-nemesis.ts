@@ -20,7 +20,7 @@ import type { Network } from './network.js';
 import type { NodeProcess } from './node-process.js';
 import { performFault } from './perform-fault.js';
 import { openProxies } from './proxies.js';
-import { failoverTimes, longestGap, type NemesisReport, writeReport } from './report.js';
+import { failoverTimes, gapsOf, type NemesisReport, writeReport } from './report.js';
 import { describeStep, drawSchedule, type Step } from './schedule.js';
 import { Workload } from './workload.js';
 
@@ -29,6 +29,10 @@ const recoveryMs = 120_000;
 /** A disk that does not answer, or has no space, may end a node; so much later it is still its fault. */
 const diskBlameMs = 30_000;
 
+/** Shorter times without an acknowledged write are not of note. */
+const leastGapMs = 2_000;
+/** What else happens so near to a kill is part of its failover. */
+const nearMs = 3_000;
 /** Places for nodes that join. */
 const sparePlaces = 6;
 /** Exit code of a node that could not join. */
@@ -73,7 +77,10 @@ export class NemesisRun {
     this.#startMs = performance.now();
     workload.start();
     const schedule = this.#drawSchedule();
-    await Promise.all([...schedule.map((step) => this.#perform(cluster, step)), sleep(options.seconds * 1000)]);
+    await Promise.all([
+      ...schedule.map((step) => this.#perform(cluster, step, isAlone(step, schedule))),
+      sleep(options.seconds * 1000),
+    ]);
     const faultsEndMs = performance.now();
     this.#event('everything is healed');
     const bad = await this.#judge(cluster, workload);
@@ -160,7 +167,7 @@ export class NemesisRun {
     return drawSchedule({ seed, nodes, seconds, kinds: faults, electionMs });
   }
 
-  async #perform(cluster: ClusterUnderTest, step: Step): Promise<void> {
+  async #perform(cluster: ClusterUnderTest, step: Step, alone: boolean): Promise<void> {
     await sleep(Math.max(0, this.#startMs + step.atMs - performance.now()));
     if (this.#isOver) return;
     if (step.fault.kind === 'disk') this.#lastDiskFaultMs = Number.POSITIVE_INFINITY;
@@ -175,7 +182,7 @@ export class NemesisRun {
             : step.fault.kind;
       this.#faults.set(name, (this.#faults.get(name) ?? 0) + 1);
       this.#event(done.what);
-      if (done.killedLeader !== undefined) this.#killsMs.push(performance.now());
+      if (done.killedLeader !== undefined && alone) this.#killsMs.push(performance.now());
       await sleep(step.forMs);
       await done.heal();
       this.#event(`healed: ${done.what}`);
@@ -272,7 +279,7 @@ export class NemesisRun {
       counts: Object.fromEntries(counts),
       faults: Object.fromEntries(this.#faults),
       failoverMs: failoverTimes(this.#killsMs, recorder.acknowledged),
-      longestGapMs: longestGap(this.#startMs, endMs, recorder.acknowledged),
+      gaps: gapsOf(this.#startMs, endMs, recorder.acknowledged, leastGapMs),
     };
   }
 
@@ -286,4 +293,11 @@ export class NemesisRun {
     this.#notes.push(text);
     this.#say(`note: ${text}`);
   }
+}
+
+/** Whether no other fault is there, or comes, when a step has begun. */
+function isAlone(step: Step, schedule: readonly Step[]): boolean {
+  return schedule.every(
+    (other) => other === step || other.atMs > step.atMs + nearMs || other.atMs + other.forMs < step.atMs - nearMs,
+  );
 }

@@ -130,6 +130,24 @@ test('a broken connection is told, and made again; what is sent then arrives', a
   await second.until(({ frames }) => frames.length === 1);
 });
 
+test('a process that has ended is told, a connection that broke is not', async () => {
+  const first = await node(1);
+  const second = await node(2);
+  const third = await node(3);
+  const between = await proxy(third.peers.address);
+  first.peers.setPeers([
+    { nodeId: 2, address: second.peers.address },
+    { nodeId: 3, address: between.address },
+  ]);
+  await first.untilEvent('connected 2 control out');
+  await first.untilEvent('connected 3 control out');
+  between.cut();
+  await first.until(({ events }) => events.filter((event) => event === 'connected 3 control out').length === 2);
+  await second.peers.close();
+  await first.until(({ gone }) => gone.length > 0);
+  expect(first.gone).toEqual([2]);
+});
+
 test('a peer that falls silent is hung up on, and dialled until it answers again', async () => {
   const limits = { keepaliveMs: 50, keepaliveTimeoutMs: 50, connectTimeoutMs: 100 };
   const first = await node(1, { limits });

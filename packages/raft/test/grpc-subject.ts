@@ -26,6 +26,7 @@ export interface NodeOptions {
 export class NotedNode implements PeerHandlers {
   readonly frames: { readonly from: number; readonly startId: string; readonly frame: PeerFrame }[] = [];
   readonly unreachable: number[] = [];
+  readonly gone: number[] = [];
   /** Events of the connections, `kind nodeId lane direction`, with the reason where there is one. */
   readonly events: string[] = [];
   readonly listener: GrpcPeersListener;
@@ -86,6 +87,11 @@ export class NotedNode implements PeerHandlers {
 
   onUnreachable(nodeId: number): void {
     this.unreachable.push(nodeId);
+    this.#changed();
+  }
+
+  onGone(nodeId: number): void {
+    this.gone.push(nodeId);
     this.#changed();
   }
 

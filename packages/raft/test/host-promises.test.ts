@@ -97,7 +97,12 @@ test('[T50] a follower agrees to rest only where it has its leader’s last entr
   const { term, lastIndex } = cluster.group(leader).status();
   const transport = cluster.network.transport(leader);
   // As the leader would say it; the transport is another one of its node.
-  transport.open({ onFrame: () => {}, onUnreachable: () => {}, onSnapshot: () => Promise.reject(new Error('none')) });
+  transport.open({
+    onFrame: () => {},
+    onUnreachable: () => {},
+    onGone: () => {},
+    onSnapshot: () => Promise.reject(new Error('none')),
+  });
   for (const index of [lastIndex - 1, lastIndex + 1, lastIndex]) {
     transport.send(follower, { messages: [], signals: [{ groupId: 1, type: 'sleep', term, index }] });
     await cluster.settle();

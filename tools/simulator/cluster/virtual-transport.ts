@@ -116,8 +116,10 @@ export class VirtualTransport implements PeerTransport {
     const deliver = () => {
       // Whoever has the name now: what waited for a connection goes out on the next one.
       const peer = this.#directory.get(to);
-      if (peer === undefined) onLost();
-      else peer.#receive(nodeId, startId, frame);
+      if (peer === undefined) {
+        onLost();
+        this.#inOwnTime(() => this.#handlers?.onGone(to));
+      } else peer.#receive(nodeId, startId, frame);
     };
     this.#network.carry(nodeId, to, lane, deliver, onLost);
   }

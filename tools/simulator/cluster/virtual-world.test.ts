@@ -81,7 +81,12 @@ function counters(seed: number, kinds: readonly FaultKind[], onTrace?: (line: st
   const room: MachineRoom = { world, network, directory: new Map() };
   const acknowledged = [0, 0, 0];
   const boot = async ({ disk, clock, nodeId, exit, transport }: ProcessPlace) => {
-    transport.open({ onFrame: () => {}, onUnreachable: () => {}, onSnapshot: () => Promise.reject(new Error('none')) });
+    transport.open({
+      onFrame: () => {},
+      onUnreachable: () => {},
+      onGone: () => {},
+      onSnapshot: () => Promise.reject(new Error('none')),
+    });
     transport.setPeers([1, 2, 3].map((id) => ({ nodeId: id, address: '' })));
     await ensureDirectory(disk, '/data');
     const path = '/data/count';
@@ -204,6 +209,7 @@ function pair(conditions = calmNetwork) {
     const handlers: PeerHandlers = {
       onFrame: (from, startId, frame) => received.push({ from, startId, frame }),
       onUnreachable: (id) => lost.push(id),
+      onGone: () => {},
       onSnapshot: async () => sink,
     };
     transport.open(handlers);

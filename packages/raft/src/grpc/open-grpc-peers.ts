@@ -3,6 +3,7 @@
  * and one more stream for each snapshot. In: whatever the peers dialled. docs/formats/peer-protocol.md has the bytes.
  */
 import { credentials as grpcCredentials, Server, ServerCredentials } from '@grpc/grpc-js';
+import { isErrno } from '@shanghai/env';
 import type { GroupMessage, Peer, PeerFrame, PeerHandlers, PeerTransport } from '../ports/peer-transport.js';
 import type { SnapshotSource } from '../ports/state-machine.js';
 import { beatFrame, encodeClock, encodeFrames } from '../wire/frame-codec.js';
@@ -16,6 +17,7 @@ import { IncomingStreams, type PeerCall } from './incoming-streams.js';
 import { type LaneSettings, OutgoingLane } from './outgoing-lane.js';
 import { PeerListener } from './peer-listener.js';
 import { peerService } from './peer-service.js';
+import { probeAddress } from './probe-address.js';
 import { sendSnapshotTo } from './snapshot-sender.js';
 
 /** A transport and where it listens. */
@@ -53,6 +55,7 @@ class OpenPeers implements GrpcPeers {
   readonly #reached = new Map<number, Reached>();
   /** Ends what is being sent to a peer that is let go. */
   readonly #sending = new Map<AbortController, number>();
+  readonly #probing = new Set<() => void>();
   #wanted: readonly Peer[] = [];
   #handlers: PeerHandlers | undefined;
   #closing: Promise<void> | undefined;
@@ -129,10 +132,23 @@ class OpenPeers implements GrpcPeers {
     const onUnreachable = (nodeId: number) => {
       if (this.#closing === undefined) this.#handlers?.onUnreachable(nodeId);
     };
-    const settings: LaneSettings = { ...this.#dial, random, listener, onUnreachable };
+    const onBroken = ({ nodeId, address }: Peer, lane: 'control' | 'log') => {
+      if (lane === 'control' && this.#closing === undefined) this.#seeWhetherGone(nodeId, address);
+    };
+    const settings: LaneSettings = { ...this.#dial, random, listener, onUnreachable, onBroken };
     const control = new OutgoingLane(settings, peer, 'control');
     const log = new OutgoingLane(settings, peer, 'log');
     this.#reached.set(peer.nodeId, { peer, control, log });
+  }
+
+  /** Where a process has ended nobody listens any more; where the network broke nobody says so. */
+  #seeWhetherGone(nodeId: number, address: string): void {
+    const stop = probeAddress(address, (error) => {
+      this.#probing.delete(stop);
+      const isWanted = this.#closing === undefined && this.#reached.has(nodeId);
+      if (isWanted && isErrno(error, 'ECONNREFUSED')) this.#handlers?.onGone(nodeId);
+    });
+    this.#probing.add(stop);
   }
 
   /** Who has come back need not be waited for. */
@@ -204,6 +220,7 @@ class OpenPeers implements GrpcPeers {
 
   async #close(): Promise<void> {
     for (const sending of this.#sending.keys()) sending.abort(new PeerError('CLOSED', 'this node closes'));
+    for (const stop of this.#probing) stop();
     for (const nodeId of [...this.#reached.keys()]) this.#letGo(nodeId);
     this.#streams.close();
     const settled = this.#snapshots.close();

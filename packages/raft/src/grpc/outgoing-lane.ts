@@ -16,6 +16,8 @@ export interface LaneSettings extends DialSettings {
   readonly listener: GrpcPeersListener;
   /** Never called from within a method of the lane. */
   readonly onUnreachable: (nodeId: number) => void;
+  /** A lane that was open has broken, whyever. */
+  readonly onBroken: (peer: Peer, lane: 'control' | 'log') => void;
 }
 
 /** A lane that was open for so many times the longest wait was not ended for something that will end it again. */
@@ -135,6 +137,7 @@ export class OutgoingLane {
     const event = { ...this.#event(), reason: error.message, address: this.#peer.address };
     if (this.#state === 'open') {
       listener.disconnected?.(event);
+      this.#settings.onBroken(this.#peer, this.#lane);
       // One that is ended as soon as it is open must not be made anew as fast as that goes.
       if (clock.monotonicMs() - this.#openSinceMs > stableOpenings * limits.retryMaxMs) this.#failures = 0;
     } else if (this.#lastReason !== error.message) {

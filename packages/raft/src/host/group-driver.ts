@@ -26,6 +26,7 @@ import { ReadTracker } from './read-tracker.js';
 import { Sleeper } from './sleeper.js';
 import { receiveSnapshot } from './snapshot-receiver.js';
 import { SnapshotSender } from './snapshot-sender.js';
+import { Succession } from './succession.js';
 import { Transfer } from './transfer.js';
 
 const replayBytes = 1_048_576;
@@ -41,6 +42,7 @@ export class GroupDriver<Result> implements HostedGroup {
   readonly reads: ReadTracker;
   readonly snapshots: SnapshotSender;
   readonly sleeper: Sleeper;
+  readonly succession: Succession;
   readonly compactor: Compactor;
   readonly transfer = new Transfer();
   readonly state: GroupMachine<Result>;
@@ -90,6 +92,7 @@ export class GroupDriver<Result> implements HostedGroup {
       report: (to, isSent) => this.guard(({ raw }) => raw.reportSnapshot(to, isSent)),
     });
     this.sleeper = new Sleeper(host, this);
+    this.succession = new Succession(host, this);
     this.compactor = new Compactor({
       log,
       limits: host.limits,
@@ -109,6 +112,14 @@ export class GroupDriver<Result> implements HostedGroup {
 
   get members(): readonly number[] {
     return membersOf(this.state.configuration);
+  }
+
+  get voters(): readonly number[] {
+    return this.state.configuration.voters;
+  }
+
+  get mayStand(): boolean {
+    return !this.host.isStalled && !this.beginning.isAwaited();
   }
 
   get isOnlyVoter(): boolean {
@@ -248,7 +259,7 @@ export class GroupDriver<Result> implements HostedGroup {
     const electionMs = electionTicks * tickMs;
     if (this.failure !== undefined || this.isClosed) return;
     if (core === undefined) this.#fullLog.tick(nowMs);
-    else if (!host.isStalled && !this.beginning.isAwaited()) this.guard(({ raw }) => raw.tick());
+    else if (this.mayStand) this.guard(({ raw }) => raw.tick());
     if (proposals.count > 0) proposals.expire(nowMs - proposalTimeoutMs, nowMs - electionMs, this.#view());
     reads.expire(nowMs - 2 * electionMs, this.marks.lead);
     this.transfer.expire(nowMs);
@@ -295,6 +306,7 @@ export class GroupDriver<Result> implements HostedGroup {
     this.state.queue.dropWaiting();
     this.#inbox.clear();
     this.snapshots.close();
+    this.succession.stop();
     this.transfer.end(error);
     this.proposals.end(view, error);
     this.reads.end(error);

@@ -85,6 +85,7 @@ export class Host implements RaftHost, HostContext {
     this.transport.open({
       onFrame: (from, startId, frame) => this.#onFrame(from, startId, frame),
       onUnreachable: (nodeId) => this.#onUnreachable(nodeId),
+      onGone: (nodeId) => this.#onGone(nodeId),
       onSnapshot: (from, offer) => this.#onSnapshot(from, offer),
     });
     this.#armTick();
@@ -281,6 +282,10 @@ export class Host implements RaftHost, HostContext {
       if (driver.marks.state !== 'StateLeader' || driver.sleeper.isAsleep) continue;
       driver.guard(({ raw }) => raw.reportUnreachable(nodeId));
     }
+  }
+
+  #onGone(nodeId: number): void {
+    for (const { driver } of this.#groups.values()) driver.succession.nodeGone(nodeId);
   }
 
   async #onSnapshot(from: number, offer: GroupMessage): Promise<SnapshotSink> {

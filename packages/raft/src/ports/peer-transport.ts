@@ -50,6 +50,11 @@ export interface PeerHandlers {
   /** What was sent to a node last did not arrive, or may not have. */
   onUnreachable(nodeId: number): void;
   /**
+   * The process of a node that was connected has ended: the connection broke, and nobody listens at its address any more.
+   * A hint: never told where the network is silent, and not necessarily once.
+   */
+  onGone(nodeId: number): void;
+  /**
    * A peer begins to send, or goes on sending, the snapshot of this `MsgSnap`: where it is gathered. Rejects where it is not
    * wanted. The transport calls `begin`, also with no files, and then either `complete`, by which the message is received,
    * or `abandon`.

@@ -57,9 +57,20 @@ export class MemoryPeerNetwork {
     this.#cut.clear();
   }
 
+  /** Whether a node hears at once that the process of another has ended, as by a connection that is refused. Default no. */
+  tellsOfEnds = false;
+
   /** The process of a node is gone: nothing reaches it, and nothing that it still does reaches anybody. */
   async detachNode(nodeId: number): Promise<void> {
     await this.#nodes.get(nodeId)?.close();
+    for (const { nodeId: other, handlers } of [...this.#nodes.values()]) {
+      if (this.tellsOfEnds && this.passes(nodeId, other)) handlers?.onGone(nodeId);
+    }
+  }
+
+  /** Tells a node that the process of another has ended, be it so or not. */
+  tell(nodeId: number, gone: number): void {
+    this.#nodes.get(nodeId)?.handlers?.onGone(gone);
   }
 
   /** Whether something sent now would arrive. */

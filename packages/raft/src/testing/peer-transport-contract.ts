@@ -22,6 +22,7 @@ class Notes implements PeerHandlers {
   readonly signals: unknown[] = [];
   readonly clocks: unknown[] = [];
   readonly unreachable: number[] = [];
+  readonly gone: number[] = [];
   readonly startIds = new Set<string>();
   frames = 0;
   readonly sinks: GatheringSink[] = [];
@@ -40,6 +41,10 @@ class Notes implements PeerHandlers {
 
   onUnreachable(nodeId: number): void {
     this.unreachable.push(nodeId);
+  }
+
+  onGone(nodeId: number): void {
+    this.gone.push(nodeId);
   }
 
   async onSnapshot(_from: number, offer: GroupMessage): Promise<SnapshotSink> {
