@@ -9,9 +9,13 @@ const seed = process.env.SHANGHAI_SEED ?? String(Date.now() % 1_000_000_007);
 
 /** Runs a command with the deep variants on; whether it succeeded. */
 function run(command, args, more = {}) {
+  return exitCodeOf(command, args, more) === 0;
+}
+
+function exitCodeOf(command, args, more = {}) {
   const PATH = `${root}node_modules/.bin:${process.env.PATH}`;
   const env = { ...process.env, PATH, SHANGHAI_DEEP: '1', SHANGHAI_SEED: seed, ...more };
-  return spawnSync(command, args, { cwd: root, stdio: 'inherit', env }).status === 0;
+  return spawnSync(command, args, { cwd: root, stdio: 'inherit', env }).status;
 }
 
 /** Stores on a file system that runs full; one file after the other, because they fill it. */
@@ -35,7 +39,7 @@ function runNemesis() {
   const isBuilt = run('turbo', ['run', 'build', '--output-logs=errors-only']);
   if (!isBuilt || !run('tsx', [...nemesis, '--seconds', '10'])) return false;
   console.log('the same with lies, which must be found:');
-  return !run('tsx', [...nemesis, '--seconds', '10', '--faults', 'none', '--lie']);
+  return exitCodeOf('tsx', [...nemesis, '--seconds', '10', '--faults', 'none', '--lie']) === 1;
 }
 
 const folders = {

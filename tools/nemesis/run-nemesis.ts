@@ -86,7 +86,7 @@ export class NemesisRun {
     const bad = await this.#judge(cluster, workload);
     const report = this.#report(cluster, workload, schedule, bad, faultsEndMs);
     isBad = report.verdict !== 'ok';
-    if (isBad || options.reportDirectory !== undefined) {
+    if (isBad || options.keep || options.reportDirectory !== undefined) {
       for (const path of writeReport(options.reportDirectory ?? directory, report, bad)) this.#say(`wrote ${path}`);
     }
     return report;
