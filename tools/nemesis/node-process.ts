@@ -55,7 +55,7 @@ export class NodeProcess {
       env: {
         ...process.env,
         ...env,
-        SHANGHAI_NEMESIS_CLOCK: clockFile,
+        NEMESIS_CLOCK: clockFile,
         NODE_OPTIONS: `--import ${pathToFileURL(preloadPath).href}`,
       },
     });

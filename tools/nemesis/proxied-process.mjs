@@ -1,10 +1,10 @@
-// Loaded into a node of a test by `NODE_OPTIONS=--import`. Connections to ports named in SHANGHAI_NEMESIS_PORTS (JSON:
+// Loaded into a node of a test by `NODE_OPTIONS=--import`. Connections to ports named in NEMESIS_PORTS (JSON:
 // port to port) go to others, so that each node has ways of its own to each other one; and the wall clock is off by as
-// many milliseconds as the file SHANGHAI_NEMESIS_CLOCK says, looked at ten times a second.
+// many milliseconds as the file NEMESIS_CLOCK says, looked at ten times a second.
 import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 
-const ports = JSON.parse(process.env.SHANGHAI_NEMESIS_PORTS ?? '{}');
+const ports = JSON.parse(process.env.NEMESIS_PORTS ?? '{}');
 const connect = Socket.prototype.connect;
 Socket.prototype.connect = function connectElsewhere(...args) {
   const [first] = args;
@@ -19,7 +19,7 @@ Socket.prototype.connect = function connectElsewhere(...args) {
   return connect.apply(this, args);
 };
 
-const clockFile = process.env.SHANGHAI_NEMESIS_CLOCK;
+const clockFile = process.env.NEMESIS_CLOCK;
 if (clockFile !== undefined) {
   const trueNow = Date.now;
   const TrueDate = Date;

@@ -71,7 +71,7 @@ class Proxies implements Network {
   launch(node: number, program: readonly string[]) {
     const own = this.#ways.filter(({ from }) => from === node).map(({ port, proxy }) => [port, proxy.port]);
     const [command = '', ...args] = program;
-    return { command, args, env: { SHANGHAI_NEMESIS_PORTS: JSON.stringify(Object.fromEntries(own)) } };
+    return { command, args, env: { NEMESIS_PORTS: JSON.stringify(Object.fromEntries(own)) } };
   }
 
   async close(links: readonly Link[]): Promise<void> {
