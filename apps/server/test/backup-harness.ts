@@ -1,9 +1,10 @@
 /** Saving and restoring on a disk in memory, as `shanghaictl snapshot` does over the network. */
-import { createSeededRandom, type Disk } from '@shanghai/env';
+import { createSeededRandom, type Disk, readWholeFile } from '@shanghai/env';
 import { createManualClock } from '@shanghai/env/testing';
 import { archiveLog } from '../src/backup/archive-log.js';
 import { ArchiveWriter } from '../src/backup/archive-writer.js';
 import type { BackupManifest } from '../src/backup/backup-manifest.js';
+import { writeNewFile } from '../src/backup/new-directory.js';
 import { type RestoreOptions, type RestoreReport, restoreBackup } from '../src/backup/restore-backup.js';
 import { saveBackup } from '../src/backup/save-backup.js';
 import type { ShanghaiNode } from '../src/node.js';
@@ -56,4 +57,25 @@ export function restore(
 /** The checksum of each group now, as `groupId → checksum`. */
 export async function checksums(node: ShanghaiNode): Promise<Record<number, string>> {
   return Object.fromEntries((await node.checksums()).map(({ groupId, checksum }) => [groupId, checksum]));
+}
+
+/** Copies a directory from one disk to another. */
+export async function copyTree(from: Disk, to: Disk, directory: string): Promise<void> {
+  await to.makeDirectory(directory);
+  for (const name of await from.list(directory)) {
+    const path = `${directory}/${name}`;
+    if ((await from.stat(path))?.kind === 'directory') await copyTree(from, to, path);
+    else await writeNewFile(to, path, (await readWholeFile(from, path, 1 << 30)) ?? new Uint8Array(0));
+  }
+}
+
+/** The files below a directory. */
+export async function filesBelow(disk: Disk, directory: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of await disk.list(directory)) {
+    const path = `${directory}/${name}`;
+    if ((await disk.stat(path))?.kind === 'directory') found.push(...(await filesBelow(disk, path)));
+    else found.push(path);
+  }
+  return found;
 }

@@ -80,6 +80,7 @@ async function fetchFrom(
     if (page.entries.some(({ index }, i) => index !== next + i)) {
       throw new BackupError('DATA_CORRUPTED', `the node sent other entries of group ${groupId} than ${next} on`);
     }
+    if (next === fromIndex) await writer.beginAt(groupId, fromIndex);
     await writer.append(groupId, page.entries);
     next += page.entries.length;
     sum.entries += page.entries.length;

@@ -80,6 +80,12 @@ export class ArchiveWriter {
     return (await this.#lastFile(groupId))?.nextIndex;
   }
 
+  /** From now on a group's entries go on at `index`, whether there are any yet or not. */
+  async beginAt(groupId: number, index: number): Promise<void> {
+    const open = await this.#lastFile(groupId);
+    if (open?.nextIndex !== index) await this.#begin(groupId, index, open);
+  }
+
   /** Adds entries of a group. They follow what is there, or begin anew behind a gap. Durable after `sync`. */
   async append(groupId: number, entries: readonly GroupLogEntry[]): Promise<void> {
     const first = entries[0];
