@@ -153,6 +153,24 @@ export async function renewInstance(
   await writeIdentity(disk, path, { ...identity, instanceId: newId(random) });
 }
 
+/** What `node.json` of a directory says. Rejects with `DataDirectoryError` where it is none, damaged or newer. */
+export async function readIdentity(disk: Disk, path: string): Promise<NodeIdentity> {
+  await refuseRemoved(disk, path);
+  const bytes = await readWholeFile(disk, `${path}/node.json`, maxIdentityBytes);
+  if (bytes === undefined)
+    throw new DataDirectoryError('DAMAGED', `'${path}' has no node.json; name another directory`);
+  return parseIdentity(bytes, path);
+}
+
+/** `wal/` as `node.json` records it. */
+export async function recordedWal(disk: Disk, path: string): Promise<NodeIdentity['wal']> {
+  const stat = await disk.stat(`${path}/wal`);
+  if (stat?.kind !== 'directory') {
+    throw new DataDirectoryError('DAMAGED', `data directory '${path}' has lost its wal/; restore it from a backup`);
+  }
+  return { inode: stat.inode, birthTimeMs: stat.birthTimeMs };
+}
+
 async function identify(
   options: DataDirectoryOptions,
 ): Promise<Pick<DataDirectory, 'identity' | 'renewed' | 'isLogRepaired'>> {
@@ -162,15 +180,11 @@ async function identify(
   if (bytes === undefined) return { identity: await create(options), renewed: undefined, isLogRepaired: false };
   const identity = parseIdentity(bytes, path);
   refuseOther(identity, options);
-  const stat = await disk.stat(`${path}/wal`);
-  if (stat?.kind !== 'directory') {
-    throw new DataDirectoryError('DAMAGED', `data directory '${path}' has lost its wal/; restore it from a backup`);
-  }
+  const wal = await recordedWal(disk, path);
   const repaired = (await disk.stat(`${path}/wal/${repairMarker}`)) !== undefined;
-  const copied = stat.inode !== identity.wal.inode || stat.birthTimeMs !== identity.wal.birthTimeMs;
+  const copied = wal.inode !== identity.wal.inode || wal.birthTimeMs !== identity.wal.birthTimeMs;
   if (!copied && !repaired) return { identity, renewed: undefined, isLogRepaired: false };
-  const { inode, birthTimeMs } = stat;
-  const renewed: NodeIdentity = { ...identity, instanceId: newId(options.random), wal: { inode, birthTimeMs } };
+  const renewed: NodeIdentity = { ...identity, instanceId: newId(options.random), wal };
   await writeIdentity(disk, path, renewed);
   return { identity: renewed, renewed: copied ? 'copied' : 'repaired', isLogRepaired: repaired };
 }

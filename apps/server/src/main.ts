@@ -13,6 +13,7 @@ import type { ResolvedConfig } from './config/resolve-config.js';
 import { portOf } from './first-members.js';
 import { parseClusterCommand } from './local-cluster/cluster-command.js';
 import { type ListeningMessage, runCluster } from './local-cluster/run-cluster.js';
+import { recover } from './recover/recover-command.js';
 import type { ShutdownRequest } from './shutdown.js';
 import { exitCodes, startupFailure } from './startup-failure.js';
 
@@ -142,6 +143,7 @@ async function startOne(args: readonly string[]): Promise<void> {
 try {
   const args = process.argv.slice(2);
   if (args[0] === 'cluster') await startCluster(args.slice(1));
+  else if (args[0] === 'recover') process.stdout.write(await recover(args.slice(1)));
   else await startOne(args);
 } catch (error) {
   endForFailedStart(error);

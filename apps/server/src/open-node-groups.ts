@@ -7,6 +7,7 @@ import { grpcLeaderCalls } from './forward/grpc-leader-calls.js';
 import type { LeaderCalls } from './forward/leader-calls.js';
 import { admitChange } from './members/admit-change.js';
 import { groupView } from './members/group-member-duty.js';
+import { markRemoved } from './members/joining-file.js';
 import { type NodeConsensus, openConsensus } from './node-consensus.js';
 import { openReplica } from './open-node-replica.js';
 import type { NodeBeingOpened, NodeStorage } from './open-node-storage.js';
@@ -117,10 +118,12 @@ export async function openGroups(
   };
   const system = new SystemGroup({ replica: systemReplica, forwarder: leaderCalls, admit });
   const data = await open(storage.data);
-  replaced.begin((error) => {
+  replaced.begin(({ verdict, error }) => {
     // It votes no more, whatever whoever hears of it does.
     void consensus.host.close(0);
-    listener.failed?.({ groupId: 0, error });
+    const tell = () => listener.failed?.({ groupId: 0, error });
+    if (verdict === 'removed') void markRemoved(settings.disk, directory.path, nodeId).then(tell, tell);
+    else tell();
   });
   const { address: peerAddress = '' } = transport;
   return { consensus, book, leaderCalls, system, data, ownAddress, peerAddress };

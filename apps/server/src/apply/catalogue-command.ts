@@ -61,6 +61,15 @@ export type CatalogueCommand =
     }
   /** A group has a node, or has it no more: reported by the group's leader. */
   | { readonly type: 'placeNode'; readonly nodeId: number; readonly groupId: number; readonly isIn: boolean }
+  | {
+      /** Offline, after a lost quorum: one node is all that is left. */
+      readonly type: 'recovered';
+      readonly nodeId: number;
+      readonly instanceId: string;
+      /** Whoever else was in a group or in the table. */
+      readonly lost: readonly number[];
+      readonly atMs: number;
+    }
   | { readonly type: 'setReplication'; readonly factor: number }
   /** By one; every node supports it. */
   | { readonly type: 'raiseClusterVersion'; readonly version: number }
@@ -93,6 +102,7 @@ const requiredFields: Readonly<Record<CatalogueCommand['type'], Readonly<Record<
   leaveNode: { nodeId: 'number', force: 'boolean' },
   replaceNode: { nodeId: 'number', replacedBy: 'number', force: 'boolean' },
   placeNode: { nodeId: 'number', groupId: 'number', isIn: 'boolean' },
+  recovered: { nodeId: 'number', instanceId: 'string', lost: 'object', atMs: 'number' },
   setReplication: { factor: 'number' },
   raiseClusterVersion: { version: 'number' },
   createKeyspace: { name: 'string' },

@@ -39,6 +39,16 @@ export interface ClusterEntry {
   };
   readonly nextKeyspaceId: number;
   readonly nextLogId: number;
+  /** Times that one node was made all that is left, the last ones, the oldest first. Absent: never. */
+  readonly recoveries?: readonly ClusterRecovery[];
+}
+
+/** A lost quorum that was given up. */
+export interface ClusterRecovery {
+  readonly atMs: number;
+  /** Who was left. */
+  readonly nodeId: number;
+  readonly lost: readonly number[];
 }
 
 /** A log of the catalogue. */
@@ -51,6 +61,8 @@ export interface LogCatalogueEntry {
   /** 0 in mode quorum; the origin node's id in mode multi-master. */
   readonly origin: number;
 }
+
+const maxRecoveries = 16;
 
 const clusterTable = 'c';
 const nodeTable = 'n';
@@ -131,6 +143,8 @@ export class Catalogue {
       case 'replaceNode':
       case 'placeNode':
         return this.#changeNodes(change, writes);
+      case 'recovered':
+        return this.#recover(change, writes);
       case 'setReplication':
         return this.#setReplication(change.factor, writes);
       case 'raiseClusterVersion':
@@ -169,6 +183,16 @@ export class Catalogue {
     if (!('changed' in result)) return failed(result.code, result.message);
     for (const entry of result.changed) put(writes, nodeTable, String(entry.nodeId), entry);
     return done;
+  }
+
+  #recover(change: Extract<CatalogueCommand, { type: 'recovered' }>, writes: WriteSet): ApplyResult {
+    const { atMs, nodeId, lost } = change;
+    const cluster = this.#cluster;
+    if (cluster !== undefined) {
+      const recoveries = [...(cluster.recoveries ?? []), { atMs, nodeId, lost }].slice(-maxRecoveries);
+      this.#putCluster({ ...cluster, recoveries }, writes);
+    }
+    return this.#changeNodes(change, writes);
   }
 
   #setReplication(factor: number, writes: WriteSet): ApplyResult {

@@ -27,7 +27,7 @@ export type NodeTableResult =
 /** The changes that concern nodes. */
 export type NodeTableCommand = Extract<
   CatalogueCommand,
-  { type: 'putNode' | 'joinNode' | 'leaveNode' | 'replaceNode' | 'placeNode' }
+  { type: 'putNode' | 'joinNode' | 'leaveNode' | 'replaceNode' | 'placeNode' | 'recovered' }
 >;
 
 const nothing: NodeTableResult = { changed: [] };
@@ -70,6 +70,8 @@ export class NodeTable {
         return this.#replace(change, groups);
       case 'placeNode':
         return this.#place(change, groups);
+      case 'recovered':
+        return this.#recover(change);
     }
   }
 
@@ -162,6 +164,19 @@ export class NodeTable {
       return { code: 'CONFLICT', message: `node ${replacedBy} cannot take the place of node ${nodeId}: it ${why}` };
     }
     return this.#leave(nodeId, replacedBy, groups);
+  }
+
+  /** One node is left, as another instance; all others are gone for good, whether they are known here or not. */
+  #recover({ nodeId, instanceId, lost }: Extract<NodeTableCommand, { type: 'recovered' }>): NodeTableResult {
+    const unnamed = (id: number): NodeEntry => ({
+      ...{ nodeId: id, name: `node-${id}`, instanceId: '' },
+      ...{ grpcAddress: '', httpAddress: '', peerAddress: '' },
+    });
+    const gone = new Set([...lost, ...this.present.map((entry) => entry.nodeId)]);
+    gone.delete(nodeId);
+    const { state, replacedBy, groups, reservation, ...own } = this.#entries.get(nodeId) ?? unnamed(nodeId);
+    const left: NodeEntry = { ...own, instanceId, ...(state === undefined ? {} : { state: 'member' as const }) };
+    return { changed: [left, ...[...gone].map((id) => removedEntry(this.#entries.get(id) ?? unnamed(id)))] };
   }
 
   /** A group's leader says that its group has a node, or has it no more. What is said of a node that is elsewhere by now counts for nothing. */

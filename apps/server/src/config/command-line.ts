@@ -22,6 +22,7 @@ Examples:
   $ SHANGHAI_LOG_FORMAT=pretty shanghai --config shanghai.yaml
   $ shanghai --print-config json               what would hold, and where each value came from
   $ shanghai cluster --nodes 3                 a cluster on this machine; shanghai cluster --help
+  $ shanghai recover --data-dir <directory>    after a lost quorum; shanghai recover --help
 
 Exit codes:
   0  stopped when told to     1  failed while running     2  wrong flag, variable or file
@@ -58,7 +59,7 @@ function inOneLine(message: string): string {
 function buildCommand(version: string, write: (text: string) => void): Command {
   const command = new Command('shanghai')
     .description('A durable key-value store and log, over gRPC and HTTP.')
-    .usage('[cluster] [flags]')
+    .usage('[cluster|recover] [flags]')
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this')
     .allowExcessArguments(false)

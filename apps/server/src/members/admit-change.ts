@@ -31,6 +31,8 @@ export function admitChange(change: CatalogueCommand, view: AdmissionView): void
     case 'replaceNode':
       if (!change.force) admitLeave(change, view);
       return;
+    case 'recovered':
+      throw new ServerError('PERMISSION_DENIED', "only 'shanghai recover' does that, on a node that does not run");
     default:
   }
 }

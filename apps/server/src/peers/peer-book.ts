@@ -11,7 +11,7 @@ import type { FirstMember } from '../first-members.js';
 import { lowestProtocol } from '../version/cluster-version.js';
 
 /** What the book says about a node that shows itself. */
-export type PeerVerdict = 'known' | 'unknown' | 'otherInstance';
+export type PeerVerdict = 'known' | 'unknown' | 'otherInstance' | 'removed';
 
 /** What a book is made from. */
 export interface PeerBookParts {
@@ -48,7 +48,7 @@ export class PeerBook {
 
   /** Judges a node that says who it is. */
   check(nodeId: number, instanceId: string): PeerVerdict {
-    if (this.#isRemoved(nodeId)) return 'unknown';
+    if (this.#isRemoved(nodeId)) return 'removed';
     const registered = this.#parts.nodes().find((node) => node.nodeId === nodeId)?.instanceId;
     // An id that was only set aside.
     if (registered === '') return 'unknown';

@@ -9,6 +9,7 @@
 import type { PeerRefusalEvent } from '@shanghai/raft/grpc';
 import type { NodeEntry } from '../apply/catalogue-command.js';
 import type { DataDirectoryError } from '../data-directory-error.js';
+import { removedError } from '../members/joining-file.js';
 import { replacedBy } from '../refuse-replaced.js';
 
 /** What a watch is made from. */
@@ -21,33 +22,44 @@ export interface ReplacedWatchParts {
   readonly nodes: () => readonly NodeEntry[];
 }
 
+/** What a node hears that is taken for another one, or for none any more. */
+export interface OutcastNews {
+  readonly verdict: 'replaced' | 'removed';
+  readonly error: DataDirectoryError;
+}
+
 /** Hears how other nodes refuse this one. */
 export class ReplacedWatch {
   readonly #parts: ReplacedWatchParts;
-  #error: DataDirectoryError | undefined;
-  #onReplaced: ((error: DataDirectoryError) => void) | undefined;
+  #news: OutcastNews | undefined;
+  #onNews: ((news: OutcastNews) => void) | undefined;
 
   constructor(parts: ReplacedWatchParts) {
     this.#parts = parts;
   }
 
-  /** `REPLACED`, once another node has said so. */
-  get error(): DataDirectoryError | undefined {
-    return this.#error;
-  }
-
-  /** Told once, from now on; throws where it was heard before. */
-  begin(onReplaced: (error: DataDirectoryError) => void): void {
-    if (this.#error !== undefined) throw this.#error;
-    this.#onReplaced = onReplaced;
+  /** Told once, from now on; throws what was heard before. */
+  begin(onNews: (news: OutcastNews) => void): void {
+    if (this.#news !== undefined) throw this.#news.error;
+    this.#onNews = onNews;
   }
 
   /** Another node has refused this one. */
   judge({ nodeId: refusingId, refusal, reason }: Pick<PeerRefusalEvent, 'nodeId' | 'refusal' | 'reason'>): void {
-    const { nodeId, instanceId, nodes } = this.#parts;
-    if (refusal !== 'instance' || this.#error !== undefined) return;
+    const { nodeId, instanceId, path, nodes } = this.#parts;
+    if (this.#news !== undefined) return;
+    if (refusal === 'removed') {
+      // Ids that were taken out never come back, however little the other node knows otherwise.
+      this.#tell({ verdict: 'removed', error: removedError(path, nodeId) });
+      return;
+    }
+    if (refusal !== 'instance') return;
     if (nodes().some((node) => node.nodeId === nodeId && node.instanceId === instanceId)) return;
-    this.#error = replacedBy(refusingId, reason, this.#parts);
-    this.#onReplaced?.(this.#error);
+    this.#tell({ verdict: 'replaced', error: replacedBy(refusingId, reason, this.#parts) });
+  }
+
+  #tell(news: OutcastNews): void {
+    this.#news = news;
+    this.#onNews?.(news);
   }
 }

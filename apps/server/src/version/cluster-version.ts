@@ -36,6 +36,7 @@ const changeVersions: Readonly<Record<Exclude<CatalogueCommand['type'], 'raiseCl
   replaceNode: 2,
   placeNode: 2,
   setReplication: 2,
+  recovered: 2,
 };
 
 /** The release of which it is the version, such as `0.2`; of a version to come its number. */

@@ -14,7 +14,7 @@ export interface PeerSelf {
 
 /** What the node table knows. Asked at every connection, and again of those that stand whenever the peers are set. */
 export interface PeerBook {
-  check(nodeId: number, instanceId: string): 'known' | 'unknown' | 'otherInstance';
+  check(nodeId: number, instanceId: string): 'known' | 'unknown' | 'otherInstance' | 'removed';
   /** The lowest version of the protocol that may be spoken: whoever speaks less is too old for the cluster. Default 1. */
   lowestProtocol?(): number;
 }

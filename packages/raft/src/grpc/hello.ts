@@ -18,7 +18,7 @@ const keys = {
   refusal: 'shanghai-refusal',
 };
 
-const refusals = ['hello', 'protocol', 'cluster', 'node', 'unknown', 'instance'] as const;
+const refusals = ['hello', 'protocol', 'cluster', 'node', 'unknown', 'instance', 'removed'] as const;
 
 /** Why two nodes do not talk. */
 export type Refusal = (typeof refusals)[number];
@@ -129,6 +129,9 @@ function judge(
   }
   const known = nodeId === self.nodeId ? 'otherInstance' : book.check(nodeId, instanceId);
   if (known === 'unknown') return refuse('unknown', `node ${nodeId} is not in the node table; join it first`);
+  if (known === 'removed') {
+    return refuse('removed', `node ${nodeId} was taken out of the cluster, its id is not given again; join anew`);
+  }
   if (known === 'otherInstance') {
     return refuse(
       'instance',
