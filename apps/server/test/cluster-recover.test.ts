@@ -76,6 +76,26 @@ test('one node that is left serves everything it had, alone, and the lost ones a
   expect(await cluster.during(get(cluster.node(survivor), 'after'))).toBe('1');
 });
 
+test('new nodes join the one that is left, and are voters beside it', async () => {
+  const survivor = await loseTwo();
+  await recover(survivor, true);
+  await cluster.during(cluster.start(survivor));
+  await cluster.until('it is ready', () => isReady(cluster.node(survivor)));
+  for (const nodeId of [4, 5]) await cluster.join(nodeId, survivor);
+  const voters = [survivor, 4, 5];
+  const votersOf = (nodeId: number, groupId: number) => {
+    const { configuration } = group(cluster.node(nodeId), groupId).consensus ?? {};
+    return configuration?.votersOutgoing.length === 0 ? configuration.voters.join() : 'joint';
+  };
+  for (const groupId of [0, 1]) {
+    const isWhole = () => voters.every((nodeId) => votersOf(nodeId, groupId) === voters.join());
+    await cluster.until(`three vote in group ${groupId}`, isWhole);
+  }
+  await cluster.stop(survivor, 0);
+  await cluster.until('another one leads', () => cluster.leader(1) !== undefined && isReady(cluster.node(4)));
+  expect(await cluster.during(get(cluster.node(4), 'k9'))).toBe('v9');
+});
+
 test('recovering again, and after it was broken off anywhere, ends the same', async () => {
   const survivor = await loseTwo();
   const disk = cluster.disks.get(survivor);

@@ -5,10 +5,12 @@ import type { FirstMember } from '../src/first-members.js';
 import type { ShanghaiNode } from '../src/node.js';
 import type { NodeOptions } from '../src/node-options.js';
 import { openNode } from '../src/open-node.js';
+import { recoverNode } from '../src/recover/recover-node.js';
+import { ServerError } from '../src/requests/server-error.js';
 import { isReady, leaderCallsTo } from './cluster-harness.js';
 import { get, put, smallOptions } from './core-harness.js';
 
-const quick = { tickMs: 20, electionTicks: 10, heartbeatTicks: 1 };
+const quick = { tickMs: 40, electionTicks: 10 };
 const ids = [1, 2, 3] as const;
 
 let members: readonly FirstMember[];
@@ -56,8 +58,17 @@ async function startAll(): Promise<void> {
   await until(() => [...nodes.values()].every((node) => isReady(node) && node.status().nodes?.length === 3));
 }
 
-function leader(): ShanghaiNode {
-  return [...nodes.values()].find((node) => node.status().groups[1]?.role === 'leader') as ShanghaiNode;
+/** At whoever leads, again while nobody does: on a busy machine elections happen. */
+async function atLeader<Result>(work: (node: ShanghaiNode) => Promise<Result>): Promise<Result> {
+  for (;;) {
+    const leader = [...nodes.values()].find((node) => node.status().groups[1]?.role === 'leader');
+    try {
+      if (leader !== undefined) return await work(leader);
+    } catch (error) {
+      if (!(error instanceof ServerError) || error.code !== 'CLUSTER_ERROR') throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 const replaced = {
@@ -67,7 +78,7 @@ const replaced = {
 
 test('a wiped node that starts again as it did first is told by the others that it is another one, and ends', async () => {
   await startAll();
-  await put(leader(), 'a', '1');
+  await atLeader((node) => put(node, 'a', '1'));
   await stop(2);
   disks.delete(2);
   await start(2).catch((error: Error) => failures.set(2, error));
@@ -78,20 +89,20 @@ test('a wiped node that starts again as it did first is told by the others that 
     ?.status()
     .groups.map(({ role, leaderNodeId, appliedIndex }) => ({ role, leaderNodeId, appliedIndex }));
   for (const group of roles ?? []) expect(group).toEqual({ role: 'follower', leaderNodeId: 0, appliedIndex: 1 });
-  expect(await get(leader(), 'a')).toBe('1');
+  expect(await atLeader((node) => get(node, 'a'))).toBe('1');
 });
 
 test('two of three nodes that were wiped make no empty cluster, whether the third one is there to refuse them or not', async () => {
   await startAll();
-  await put(leader(), 'a', '1');
+  await atLeader((node) => put(node, 'a', '1'));
   for (const nodeId of ids) await stop(nodeId);
   for (const nodeId of [1, 2]) disks.delete(nodeId);
   await start(1);
   await start(2);
   const untilMet = () => [1, 2].every((nodeId) => waitsFor(nodeId) === '3');
   await until(untilMet);
-  // Several election timeouts: a tick is 20 ms.
-  const ticks = 60;
+  // Several election timeouts.
+  const ticks = 50;
   const begunMs = Date.now();
   await until(() => Date.now() - begunMs > ticks * quick.tickMs);
   for (const nodeId of [1, 2]) {
@@ -133,7 +144,24 @@ test('a directory that is copied while the others run is refused at its start', 
     code: 'REPLACED',
     message: expect.stringContaining('was copied, restored or repaired'),
   });
-  expect(isReady(leader())).toBe(true);
+  expect(await atLeader((node) => get(node, 'a'))).toBeUndefined();
+});
+
+test('nodes that were given up in a recovery and come back with what they have are told so, and end', async () => {
+  await startAll();
+  await atLeader((node) => put(node, 'a', '1'));
+  for (const nodeId of ids) await stop(nodeId);
+  await recoverNode({ dataDirectory: 'data', isConsented: true, disk: disks.get(3) as FaultDisk });
+  await start(3);
+  await until(() => isReady(nodes.get(3) as ShanghaiNode));
+  for (const nodeId of [1, 2]) await start(nodeId).catch((error: Error) => failures.set(nodeId, error));
+  await until(() => failures.has(1) && failures.has(2));
+  for (const nodeId of [1, 2]) {
+    expect(failures.get(nodeId)).toMatchObject({ code: 'REMOVED' });
+    if (nodes.has(nodeId)) await stop(nodeId);
+    await expect(start(nodeId)).rejects.toMatchObject({ code: 'REMOVED' });
+  }
+  expect(await get(nodes.get(3) as ShanghaiNode, 'a')).toBe('1');
 });
 
 test('a node alone whose log was repaired records its new instance and goes on', async () => {
