@@ -33,7 +33,8 @@ export function addStatusCommand(program: Command, host: Host): void {
 async function showStatus(context: CommandContext): Promise<void> {
   const status = await (await context.connect()).status();
   await context.print.document(status, statusFields(status));
-  const why = status.reasons.map(({ text }) => text).join('; ');
+  const worst = status.reasons.filter(({ state }) => state === status.state);
+  const why = worst.map(({ text }) => text).join('; ');
   if (status.state === 'degraded') throw new CtlError('CLUSTER_DEGRADED', `the cluster is degraded: ${why}`);
   if (status.state === 'unavailable') throw new CtlError('CLUSTER_UNAVAILABLE', `the cluster is unavailable: ${why}`);
 }
