@@ -211,14 +211,12 @@ export class NemesisRun {
   }
 
   async #judge(cluster: ClusterUnderTest, workload: Workload): Promise<readonly BadHistory[]> {
-    const endMs = performance.now() + recoveryMs;
-    const isOverdue = () => performance.now() > endMs;
     await Promise.all(cluster.members.map((id) => cluster.node(id).restart()));
     await workload.stop();
-    await this.#look(async () => this.#settle(cluster, isOverdue));
+    await this.#look((isOverdue) => this.#settle(cluster, isOverdue));
     this.#findings.push(...workload.defects.map((defect) => `a client was told what may not be: ${String(defect)}`));
-    await this.#look(() => workload.readEverything(isOverdue));
-    await this.#look(async () => this.#event(await compareReplicas(cluster, isOverdue)));
+    await this.#look((isOverdue) => workload.readEverything(isOverdue));
+    await this.#look(async (isOverdue) => this.#event(await compareReplicas(cluster, isOverdue)));
     this.#event('histories are checked');
     const bad = [...workload.recorder.violations()];
     for (const { family, history, longest } of bad) this.#findings.push(describeHistory(family, history, longest));
@@ -242,9 +240,10 @@ export class NemesisRun {
     }
   }
 
-  async #look(look: () => Promise<void>): Promise<void> {
+  async #look(look: (isOverdue: () => boolean) => Promise<void>): Promise<void> {
+    const endMs = performance.now() + recoveryMs;
     try {
-      await look();
+      await look(() => performance.now() > endMs);
     } catch (error) {
       this.#findings.push((error as Error).message);
     }

@@ -218,3 +218,11 @@ test('from any state: each step keeps a majority that is up, never votes out its
     { seed, numRuns: 1000 },
   );
 });
+
+test('the system group is left last: a leader of another one that were out of it would never learn that it is to go', () => {
+  const system = group([1, 2, 3], { groupId: 0, learners: [4] });
+  const inBoth = table([1, 2, { ...leaving(3, 0), groups: [0, 1] }, 4]);
+  expect(changesOf(system, inBoth)).toBe('wait');
+  expect(changesOf(group([1, 2, 3], { learners: [4] }), inBoth)).toEqual([add(4), remove(3)]);
+  expect(changesOf(system, table([1, 2, { ...leaving(3, 0), groups: [0] }, 4]))).toEqual([add(4), remove(3)]);
+});

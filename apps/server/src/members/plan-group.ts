@@ -5,6 +5,9 @@
  * In this order: who is new becomes a learner, which costs nobody anything. Who leaves is taken out, in one joint change
  * with the learner that takes its place where there is one. Learners that have caught up become voters, up to the
  * replication factor. No step is taken after which the voters that are heard of would be no majority.
+ *
+ * The system group is left last: whoever leads a group plans by the node table, and a leader that were out of the group
+ * which keeps the table would never learn that it is to hand over.
  */
 import type { ConfChangeSingle } from '@shanghai/raft';
 import type { NodeEntry } from '../apply/catalogue-command.js';
@@ -43,6 +46,9 @@ export type GroupStep =
   /** Something is to be done and cannot be now. */
   | { readonly type: 'wait'; readonly why: string };
 
+/** The group that keeps the node table. */
+const systemGroupId = 0;
+
 /** A learner that lacks no more entries than this counts as caught up. */
 export const caughtUpEntries = 1_000;
 
@@ -53,7 +59,7 @@ export function planGroup(group: GroupView, table: TableView): GroupStep | undef
     return { type: 'change', changes: [], why: 'its configuration is left joint' };
   }
   const plan = new Plan(group, table);
-  const steps = [() => plan.addLearner(), () => plan.removeLearner(), () => plan.removeVoter()];
+  const steps = [() => plan.addLearner(), () => plan.removeLearner(), () => plan.removeVoter(), () => plan.keepLast()];
   let waiting: GroupStep | undefined;
   for (const step of [...steps, () => plan.promote(), () => plan.demote(), () => plan.awaitNew()]) {
     const next = step();
@@ -93,7 +99,7 @@ class Plan {
   constructor(group: GroupView, table: TableView) {
     this.#group = group;
     this.#table = table;
-    const entries = table.nodes.filter(({ state }) => state === 'leaving');
+    const entries = table.nodes.filter((node) => node.state === 'leaving' && !this.#isKept(node));
     this.#leaving = new Map([
       ...[...table.removed].map((id) => [id, undefined] as const),
       ...entries.map(({ nodeId, replacedBy }) => [nodeId, replacedBy] as const),
@@ -126,6 +132,20 @@ class Plan {
       waiting ??= step;
     }
     return waiting;
+  }
+
+  /** Of the system group: nodes that leave, and have not left all others yet. */
+  keepLast(): GroupStep | undefined {
+    const { voters, learners } = this.#group;
+    const members = [...voters, ...learners];
+    const kept = this.#table.nodes.find((node) => this.#isKept(node) && members.includes(node.nodeId));
+    if (kept === undefined) return undefined;
+    return { type: 'wait', why: `node ${kept.nodeId} leaves when it is in no other group` };
+  }
+
+  #isKept({ state, groups }: TableView['nodes'][number]): boolean {
+    if (this.#group.groupId !== systemGroupId || state !== 'leaving') return false;
+    return groups === undefined || groups.some((id) => id !== systemGroupId);
   }
 
   #removeOne(nodeId: number): GroupStep {
