@@ -42,6 +42,12 @@ function runNemesis() {
   return exitCodeOf('tsx', [...nemesis, '--seconds', '10', '--faults', 'none', '--lie']) === 1;
 }
 
+/** A cluster of the first release, with that release's own program, upgraded node by node. */
+function runUpgrade() {
+  const isBuilt = run('turbo', ['run', 'build', '--output-logs=errors-only']);
+  return isBuilt && run('vitest', ['run', 'tools/old-release']);
+}
+
 const folders = {
   wal: 'packages/wal',
   bitcask: 'packages/bitcask',
@@ -61,6 +67,7 @@ const others = {
   fuzz: runFuzz,
   mutations: () => run('tsx', ['tools/mutations/run.ts']),
   nemesis: runNemesis,
+  upgrade: runUpgrade,
 };
 
 const known = [...Object.keys(folders), ...Object.keys(others)];

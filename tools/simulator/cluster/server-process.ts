@@ -19,6 +19,8 @@ export interface ServerRoom {
   count(what: string): void;
   /** Addresses of nodes that a new one may be told to join. Absent: none ever joins. */
   contacts?(): readonly string[];
+  /** What a node's program supports, when it starts. Absent: what this one does. */
+  versionsOf?(nodeId: number): { readonly lowest: number; readonly highest: number };
   /** A snapshot has arrived, and was put in. */
   onSnapshot?(event: SnapshotEvent): void;
 }
@@ -73,6 +75,7 @@ export async function openServerProcess(place: ProcessPlace, room: ServerRoom): 
     raft: settings.raft,
     addresses: { grpc: grpcAddress(nodeId), http: `node-${nodeId}:8080` },
     slots: 16,
+    ...(room.versionsOf === undefined ? {} : { versions: room.versionsOf(nodeId) }),
     wal: {
       segmentBytes: settings.walSegmentBytes,
       firstSegmentBytes: 65_536,

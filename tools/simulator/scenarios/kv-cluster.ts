@@ -19,6 +19,8 @@ export interface KvClusterOptions {
   readonly isUnreliable?: boolean;
   /** Logs are cut when more than so many bytes of them could go, and the state is made durable as often. Default: they are kept. */
   readonly cutBytes?: number;
+  /** What a node's program supports, when it starts. Default: what this one does. */
+  readonly versionsOf?: NonNullable<ServerRoom['versionsOf']>;
   readonly onTrace?: ((line: string) => void) | undefined;
 }
 
@@ -56,7 +58,7 @@ export class KvCluster {
   readonly #recorder = new Recorder();
   #clerks = 0;
 
-  constructor({ seed, nodes, isUnreliable = false, cutBytes, onTrace }: KvClusterOptions) {
+  constructor({ seed, nodes, isUnreliable = false, cutBytes, versionsOf, onTrace }: KvClusterOptions) {
     this.world = new VirtualWorld({ seed, onTrace });
     this.random = this.world.randomFor('scenario');
     this.network = new VirtualNetwork(this.world);
@@ -74,6 +76,7 @@ export class KvCluster {
         storeSegmentBytes: 4096,
         raft: { tickMs: 50, electionTicks: 6, ...cut },
       },
+      ...(versionsOf === undefined ? {} : { versionsOf }),
       find: (address) => this.#find(address),
       count: (what) => this.#count(what),
       onSnapshot: ({ groupId, bytes }) => groupId === dataGroup && this.snapshotBytes.push(bytes),
