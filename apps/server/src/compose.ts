@@ -115,7 +115,7 @@ function servicesOf(config: Config, version: string, parts: Parts): ApiServices 
     requests: createRequestMetrics(parts.metrics, monotonicMs),
     version,
     limits: apiLimitsOf(config),
-    guards: createListenerGuards(parts.metrics, config.maxConnections, monotonicMs),
+    guards: createListenerGuards(parts.metrics, config, monotonicMs),
     addresses: () => parts.addresses,
     newCorrelationId: createCorrelationIds(),
     monotonicMs,

@@ -1,7 +1,7 @@
 import { nodeClock } from '@shanghai/env';
 import { createLogger, createMetrics } from '@shanghai/telemetry';
 import { type ApiLimits, type ApiServices, defaultApiLimits } from '../src/api/api-services.js';
-import { createListenerGuards } from '../src/api/connections/listener-guards.js';
+import { createListenerGuards, type ListenerLimits } from '../src/api/connections/listener-guards.js';
 import { HealthMonitor } from '../src/health/health-monitor.js';
 import { noHealthCalls } from '../src/health/health-ports.js';
 import type { ProcessDiagnostics } from '../src/health/process-diagnostics.js';
@@ -17,7 +17,7 @@ export interface TestServices extends ApiServices {
 export function testServices(
   node: ShanghaiNode,
   limits: Partial<ApiLimits> = {},
-  maxConnections = 1_000,
+  listeners: Partial<ListenerLimits> = {},
 ): TestServices {
   const lines: string[] = [];
   const shutdowns: number[] = [];
@@ -36,7 +36,11 @@ export function testServices(
     requests: createRequestMetrics(metrics, monotonicMs),
     version: '1.2.3',
     limits: { ...defaultApiLimits, ...limits },
-    guards: createListenerGuards(metrics, maxConnections, monotonicMs),
+    guards: createListenerGuards(
+      metrics,
+      { maxConnections: 1_000, maxReceivingBytes: 256 * 1024 * 1024, ...listeners },
+      monotonicMs,
+    ),
     addresses: () => ({ http: '127.0.0.1:8080', grpc: '127.0.0.1:9090', peer: '' }),
     newCorrelationId: () => `id-${++ids}`,
     monotonicMs,

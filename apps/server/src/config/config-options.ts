@@ -260,6 +260,12 @@ const limits = {
     group: 'Limits',
     description: 'Largest gRPC message. At least max-request-bytes and its framing.',
   }),
+  maxReceivingBytes: bytesOption(kib, 64 * gib, {
+    default: 256 * mib,
+    group: 'Limits',
+    description:
+      'Bytes of requests from clients that are still coming in or not answered yet. Beyond it the one that has been coming in for longest is ended with RESOURCE_EXHAUSTED. At least max-in-flight-bytes.',
+  }),
   maxInFlightBytes: bytesOption(kib, 16 * gib, {
     default: 64 * mib,
     group: 'Limits',

@@ -123,7 +123,13 @@ function suggestion(name: string, names: readonly string[]): string {
 /** Values that are allowed alone and not together. */
 function contradictions(config: Config): string[] {
   const problems: string[] = [];
-  const ordered = ['maxValueBytes', 'maxRequestBytes', 'maxMessageBytes', 'maxInFlightBytes'] as const;
+  const ordered = [
+    'maxValueBytes',
+    'maxRequestBytes',
+    'maxMessageBytes',
+    'maxInFlightBytes',
+    'maxReceivingBytes',
+  ] as const;
   ordered.forEach((larger, index) => {
     const smaller = ordered[index - 1];
     if (smaller === undefined) return;

@@ -1,10 +1,21 @@
 import type { Metrics } from '@shanghai/telemetry';
 import { ConnectionGuard, observeConnections } from './connection-guard.js';
+import { observedBudget, type ReceiveBudget } from './receive-budget.js';
 
-/** The guards of the listeners for clients. */
+/** What bounds the listeners for clients. */
 export interface ListenerGuards {
   readonly http: ConnectionGuard;
   readonly grpc: ConnectionGuard;
+  /** Of both. */
+  readonly receiving: ReceiveBudget;
+}
+
+/** Bounds that are configured. */
+export interface ListenerLimits {
+  /** Of each listener. */
+  readonly maxConnections: number;
+  /** Of requests that are not answered yet. */
+  readonly maxReceivingBytes: number;
 }
 
 /** How long a new connection may be silent; and how long any may before it has to make place. Milliseconds. */
@@ -16,7 +27,7 @@ const http2HandshakeBytes = 33;
 /** Guards whose refusals are counted in the metrics. */
 export function createListenerGuards(
   metrics: Metrics,
-  maxConnections: number,
+  { maxConnections, maxReceivingBytes }: ListenerLimits,
   monotonicMs: () => number,
 ): ListenerGuards {
   const observe = observeConnections(metrics);
@@ -24,5 +35,6 @@ export function createListenerGuards(
   return {
     http: new ConnectionGuard({ ...shared, handshakeBytes: 1, listener: observe('http') }),
     grpc: new ConnectionGuard({ ...shared, handshakeBytes: http2HandshakeBytes, listener: observe('grpc') }),
+    receiving: observedBudget(metrics, maxReceivingBytes),
   };
 }

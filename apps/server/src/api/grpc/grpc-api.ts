@@ -11,6 +11,7 @@ import { AdminService, ClusterService, InternalService, KeyValueService, LogServ
 import { HealthImplementation } from 'grpc-health-check';
 import type { ApiServices } from '../api-services.js';
 import type { ConnectionGuard } from '../connections/connection-guard.js';
+import { countedCalls } from '../connections/counted-calls.js';
 import { adminService } from './admin-service.js';
 import { clusterService } from './cluster-service.js';
 import { healthDescription } from './health-description.js';
@@ -44,6 +45,7 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
     'grpc.max_concurrent_streams': 4_096,
+    interceptors: [countedCalls(services.guards.receiving)],
     'grpc.enable_channelz': 0,
   });
   const pipelines: OpenPipelines = new Set();

@@ -3,6 +3,7 @@
  * against what the route declares, then the route runs; every failure on the way becomes the error envelope in one
  * place. fastify brings the router, body reading with a limit, and closing with requests in flight.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorTable } from '@shanghai/proto';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { isLoopbackHost } from '../../config/loopback-host.js';
@@ -11,6 +12,7 @@ import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
 import type { ConnectionGuard } from '../connections/connection-guard.js';
 import { reportedFailure } from '../reported-failure.js';
+import { collectBody } from './body-collector.js';
 import { envelopeOf, errorEnvelope } from './envelope.js';
 import { HttpContext } from './http-context.js';
 import type { HttpRequest, HttpRoute } from './http-route.js';
@@ -90,8 +92,10 @@ export function createHttpApp(services: ApiServices, host: string): FastifyInsta
   const unmatched = services.requests.recorder('http', 'unmatched');
   const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
     answerFailure(error, contextOf(request, reply), request, reply, services, unmatched);
+  const { maxRequestBytes } = services.limits;
+  const responses = new WeakMap<object, ServerResponse>();
   const app = fastify({
-    bodyLimit: services.limits.maxRequestBytes,
+    bodyLimit: maxRequestBytes,
     routerOptions: { maxParamLength: maxParameterLength, querystringParser: () => ({}) },
     http: { maxHeaderSize: maxHeaderBytes, headersTimeout: headersMs, connectionsCheckingInterval: checkingMs },
     requestTimeout: requestMs,
@@ -102,9 +106,15 @@ export function createHttpApp(services: ApiServices, host: string): FastifyInsta
     return503OnClosing: false,
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser('*', async (request: FastifyRequest, body: IncomingMessage) => {
+    const contentLength = Number(request.headers['content-length']);
+    const response = responses.get(request.raw);
+    const onOver = (release: () => void) => void response?.once('close', release);
+    return collectBody({ body, contentLength, maxBytes: maxRequestBytes, onOver }, services.guards.receiving);
+  });
   app.addHook('onRequest', async (request, reply) => {
     contextOf(request, reply);
+    responses.set(request.raw, reply.raw);
     if (isLoopbackHost(host)) checkHost(request.headers.host);
   });
   app.setErrorHandler((error, request, reply) => fail(error, request, reply));
