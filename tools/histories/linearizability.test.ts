@@ -1,6 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { keyValueModel } from './key-value-model.js';
+import { type KeyValueInput, type KeyValueOutput, keyValueModel } from './key-value-model.js';
 import { checkLinearizability } from './linearizability.js';
+import type { Operation } from './operation.js';
 import { parseKeyValueHistory, parseRegisterHistory } from './parse-history.js';
 import { registerModel } from './register-model.js';
 import { violationPage } from './violation-page.js';
@@ -72,6 +74,59 @@ describe('keys', () => {
     expect(verdict('a')).toBe('violation');
     expect(verdict('aba')).toBe('violation');
   });
+});
+
+type KeyOperation = Operation<KeyValueInput, KeyValueOutput>;
+
+/** By trying every order. */
+function hasOrder(operations: readonly KeyOperation[], state: string): boolean {
+  if (operations.every((one) => one.return === Number.POSITIVE_INFINITY)) return true;
+  const firstEnd = Math.min(...operations.map((one) => one.return));
+  return operations.some((operation, i) => {
+    if (operation.call > firstEnd) return false;
+    const after = keyValueModel.step(state, operation.input, operation.output);
+    return after !== undefined && hasOrder(operations.toSpliced(i, 1), after);
+  });
+}
+
+test('the search finds what trying every order finds, also where much has no answer', () => {
+  const operation = fc
+    .record({
+      kind: fc.constantFrom('get', 'put', 'append'),
+      value: fc.constantFrom('', 'a', 'b', 'ab'),
+      call: fc.nat(12),
+      lasts: fc.option(fc.nat(6), { freq: 2 }),
+    })
+    .map(({ kind, value, call, lasts }, process = 0): KeyOperation => {
+      const input = (kind === 'get' ? { type: 'get' } : { type: kind, value }) as KeyValueInput;
+      const output = lasts === null ? undefined : kind === 'get' ? { value } : {};
+      return { process, input, output, call, return: lasts === null ? Number.POSITIVE_INFINITY : call + lasts };
+    });
+  const verdicts = new Set<string>();
+  const history = fc.array(operation, { maxLength: 7 });
+  const seed = 20_261_121;
+  fc.assert(
+    fc.property(history, (operations) => {
+      const { verdict } = checkLinearizability(operations, keyValueModel, never);
+      verdicts.add(verdict);
+      expect(verdict).toBe(hasOrder(operations, '') ? 'linearizable' : 'violation');
+    }),
+    { seed, numRuns: 1500 },
+  );
+  expect([...verdicts].sort()).toEqual(['linearizable', 'violation']);
+});
+
+test('many writes without an answer, seen by nobody, do not make the search long', () => {
+  const open = Array.from({ length: 40 }, (_, i) => [
+    `${100 + i} :invoke :write 9${i}`,
+    `${100 + i} :info :write :timed-out`,
+  ]);
+  const seen = Array.from({ length: 60 }, (_, i) => {
+    return [`0 :invoke :write ${i}`, `0 :ok :write ${i}`, '0 :invoke :read nil', `0 :ok :read ${i}`];
+  });
+  let looks = 0;
+  const { verdict } = checkLinearizability(register(...open.flat(), ...seen.flat()), registerModel, () => ++looks > 3);
+  expect(verdict).toBe('linearizable');
 });
 
 test('a search that is given no time says that it does not know', () => {

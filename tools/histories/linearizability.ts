@@ -6,6 +6,10 @@
  * ("Testing for linearizability", 2017): calls and returns lie in one list; whatever is called before the first return may
  * take effect next; a return whose call has not taken effect sends the search back. What was tried is a set of operations
  * with the state they led to: the same pair need never be tried again, by whatever way it is reached.
+ *
+ * Calls without a return may take effect at any later time, or never. They lie in a list of their own and are tried where
+ * nothing else goes on: most of them change nothing that anybody saw, and trying them first at every place multiplies the
+ * search.
  */
 import type { Model, Operation } from './operation.js';
 
@@ -22,6 +26,7 @@ export interface CheckResult {
 interface Event {
   readonly id: number;
   readonly isReturn: boolean;
+  readonly time: number;
   /** Of a call: its return, which may be missing. */
   readonly match: Event | undefined;
   previous: Event | undefined;
@@ -31,6 +36,8 @@ interface Event {
 interface Step<State> {
   readonly call: Event;
   readonly stateBefore: State;
+  /** The first return that had not been passed. */
+  readonly limit: number;
 }
 
 /** Checks one history. `isOverdue` is asked now and then, and ends the search where it says so. */
@@ -39,7 +46,7 @@ export function checkLinearizability<State, Input, Output>(
   model: Model<State, Input, Output>,
   isOverdue: () => boolean,
 ): CheckResult {
-  const head = eventsOf(operations);
+  const { head, openHead } = eventsOf(operations);
   const taken = new OperationSet(operations.length);
   const tried = new Set<string>();
   const path: Step<State>[] = [];
@@ -47,20 +54,24 @@ export function checkLinearizability<State, Input, Output>(
   let answersLeft = operations.filter(isAnswered).length;
   let state = model.initial;
   let event = head.next;
-  for (let steps = 1; event !== undefined; steps++) {
+  let limit = Number.POSITIVE_INFINITY;
+  // What has no answer need not have happened: only answers that are left hold the order up.
+  for (let steps = 1; answersLeft > 0; steps++) {
     if (steps % 4096 === 0 && isOverdue()) return { verdict: 'unknown', longest };
-    if (!event.isReturn) {
+    if (event?.isReturn) {
+      limit = event.time;
+      event = openHead.next;
+    }
+    if (event !== undefined && (event.match !== undefined || event.time <= limit)) {
       const after = tryOperation(operations, model, event, state, taken, tried);
       if (after === undefined) {
         event = event.next;
         continue;
       }
-      path.push({ call: event, stateBefore: state });
+      path.push({ call: event, stateBefore: state, limit });
       state = after.state;
       lift(event);
       if (event.match !== undefined) answersLeft--;
-      // What has no answer need not have happened: only answers that are left hold the order up.
-      if (answersLeft === 0) return { verdict: 'linearizable', longest: idsOf(path) };
       event = head.next;
       continue;
     }
@@ -68,6 +79,7 @@ export function checkLinearizability<State, Input, Output>(
     const last = path.pop();
     if (last === undefined) return { verdict: 'violation', longest };
     state = last.stateBefore;
+    limit = last.limit;
     taken.remove(last.call.id);
     unlift(last.call);
     if (last.call.match !== undefined) answersLeft++;
@@ -105,21 +117,32 @@ function idsOf<State>(path: readonly Step<State>[]): number[] {
   return path.map(({ call }) => call.id);
 }
 
-/** Calls and returns in the order of their times, a call before a return at the same time. Returns the list's head. */
-function eventsOf<Input, Output>(operations: readonly Operation<Input, Output>[]): Event {
-  const events: { event: Event; time: number }[] = [];
+/**
+ * Two lists: calls that have a return, and the returns, in the order of their times, a call before a return at the same
+ * time; and calls that have none, in that order.
+ */
+function eventsOf<Input, Output>(
+  operations: readonly Operation<Input, Output>[],
+): { readonly head: Event; readonly openHead: Event } {
+  const answered: Event[] = [];
+  const open: Event[] = [];
   for (const [id, operation] of operations.entries()) {
-    const link = { previous: undefined, next: undefined };
-    const match: Event | undefined = isAnswered(operation)
-      ? { id, isReturn: true, match: undefined, ...link }
-      : undefined;
-    events.push({ event: { id, isReturn: false, match, ...link }, time: operation.call });
-    if (match !== undefined) events.push({ event: match, time: operation.return });
+    const link = { id, previous: undefined, next: undefined };
+    if (!isAnswered(operation)) {
+      open.push({ ...link, isReturn: false, time: operation.call, match: undefined });
+      continue;
+    }
+    const match: Event = { ...link, isReturn: true, time: operation.return, match: undefined };
+    answered.push({ ...link, isReturn: false, time: operation.call, match }, match);
   }
-  events.sort((a, b) => a.time - b.time || Number(a.event.isReturn) - Number(b.event.isReturn));
-  const head: Event = { id: -1, isReturn: false, match: undefined, previous: undefined, next: undefined };
+  return { head: linked(answered), openHead: linked(open) };
+}
+
+function linked(events: Event[]): Event {
+  events.sort((a, b) => a.time - b.time || Number(a.isReturn) - Number(b.isReturn));
+  const head: Event = { id: -1, isReturn: false, time: 0, match: undefined, previous: undefined, next: undefined };
   let last = head;
-  for (const { event } of events) {
+  for (const event of events) {
     event.previous = last;
     last.next = event;
     last = event;
