@@ -1,10 +1,11 @@
 /** A cluster loses its majority for good, and goes on from the one node that is left. */
-import { createManualClock } from '@shanghai/env/testing';
+import { createManualClock, enumerateCrashes, type FaultDisk } from '@shanghai/env/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { reportText } from '../src/recover/recover-command.js';
 import { recoverNode } from '../src/recover/recover-node.js';
+import { encodeReadToken } from '../src/requests/read-token.js';
 import { group, isReady, TestCluster } from './cluster-harness.js';
-import { createFaultDisk, get, put } from './core-harness.js';
+import { bytes, createFaultDisk, createSeededRandom, get, openTestNode, put, request } from './core-harness.js';
 
 let cluster: TestCluster;
 
@@ -94,6 +95,50 @@ test('new nodes join the one that is left, and are voters beside it', async () =
   await cluster.stop(survivor, 0);
   await cluster.until('another one leads', () => cluster.leader(1) !== undefined && isReady(cluster.node(4)));
   expect(await cluster.during(get(cluster.node(4), 'k9'))).toBe('v9');
+});
+
+test('what the lost nodes gave out is not given out again', async () => {
+  const survivor = await loseTwo();
+  await cluster.start(survivor);
+  await cluster.stop(survivor, 0);
+  await recover(survivor, true);
+  await cluster.during(cluster.start(survivor));
+  const node = cluster.node(survivor);
+  await cluster.until('it is ready', () => isReady(node));
+  expect(await cluster.during(put(node, 'k0', 'new'))).toBeGreaterThan(2 ** 40);
+  const { value } = await cluster.during(node.keyValue.openSession(60_000, request()));
+  expect(value.sessionId).toBeGreaterThanOrEqual(2 ** 40);
+  const old = encodeReadToken({ groupId: 1, index: 1000 });
+  const read = node.keyValue.get(bytes('k1'), { keyspace: '', level: 'session', token: old }, request());
+  await expect(cluster.during(read)).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
+});
+
+const isDeep = process.env['SHANGHAI_DEEP'] === '1';
+
+// Some hundred recoveries and starts.
+test.runIf(isDeep)('the power may fail at every step of a recovery: done again it ends the same', async () => {
+  const survivor = await loseTwo();
+  const left = cluster.disks.get(survivor) as FaultDisk;
+  const options = { dataDirectory: 'data', isConsented: true, clock };
+  const run = async (disk: FaultDisk, seed: number) => {
+    await recoverNode({ ...options, disk, random: createSeededRandom(seed) });
+  };
+  await enumerateCrashes({
+    randomDraws: 1,
+    prepare: async (disk) => {
+      for (const path of left.files()) disk.setContents(path, Buffer.from(left.contents(path) ?? []));
+    },
+    start: () => undefined,
+    run: (disk) => run(disk, 5),
+    verify: async (disk) => {
+      await run(disk, 6);
+      const node = await openTestNode(disk, createManualClock(6_000_000));
+      expect(await get(node, 'k9')).toBe('v9');
+      expect(await put(node, 'k0', 'new')).toBeGreaterThan(2 ** 40);
+      expect(node.status().nodes?.map(({ nodeId }) => nodeId)).toEqual([survivor]);
+      await node.close(0);
+    },
+  });
 });
 
 test('recovering again, and after it was broken off anywhere, ends the same', async () => {

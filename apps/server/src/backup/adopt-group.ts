@@ -43,7 +43,10 @@ export interface AdoptedGroup {
 }
 
 /** Writes what changes in a group's state. Its store is not to be written otherwise any more. */
-export async function adoptGroup(group: StagedGroup, adoption: Adoption): Promise<AdoptedGroup> {
+export async function adoptGroup(
+  group: Pick<StagedGroup, 'store' | 'machine'> & { readonly cut: Pick<StagedGroup['cut'], 'groupId'> },
+  adoption: Adoption,
+): Promise<AdoptedGroup> {
   const { store, machine } = group;
   const { clusterId, fromClusterId, backupId, point } = adoption;
   const { groupId } = group.cut;

@@ -4,8 +4,10 @@
  *
  * First node.json gets a new instance id: until everything else is written as well, the node table knows another one, and
  * no start gets further than that. Then the groups, the system group last: its log ends with the command `recovered`, by
- * which the others are taken out of the node table for ever, and which is applied here. Broken off anywhere it is done
- * again from the beginning.
+ * which the others are taken out of the node table for ever. All of it is applied here; then numbers go on at the next
+ * multiple of 2^40, as in a state that was restored from a backup and for the same reasons (docs/formats/backup.md,
+ * section 4): what the lost nodes gave out must not be given out again. The log begins anew behind that jump. Broken off
+ * anywhere it is done again from the beginning.
  */
 import type { Clock, Disk, Random } from '@shanghai/env';
 import { emptyConfState, type GroupLog, type GroupRemains, groupRemains, recoverGroup } from '@shanghai/raft';
@@ -13,8 +15,10 @@ import { openWalHostLog } from '@shanghai/raft/wal';
 import type { NodeEntry } from '../apply/catalogue-command.js';
 import { manySlots } from '../apply/command.js';
 import { encodeCommand } from '../apply/command-codec.js';
+import { adoptGroup } from '../backup/adopt-group.js';
 import { explain, type NodeIdentity, newId, readIdentity, recordedWal, writeIdentity } from '../data-directory.js';
 import { DataDirectoryError } from '../data-directory-error.js';
+import type { LogFiles } from '../logs/log-files.js';
 import { type NodeStorage, openStorage } from '../open-node-storage.js';
 import type { GroupState } from '../raft/group-state.js';
 import { resolveNodeOptions } from '../resolve-node-options.js';
@@ -112,10 +116,11 @@ class Recovery {
     if (isConsented) {
       await this.#renew(instanceId);
       const recovered = this.#recovered(instanceId, lostNodes);
-      for (const { report, log: one } of groups) {
+      for (const { report, log: one, state } of groups) {
         await recoverGroup(one, report, nodeId, report.groupId === 0 ? [recovered] : []);
+        await applyAll(state, one, this.#storage.files);
+        await this.#jump(state, one, `${recoveryMark}${instanceId}`);
       }
-      await applyAll(system, groups[1]?.log as GroupLog);
     }
     for (const { log: one } of groups) one.close();
     remains.reverse();
@@ -125,6 +130,7 @@ class Recovery {
   async #look(state: GroupState, log: GroupLog) {
     const { groupId } = state;
     const { nodeId } = this.#identity;
+    await this.#finishJump(state, log);
     const remains = await groupRemains(log, { groupId, machine: state, initial: emptyConfState }, nodeId);
     if (remains.lastIndex === 0) {
       throw new DataDirectoryError(
@@ -132,7 +138,30 @@ class Recovery {
         `node ${nodeId} holds nothing of group ${groupId}: it never became a member; recover another node`,
       );
     }
-    return { log, report: { ...remains, appliedIndex: state.appliedIndex } };
+    return { log, state, report: { ...remains, appliedIndex: state.appliedIndex } };
+  }
+
+  /** The state's numbers jump, and the log begins anew behind them. The state is not to be used otherwise any more. */
+  async #jump(state: GroupState, log: GroupLog, backupId: string): Promise<void> {
+    const { clusterId } = this.#identity;
+    const { groupId, store, machine } = state;
+    const point = { index: log.lastIndex(), term: log.initialState().hardState.term };
+    const adoption = { clusterId, fromClusterId: clusterId, backupId, point };
+    const { index, term } = await adoptGroup({ store, machine, cut: { groupId } }, adoption);
+    await this.#beginAt(log, index, term);
+  }
+
+  /** An earlier recovery was broken off between the two. */
+  async #finishJump(state: GroupState, log: GroupLog): Promise<void> {
+    const mark = state.machine.restored;
+    if (mark?.backupId.startsWith(recoveryMark) !== true || mark.index !== state.appliedIndex) return;
+    if (log.lastIndex() < mark.index) await this.#beginAt(log, mark.index, mark.term);
+  }
+
+  #beginAt(log: GroupLog, index: number, term: number): Promise<void> {
+    const { nodeId } = this.#identity;
+    const snapshot = { index, term, confState: { ...emptyConfState, voters: [nodeId] } };
+    return log.append({ snapshot, entries: [], hardState: { term, vote: nodeId, commit: index } });
   }
 
   /** Whoever is in a group, in the table or was told of at the first start. */
@@ -177,15 +206,26 @@ class Recovery {
   }
 }
 
+/** What stands in the state's mark where a backup's id does otherwise. */
+const recoveryMark = 'recovery ';
+
 const applyBytes = 1_048_576;
 
-/** The state as of the end of the log, durable. */
-async function applyAll(state: GroupState, log: GroupLog): Promise<void> {
+/** The state as of the end of the log, durable, the files of named logs as well. */
+async function applyAll(state: GroupState, log: GroupLog, files: LogFiles): Promise<void> {
   while (state.appliedIndex < log.lastIndex()) {
     const entries = log.entries(state.appliedIndex + 1, log.lastIndex() + 1, applyBytes);
     if (typeof entries === 'string')
       throw new DataDirectoryError('DAMAGED', `the log lacks what group ${state.groupId} has not applied`);
     await state.apply(entries);
   }
-  await state.checkpoint(async () => Number.POSITIVE_INFINITY);
+  const durable = await state.checkpoint(async () => {
+    await files.flush();
+    return files.unstoredFrom((logId) => state.machine.logs.get(logId) !== undefined);
+  });
+  if (durable === state.appliedIndex) return;
+  throw new DataDirectoryError(
+    'DAMAGED',
+    `a named log cannot take what group ${state.groupId} holds behind entry ${durable}; mend its files, then recover again`,
+  );
 }
