@@ -117,3 +117,12 @@ describe.each(['hosts', 'cluster'] as const)('%s', patience, (subject) => {
     expect(found.filter((violation) => violation !== undefined).length).toBeGreaterThan(1);
   });
 });
+
+test('nodes that join, leave and are replaced under load and faults lose nothing', patience, async () => {
+  const faults: readonly FaultKind[] = ['configuration', 'configuration', 'crash', 'partition', 'snapshot'];
+  const wanted = Array.from({ length: isDeep ? 100 : 1 }, (_, i): Wanted => {
+    return { subject: 'cluster', seed: firstSeed + 200 + i, nodes: 3, minutes: isDeep ? 2 : 0.5, faults };
+  });
+  const counts = await runAll(wanted);
+  for (const what of ['joins', 'leaves', 'exits']) expect(counts.get(what), what).toBeGreaterThan(0);
+});

@@ -79,6 +79,9 @@ test('a group without a leader, one that changes and one that sleeps are told ap
   expect(stdout).toMatch(/^ +3 +1 .*asleep$/m);
   const replicas = JSON.parse((await runCommand(['replicas', '-o', 'json'], { node })).stdout);
   expect(replicas[0]).not.toHaveProperty('lag');
+  node.reports = [1, 2, 5].map((id) => reportOf(id, changing));
+  const halves = JSON.parse((await runCommand(['replicas', '-o', 'json'], { node })).stdout);
+  expect(halves.map(({ joint }: { joint?: string }) => joint)).toEqual([undefined, 'incoming', 'outgoing']);
 });
 
 test('replicas --checksum names what each holds, and at which entry', async () => {

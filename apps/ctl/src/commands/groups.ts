@@ -44,6 +44,8 @@ interface ReplicaRow {
   readonly groupId: number;
   readonly nodeId: number;
   readonly role: string;
+  /** While the group changes, a voter of the old or of the new configuration only. */
+  readonly joint?: 'outgoing' | 'incoming';
   readonly term: number;
   readonly firstIndex: number;
   readonly lastIndex: number;
@@ -89,7 +91,7 @@ async function listReplicas(context: CommandContext, withChecksums: boolean): Pr
     [
       { title: 'GROUP', text: (row) => String(row.groupId), align: 'right' },
       { title: 'NODE', text: (row) => String(row.nodeId), align: 'right' },
-      { title: 'ROLE', text: (row) => row.role },
+      { title: 'ROLE', text: (row) => (row.joint === undefined ? row.role : `${row.role}, ${row.joint}`) },
       { title: 'TERM', text: (row) => String(row.term), align: 'right' },
       { title: 'LOG', text: (row) => `${row.firstIndex}-${row.lastIndex}`, align: 'right' },
       { title: 'APPLIED', text: (row) => String(row.appliedIndex), align: 'right' },
@@ -172,6 +174,7 @@ function replicaRows(seenGroup: SeenGroup): ReplicaRow[] {
       groupId,
       nodeId,
       role: group.isLearner ? 'learner' : group.role,
+      ...halfOf(nodeId, (leading ?? group).configuration),
       ...{ term, firstIndex, lastIndex, appliedIndex, durableAppliedIndex },
       ...(leading === undefined ? {} : { lag: Math.max(0, leading.commitIndex - appliedIndex) }),
       ...(leaderHeardMsAgo === undefined ? {} : { leaderHeardMsAgo }),
@@ -179,6 +182,13 @@ function replicaRows(seenGroup: SeenGroup): ReplicaRow[] {
       state: group.isAsleep && state === 'open' ? 'asleep' : state,
     };
   });
+}
+
+/** While a configuration is joint: in which half of it a voter votes that is not in both. */
+function halfOf(nodeId: number, { voters, votersOutgoing }: GroupState['configuration']): Pick<ReplicaRow, 'joint'> {
+  const isOld = votersOutgoing.includes(nodeId);
+  if (votersOutgoing.length === 0 || isOld === voters.includes(nodeId)) return {};
+  return { joint: isOld ? 'outgoing' : 'incoming' };
 }
 
 function progressText({ state, isActive, snapshotSent }: GroupState['replicas'][number]): string {
