@@ -38,7 +38,12 @@ export function testServices(
     limits: { ...defaultApiLimits, ...limits },
     guards: createListenerGuards(
       metrics,
-      { maxConnections: 1_000, maxReceivingBytes: 256 * 1024 * 1024, ...listeners },
+      {
+        maxConnections: 1_000,
+        maxReceivingBytes: 256 * 1024 * 1024,
+        maxAnsweringBytes: 256 * 1024 * 1024,
+        ...listeners,
+      },
       monotonicMs,
     ),
     addresses: () => ({ http: '127.0.0.1:8080', grpc: '127.0.0.1:9090', peer: '' }),

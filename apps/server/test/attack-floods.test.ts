@@ -18,7 +18,8 @@ afterEach(async () => {
 
 /** Both listeners over a node in memory. */
 async function open(listeners: Partial<ListenerLimits>) {
-  const services = testServices(createMemoryNode(), {}, listeners);
+  const node = createMemoryNode();
+  const services = testServices(node, {}, listeners);
   const grpc = await openGrpcApi(services, '127.0.0.1', 0);
   const http = await openHttpApi(services, '127.0.0.1', 0);
   closing.push(() => Promise.all([grpc.close(0), http.close(0)]));
@@ -26,7 +27,7 @@ async function open(listeners: Partial<ListenerLimits>) {
     const line = (await services.metrics.text()).split('\n').find((text) => text.startsWith(`shanghai_${name} `));
     return Number(line?.split(' ')[1]);
   };
-  return { grpcPort: grpc.port, httpPort: http.port, receiving: services.guards.receiving, metric, services };
+  return { grpcPort: grpc.port, httpPort: http.port, receiving: services.guards.receiving, metric, services, node };
 }
 
 function session(port: number): ClientHttp2Session {
@@ -153,3 +154,31 @@ test.each(['http', 'grpc'] as const)(
     );
   },
 );
+
+test('calls that are opened and send nothing make place for others', async () => {
+  const { grpcPort, httpPort, receiving } = await open({ maxReceivingBytes: mib });
+  const on = session(grpcPort);
+  const statuses = Array.from({ length: 400 }, () => statusOf(call(on, 'Put')));
+  expect(await statuses[0]).toBe(8);
+  expect(receiving.heldBytes).toBeLessThanOrEqual(mib);
+  expect((await sendHttp(httpPort, 'PUT', '/kv/a', put)).code).toBe(200);
+});
+
+test('many slow readers hold a bounded number of bytes together; the slowest are cut off and told', async () => {
+  const { grpcPort, node, services } = await open({ maxAnsweringBytes: 4 * mib });
+  node.endless = { pageBytes: 64 * 1024, pages: 0 };
+  const empty = Buffer.alloc(5);
+  const ends: Promise<number | undefined>[] = [];
+  let highest = 0;
+  for (let i = 0; i < 24; i++) {
+    const stream = call(session(grpcPort), 'Range');
+    stream.pause();
+    ends.push(new Promise((resolve) => stream.on('close', () => resolve(stream.rstCode))));
+    stream.end(empty);
+    await once(stream, 'response');
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    highest = Math.max(highest, services.guards.answering.heldBytes);
+  }
+  expect(await ends[0]).toBe(11);
+  expect(highest).toBeLessThanOrEqual(4 * mib);
+});

@@ -266,6 +266,12 @@ const limits = {
     description:
       'Bytes of requests from clients that are still coming in or not answered yet. Beyond it the one that has been coming in for longest is ended with RESOURCE_EXHAUSTED. At least max-in-flight-bytes.',
   }),
+  maxAnsweringBytes: bytesOption(mib, 64 * gib, {
+    default: 256 * mib,
+    group: 'Limits',
+    description:
+      'Answer bytes that wait for slow readers of all streams together. Beyond it the reader that has taken nothing for longest is ended with RESOURCE_EXHAUSTED.',
+  }),
   maxInFlightBytes: bytesOption(kib, 16 * gib, {
     default: 64 * mib,
     group: 'Limits',

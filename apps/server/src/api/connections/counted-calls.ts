@@ -19,17 +19,22 @@ interface InnerCall {
   sendStatus(status: { code: number; details: string }): void;
 }
 
-/** Smaller messages that come whole are not counted: that would cost each call, and they are bounded by their number. */
+/** What an open call costs before it has sent anything, about. */
+const callBytes = 8_192;
+/** Smaller messages that come whole are not counted: they are gone before the next one comes. */
 const smallBytes = 16_384;
+/** Streams for as long as they last, of all connections; half of the calls that there is room for are not these. */
+const maxStreams = 10_000;
 const resourceExhausted = 8;
 const noError = 0;
 
 /** An interceptor that counts calls in a budget. */
 export function countedCalls(budget: ReceiveBudget): ServerInterceptor {
+  const streams = { open: 0 };
   return (_method, call) => {
     const inner = call as unknown as InnerCall;
     if (typeof inner.decoder?.write === 'function' && inner.stream !== undefined) {
-      inner.decoder = new CountedDecoder(inner.decoder, inner, budget);
+      inner.decoder = new CountedDecoder(inner.decoder, inner, budget, streams);
     }
     // The library takes any call here, and this one is its own.
     return call as ServerInterceptingCallInterface as ReturnType<ServerInterceptor>;
@@ -39,42 +44,50 @@ export function countedCalls(budget: ReceiveBudget): ServerInterceptor {
 class CountedDecoder implements Decoder {
   readonly #decoder: Decoder;
   readonly #call: InnerCall;
-  readonly #budget: ReceiveBudget;
-  #share: ReceiveShare | undefined;
+  readonly #share: ReceiveShare;
+  readonly #limitBytes: number;
+  readonly #isUnary: boolean;
   #isOver = false;
 
-  constructor(decoder: Decoder, call: InnerCall, budget: ReceiveBudget) {
+  constructor(decoder: Decoder, call: InnerCall, budget: ReceiveBudget, streams: { open: number }) {
     this.#decoder = decoder;
     this.#call = call;
-    this.#budget = budget;
+    this.#limitBytes = budget.limitBytes;
+    this.#isUnary = call.handler?.type === 'unary';
+    const share = budget.open(() => this.#end());
+    this.#share = share;
+    if (!this.#isUnary) streams.open++;
+    const isRoom = (this.#isUnary || streams.open <= maxStreams) && share.add(callBytes);
+    call.stream?.once('close', () => {
+      if (!this.#isUnary) streams.open--;
+      share.release();
+    });
+    // The library is still at making the call.
+    if (!isRoom) setImmediate(() => this.#end());
   }
 
   write(data: Buffer): Buffer[] {
     if (this.#isOver) return [];
     const messages = this.#decoder.write(data);
-    if (this.#share === undefined && data.length < smallBytes && isWhole(data, messages)) return messages;
-    this.#share ??= this.#open();
+    if (data.length < smallBytes && isWhole(data, messages)) {
+      this.#share.complete();
+      return messages;
+    }
     if (!this.#share.add(data.length)) {
-      if (!this.#isOver) this.#end();
+      this.#end();
       return [];
     }
-    // A stream's messages are bounded by what is answered at once; of a call there is one, which is held till its end.
-    if (messages.length > 0) {
-      if (this.#call.handler?.type === 'unary') this.#share.complete();
-      else this.#share.release();
-    }
+    if (messages.length === 0) return messages;
+    this.#share.complete();
+    // What a stream has sent is bounded by what is answered at once; the message of a call is held till its end.
+    if (!this.#isUnary) this.#share.shrinkTo(callBytes);
     return messages;
   }
 
-  #open(): ReceiveShare {
-    const share = this.#budget.open(() => this.#end());
-    this.#call.stream?.once('close', () => share.release());
-    return share;
-  }
-
   #end(): void {
+    if (this.#isOver) return;
     this.#isOver = true;
-    const details = `requests of more than ${this.#budget.limitBytes} bytes are coming in; nothing was done, try again later`;
+    const details = `too much is coming in (${this.#limitBytes} bytes, or ${maxStreams} streams); nothing was done, try again later`;
     this.#call.sendStatus({ code: resourceExhausted, details });
     // What the caller still sends is for nobody.
     setImmediate(() => this.#call.stream?.close(noError));

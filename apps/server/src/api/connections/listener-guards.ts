@@ -1,4 +1,5 @@
 import type { Metrics } from '@shanghai/telemetry';
+import { type AnswerBudget, observedAnswers } from './answer-budget.js';
 import { ConnectionGuard, observeConnections } from './connection-guard.js';
 import { observedBudget, type ReceiveBudget } from './receive-budget.js';
 
@@ -8,6 +9,7 @@ export interface ListenerGuards {
   readonly grpc: ConnectionGuard;
   /** Of both. */
   readonly receiving: ReceiveBudget;
+  readonly answering: AnswerBudget;
 }
 
 /** Bounds that are configured. */
@@ -16,6 +18,8 @@ export interface ListenerLimits {
   readonly maxConnections: number;
   /** Of requests that are not answered yet. */
   readonly maxReceivingBytes: number;
+  /** Of answers that wait for readers of streams. */
+  readonly maxAnsweringBytes: number;
 }
 
 /** How long a new connection may be silent; and how long any may before it has to make place. Milliseconds. */
@@ -27,7 +31,7 @@ const http2HandshakeBytes = 33;
 /** Guards whose refusals are counted in the metrics. */
 export function createListenerGuards(
   metrics: Metrics,
-  { maxConnections, maxReceivingBytes }: ListenerLimits,
+  { maxConnections, maxReceivingBytes, maxAnsweringBytes }: ListenerLimits,
   monotonicMs: () => number,
 ): ListenerGuards {
   const observe = observeConnections(metrics);
@@ -35,6 +39,7 @@ export function createListenerGuards(
   return {
     http: new ConnectionGuard({ ...shared, handshakeBytes: 1, listener: observe('http') }),
     grpc: new ConnectionGuard({ ...shared, handshakeBytes: http2HandshakeBytes, listener: observe('grpc') }),
+    answering: observedAnswers(metrics, maxAnsweringBytes),
     receiving: observedBudget(metrics, maxReceivingBytes),
   };
 }

@@ -85,6 +85,13 @@ export class ReceiveShare {
     this.#budget.settle(this);
   }
 
+  /** Keeps so many bytes at most. */
+  shrinkTo(bytes: number): void {
+    const given = Math.max(0, this.#bytes - bytes);
+    this.#budget.give(given);
+    this.#bytes -= given;
+  }
+
   /** What was held is not any more. Idempotent. */
   release(): void {
     this.#budget.settle(this);

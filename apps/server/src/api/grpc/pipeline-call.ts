@@ -87,7 +87,9 @@ class Pipeline {
     this.#calls = calls;
     this.#recorders = recorders;
     this.#context = new CallContext(call, services);
-    this.#writer = new StreamWriter(call, services.limits.streamBufferBytes, () => this.#beginAfterAnswers());
+    this.#writer = new StreamWriter(call, services.limits.streamBufferBytes, services.guards.answering, () =>
+      this.#beginAfterAnswers(),
+    );
     const stop = () => this.#stop();
     open.add(stop);
     const streamClosed = services.requests.streamOpened('KeyValue/Pipeline');

@@ -28,7 +28,7 @@ export function serverStream<Request, Message>(
       streamClosed();
       release();
     };
-    pump(call, context, handler, services.limits.streamBufferBytes).then(
+    pump(call, context, handler, services).then(
       () => {
         closed();
         context.finish();
@@ -50,10 +50,10 @@ async function pump<Request, Message>(
   call: ServerWritableStream<Request, Message>,
   context: CallContext,
   handler: StreamHandler<Request, Message>,
-  limitBytes: number,
+  { limits, guards }: ApiServices,
 ): Promise<void> {
   requireDecoded(call.request);
-  const writer = new StreamWriter(call, limitBytes);
+  const writer = new StreamWriter(call, limits.streamBufferBytes, guards.answering);
   // Asked for now, so that a source that only waits hears when the caller goes.
   const { signal } = context;
   for await (const message of handler.open(call.request, context)) {

@@ -4,22 +4,28 @@
  * write towards a reader that stopped, so at most `limitBytes` and one message wait for it.
  */
 import type { Writable } from 'node:stream';
+import type { AnswerBudget, SlowReader } from '../connections/answer-budget.js';
 
 /** What may be written to: a server stream or the answering side of a bidirectional one. */
 export type WritableCall = Pick<Writable, 'write' | 'once'>;
 
+/** What HTTP/2 says to who is too much. */
+const enhanceYourCalm = 11;
+
 /** Bytes on their way to one reader. */
-export class StreamWriter {
+export class StreamWriter implements SlowReader {
   readonly #call: WritableCall;
   readonly #limitBytes: number;
   readonly #onRoom: (() => void) | undefined;
+  readonly #budget: AnswerBudget;
   #pendingBytes = 0;
   #isClosed = false;
   #waiting: (() => void)[] = [];
 
   /** `onRoom` is called whenever a full writer has room again. */
-  constructor(call: WritableCall, limitBytes: number, onRoom?: () => void) {
+  constructor(call: WritableCall, limitBytes: number, budget: AnswerBudget, onRoom?: () => void) {
     this.#call = call;
+    this.#budget = budget;
     this.#limitBytes = limitBytes;
     this.#onRoom = onRoom;
     call.once('cancelled', () => this.#close());
@@ -45,6 +51,8 @@ export class StreamWriter {
     if (this.#isClosed) return;
     const length = bytes.length + 5;
     this.#pendingBytes += length;
+    this.#budget.add(this, length);
+    if (this.#isClosed) return;
     this.#call.write(bytes, () => this.#written(length));
   }
 
@@ -54,14 +62,25 @@ export class StreamWriter {
     return new Promise((resolve) => void this.#waiting.push(resolve));
   }
 
+  /** Ends the stream at once, with all that waits. The library would first write it out. */
+  cutOff(): void {
+    this.#isClosed = true;
+    const inner = (this.#call as unknown as { call?: { stream?: { close(code: number): void } } }).call;
+    // Which gRPC shows as RESOURCE_EXHAUSTED.
+    inner?.stream?.close(enhanceYourCalm);
+    this.#wake();
+  }
+
   #written(length: number): void {
     const wasFull = this.isFull;
     this.#pendingBytes -= length;
+    this.#budget.taken(this, length);
     if (wasFull && !this.isFull) this.#wake();
   }
 
   #close(): void {
     this.#isClosed = true;
+    this.#budget.forget(this);
     this.#wake();
   }
 
