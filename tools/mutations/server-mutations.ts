@@ -78,6 +78,22 @@ export const serverMutations: readonly Mutation[] = [
     tests: [`${test}/cluster-clock.test.ts`],
   },
   {
+    name: 'server/version-raised-before-the-last-node',
+    breaks: 'nothing gets into the log that some node of the cluster does not understand',
+    file: `${source}/version/cluster-version.ts`,
+    find: 'if (next > supported.highest || nodesWithout(next, nodes).length > 0) return undefined;',
+    replace: 'if (next > supported.highest) return undefined;',
+    tests: [`${source}/version/cluster-version.test.ts`],
+  },
+  {
+    name: 'server/change-before-its-version',
+    breaks: 'what came in a version is proposed only when all nodes work in it',
+    file: `${source}/version/version-gate.ts`,
+    find: 'if (needed <= cluster.clusterVersion) return;',
+    replace: 'if (needed <= cluster.clusterVersion + 1) return;',
+    tests: [`${test}/cluster-upgrade.test.ts`],
+  },
+  {
     name: 'server/result-of-another-request',
     breaks: 'a remembered result answers its own request and no other',
     file: `${source}/apply/session-table.ts`,

@@ -194,6 +194,11 @@ export interface NodeStatus {
   readonly checks: readonly HealthCheck[];
   readonly node: NodeDescription;
   readonly uptimeMs: number;
+  /** The version in which all nodes work together; 0 or absent: it is not known. */
+  readonly clusterVersion?: number;
+  readonly clusterVersionName?: string;
+  /** Its wall clock against those of its peers. Absent: it does not say. */
+  readonly clock?: { readonly offsetMs: number | undefined; readonly alarm: boolean; readonly peersHeard: number };
   readonly groups: readonly GroupState[];
   readonly storage: Readonly<Record<string, number | string>>;
   readonly wal: Readonly<Record<string, number | string>>;
@@ -304,6 +309,8 @@ export interface NodeDescription {
   readonly membership: string;
   /** While it leaves: the node that takes its place, 0 = whichever joins. */
   readonly replacedBy?: number;
+  /** The program it runs; empty or absent: it has not said. */
+  readonly version?: string;
   /** The highest cluster version that it supports; 0 or absent: it has not said. */
   readonly highestClusterVersion?: number;
 }

@@ -38,8 +38,8 @@ test('status is one JSON document, and the same as YAML', async () => {
 test('nodes are a table with titles', async () => {
   const { stdout } = await runCommand(['nodes']);
   const [titles, row] = stdout.split('\n');
-  expect(titles?.split(/\s+/)).toEqual(['ID', 'NAME', 'STATE', 'GRPC', 'HTTP', 'PEER', 'INSTANCE']);
-  expect(row?.split(/\s+/)).toEqual(['', '1', 'node-1', 'up', '127.0.0.1:9090', '127.0.0.1:8080', '-', 'i1']);
+  expect(titles?.split(/\s+/)).toEqual(['ID', 'NAME', 'STATE', 'GRPC', 'HTTP', 'PEER', 'VERSION', 'INSTANCE']);
+  expect(row?.split(/\s+/)).toEqual(['', '1', 'node-1', 'up', '127.0.0.1:9090', '127.0.0.1:8080', '-', '-', 'i1']);
 });
 
 const exposition = `# HELP a_total things

@@ -72,6 +72,7 @@ async function listNodes(context: CommandContext): Promise<void> {
       { title: 'GRPC', text: (node) => node.grpcAddress || '-' },
       { title: 'HTTP', text: (node) => node.httpAddress || '-' },
       { title: 'PEER', text: (node) => node.peerAddress || '-' },
+      { title: 'VERSION', text: (node) => node.version || '-' },
       { title: 'INSTANCE', text: (node) => node.instanceId },
     ],
     (node: (typeof nodes)[number]) => node,

@@ -83,11 +83,13 @@ function statusFields(status: NodeStatus): Field[] {
     ...status.reasons.map(({ text }): Field => [`${indent}because`, text]),
     ['Version', status.version],
     ['Cluster', status.clusterId],
+    ['Cluster version', status.clusterVersionName || '-'],
     ['Node', `${status.node.name || 'unnamed'} (id ${status.node.nodeId})`],
     ['Instance', status.node.instanceId],
     ['gRPC', status.node.grpcAddress || '-'],
     ['HTTP', status.node.httpAddress || '-'],
     ['Uptime', formatDuration(status.uptimeMs)],
+    ['Clock', clockText(status.clock)],
     ...status.checks.filter(({ ok }) => !ok).map(({ name, detail }): Field => [`Not ready (${name})`, detail]),
   ];
   for (const group of status.groups) {
@@ -98,6 +100,15 @@ function statusFields(status: NodeStatus): Field[] {
   fields.push(['Store'], ...numberFields({ ...storage, durability: storeDurabilityText(durability) }, { indent }));
   fields.push(['Write-ahead log'], ...numberFields(status.wal, { indent }));
   return fields;
+}
+
+/** Nobody needs milliseconds of a clock that is right. */
+function clockText(clock: NodeStatus['clock']): string {
+  if (clock?.offsetMs === undefined) return 'no other node to compare it with';
+  const seconds = (Math.abs(clock.offsetMs) / 1000).toFixed(1);
+  if (seconds === '0.0') return 'agrees with the other nodes';
+  const where = `${seconds} s ${clock.offsetMs > 0 ? 'ahead of' : 'behind'} most of the other nodes`;
+  return clock.alarm ? `${where}, not used for expiry` : where;
 }
 
 function memberFields({ configuration, isAsleep }: GroupState, indent: string): Field[] {

@@ -55,6 +55,7 @@ export class SystemGroup {
    * holds already is done. Rejects as `Replica.propose` does.
    */
   async change(change: CatalogueCommand): Promise<void> {
+    await this.#requireVersion(change);
     try {
       await this.proposeHere(change);
     } catch (error) {
@@ -106,6 +107,16 @@ export class SystemGroup {
     }
     await this.replica.propose({ kind: 'catalogue', change });
     return this.replica.machine.visible.appliedIndex;
+  }
+
+  /** Said here, because a leader of an older program could only say that it cannot read it. */
+  async #requireVersion(change: CatalogueCommand): Promise<void> {
+    try {
+      requireVersionFor(change, this.catalogue);
+    } catch {
+      await this.catchUp();
+      requireVersionFor(change, this.catalogue);
+    }
   }
 
   #elsewhere(error: unknown): NodeEntry | undefined {

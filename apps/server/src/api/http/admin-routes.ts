@@ -26,6 +26,9 @@ function nodeFields(node: KnownNode): Record<string, unknown> {
     grpc_address: node.grpcAddress,
     peer_address: node.peerAddress,
     membership: node.membership,
+    version: node.versions?.program ?? '',
+    lowest_cluster_version: node.versions?.lowest ?? 0,
+    highest_cluster_version: node.versions?.highest ?? 0,
     ...(node.replacedBy === undefined ? {} : { replaced_by: node.replacedBy }),
   };
 }
@@ -94,6 +97,13 @@ export const adminRoutes: readonly HttpRoute[] = [
           nodes_suspect: 0,
           nodes_down: nodes.filter(({ state }) => state === 'down').length,
           local_node_id: status.nodeId,
+          cluster_version: status.clusterVersion ?? 0,
+          cluster_version_name: status.clusterVersionName ?? '',
+          clock: {
+            offset_ms: status.clockOffsetMs ?? null,
+            alarm: status.clockAlarm ?? false,
+            peers_heard: status.clockPeersHeard ?? 0,
+          },
           ...statusFields(services),
           groups: status.groups.map(groupFields),
           wal: {
