@@ -2,10 +2,15 @@
 import { nodeClock, nodeDisk, nodeRandom } from '@shanghai/env';
 import * as server from '@shanghai/server/backup';
 
+/** What checking an archive found. */
+export type ArchiveReport = server.ArchiveReport;
+
 /** What the commands need of it; the same functions with this machine's disk. */
 export interface BackupTools {
   save(parts: AsyncIterable<server.BackupPart>, options: Without<server.SaveOptions>): Promise<server.BackupManifest>;
   verify(directory: string, options: VerifyOptions): Promise<server.BackupReport>;
+  /** `undefined` where the directory is no archive. */
+  verifyArchive(directory: string, signal: AbortSignal): Promise<server.ArchiveReport | undefined>;
   list(parent: string): Promise<readonly server.FoundBackup[]>;
   /** Removes all but the newest backups of a cluster; resolves to the names of those that went. */
   prune(parent: string, kept: { clusterId: string; newest: string; kept: number }): Promise<readonly string[]>;
@@ -34,6 +39,7 @@ export function backupTools(): BackupTools {
   return {
     save: (parts, options) => server.saveBackup(parts, { ...options, disk }),
     verify: (directory, options) => server.verifyBackup(directory, { ...options, disk }),
+    verifyArchive: (directory, signal) => server.verifyArchive(disk, directory, signal),
     list: (parent) => server.listBackups(disk, parent),
     prune: (parent, kept) => server.pruneBackups(disk, parent, kept),
     restore: ({ members, ...options }) =>

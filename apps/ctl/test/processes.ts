@@ -23,9 +23,14 @@ export interface CtlResult {
   readonly stderr: string;
 }
 
-/** Starts a server on free ports and waits until it listens; `grpcPort` takes the port of an earlier one. */
-export async function startServer(dataDirectory: string, grpcPort = '0'): Promise<ServerProcess> {
-  const ports = ['--http-port', '0', '--grpc-port', grpcPort, '--peer-port', '0'];
+/** Starts a server on free ports and waits until it listens; `grpcPort` takes the port of an earlier one, later flags win. */
+export async function startServer(
+  dataDirectory: string,
+  grpcPort = '0',
+  flags: readonly string[] = [],
+): Promise<ServerProcess> {
+  const peer = flags.includes('--peer-port') ? [] : ['--peer-port', '0'];
+  const ports = ['--http-port', '0', '--grpc-port', grpcPort, ...peer, ...flags];
   const child = start(serverMain, ['--data-dir', dataDirectory, ...ports]);
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   let said = '';

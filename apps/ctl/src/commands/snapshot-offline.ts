@@ -1,6 +1,7 @@
 /** snapshot verify, list, restore: on directories, without a node. */
 import { resolve } from 'node:path';
-import type { Action, Flags } from '../command-host.js';
+import type { ArchiveReport } from '../backup-tools.js';
+import type { Action, CommandContext, Flags } from '../command-host.js';
 import { CtlError, usageError } from '../ctl-error.js';
 import { optionalInteger, text, time } from '../flag-values.js';
 import { startProgress } from '../output/progress.js';
@@ -11,6 +12,8 @@ import { checkDirectory, withOfflineProgress } from './offline-run.js';
 export const verifySnapshot: Action = async (context, values) => {
   const directory = resolve(checkDirectory(values[0] as string));
   const tools = await context.host.backupTools();
+  const archive = await tools.verifyArchive(directory, context.signal);
+  if (archive !== undefined) return showArchive(context, directory, archive);
   const report = await withOfflineProgress(context, 'verify', 'bytes', (options) => tools.verify(directory, options));
   const { manifest, files, bytes, findings } = report;
   const isNone = findings.some(({ code }) => code === 'NO_MANIFEST');
@@ -34,6 +37,20 @@ export const verifySnapshot: Action = async (context, values) => {
     details: { findings },
   });
 };
+
+async function showArchive(context: CommandContext, directory: string, report: ArchiveReport): Promise<void> {
+  const { clusterId, runs, findings } = report;
+  await context.print.document({ ok: findings.length === 0, directory, ...report }, [
+    ['Archive', `of cluster ${clusterId}`],
+    ...runs.map(
+      ({ groupId, firstIndex, lastIndex, lastTimeMs }) =>
+        [`Group ${groupId}`, `entries ${firstIndex} to ${lastIndex}, the last of ${formatTime(lastTimeMs)}`] as const,
+    ),
+    ['Findings', findings.length === 0 ? 'none' : findings.map(({ what }) => what).join('; ')],
+  ]);
+  const [first] = findings;
+  if (first !== undefined) throw new CtlError('DATA_CORRUPTED', first.what, { details: { findings } });
+}
 
 /** `snapshot list <directory>` */
 export const listSnapshots: Action = async (context, values) => {

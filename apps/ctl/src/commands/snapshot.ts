@@ -46,8 +46,8 @@ function addSave(snapshot: Command, host: Host): void {
 function addChecks(snapshot: Command, host: Host): void {
   const verify = snapshot
     .command('verify')
-    .description('read every byte of a backup and compare it; needs no node')
-    .argument('<directory>', 'directory of the backup');
+    .description('read every byte of a backup, or of an archive, and compare it; needs no node')
+    .argument('<directory>', 'directory of the backup or archive');
   help(
     runWith(verify, host, async (...run) => (await import('./snapshot-offline.js')).verifySnapshot(...run)),
     ['shanghaictl snapshot verify ./backups/monday', 'shanghaictl snapshot verify ./backups/monday --output json'],

@@ -11,4 +11,5 @@ export type { BackupPart, GroupLogPage } from './backup-parts.js';
 export { type FoundBackup, listBackups, pruneBackups } from './list-backups.js';
 export { type RestoreOptions, type RestoreReport, restoreBackup } from './restore-backup.js';
 export { type SaveOptions, saveBackup } from './save-backup.js';
+export { type ArchiveReport, type ArchiveRun, verifyArchive } from './verify-archive.js';
 export { type BackupFinding, type BackupReport, verifyBackup } from './verify-backup.js';

@@ -12,6 +12,7 @@ import { identityFormat, newId, writeIdentity } from '../data-directory.js';
 import { type EngineName, engineNames } from '../engine/storage-engine.js';
 import { checkFirstMembers, type FirstMember, firstMembersText } from '../first-members.js';
 import { encodeCurrent } from '../raft/group-directories.js';
+import { supportedVersions } from '../version/cluster-version.js';
 import { type AdoptedGroup, adoptCatalogue, adoptGroup, type DataIds, idsOf, relabelLogs } from './adopt-group.js';
 import { readArchiveMark } from './archive-directory.js';
 import { logTimeOf } from './archive-file.js';
@@ -69,6 +70,12 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRep
   if (!engineNames.some((name) => name === manifest.engine)) {
     throw new BackupError('UNSUPPORTED', `the backup needs engine '${manifest.engine}'; use a newer version`);
   }
+  if (manifest.clusterVersion > supportedVersions.highest) {
+    throw new BackupError(
+      'UNSUPPORTED',
+      `the backup is of cluster version ${manifest.clusterVersion}, this program supports up to ${supportedVersions.highest}; use a newer version`,
+    );
+  }
   const data = groupOf(manifest, firstDataGroup);
   const system = groupOf(manifest, 0);
   const point = await dataPoint(options, manifest, data);
@@ -98,11 +105,11 @@ class Restoration {
     try {
       const data = await this.#stage(dataCut);
       opened.push(data);
-      await this.#replay(data, (entry) => entry.index <= point.index);
+      await this.#replay(data, point.index);
       const ids = await idsOf(data);
       const system = await this.#stage(systemCut);
       opened.push(system);
-      const systemPoint = await this.#replaySystem(system, data, ids);
+      const systemPoint = await this.#replaySystem(system, data, ids, point.index);
       const checksums = await this.#checksums([data, system]);
       const clusterId = clusterIdOf(this.#options, this.#manifest, this.#nodeId, [
         [0, systemPoint.index, systemPoint.term, ...systemPoint.further],
@@ -149,16 +156,14 @@ class Restoration {
     return StagedGroup.open(staging, cut, `${this.#directory}/groups/${cut.groupId}.restored`);
   }
 
-  /** Applies archived entries as long as they are wanted. */
-  async #replay(group: StagedGroup, isWanted: (entry: GroupLogEntry) => boolean): Promise<void> {
+  /** Applies archived entries up to and with the last one that is wanted. */
+  async #replay(group: StagedGroup, lastIndex: number): Promise<void> {
     const { disk, archive, signal } = this.#options;
-    if (archive === undefined) return;
+    if (archive === undefined || lastIndex <= group.cut.appliedIndex) return;
     for await (const entries of entriesBehind({ disk, directory: archive.directory, cut: group.cut })) {
       if (signal?.aborted === true) throw new BackupError('INTERRUPTED', 'interrupted; nothing was kept');
-      const unwanted = entries.findIndex((entry) => !isWanted(entry));
-      const wanted = unwanted === -1 ? entries : entries.slice(0, unwanted);
-      if (wanted.length > 0) await group.replay(wanted.map(replayed));
-      if (unwanted !== -1) return;
+      await group.replay(entries.filter(({ index }) => index <= lastIndex).map(replayed));
+      if (group.machine.visible.appliedIndex >= lastIndex) return;
     }
   }
 
@@ -170,6 +175,7 @@ class Restoration {
     system: StagedGroup,
     data: StagedGroup,
     ids: DataIds,
+    dataIndex: number,
   ): Promise<RestorePoint & { readonly further: readonly number[] }> {
     const { disk, archive } = this.#options;
     const further: number[] = [];
@@ -179,20 +185,37 @@ class Restoration {
     const isAll = until.index === undefined && until.timeMs === undefined;
     const limitMs = isAll ? Number.POSITIVE_INFINITY : (until.timeMs ?? data.machine.visible.logTimeMs);
     let isBehind = false;
-    for await (const entries of entriesBehind({ disk, directory: archive.directory, cut: system.cut })) {
-      for (const entry of entries) {
-        isBehind ||= (logTimeOf(entry) ?? 0) > limitMs;
-        if (!isBehind) {
-          await system.replay([replayed(entry)]);
-          point = { index: entry.index, term: entry.term };
-          continue;
+    try {
+      for await (const entries of entriesBehind({ disk, directory: archive.directory, cut: system.cut })) {
+        for (const entry of entries) {
+          isBehind ||= (logTimeOf(entry) ?? 0) > limitMs;
+          if (!isBehind) {
+            await system.replay([replayed(entry)]);
+            point = { index: entry.index, term: entry.term };
+            continue;
+          }
+          const makes = makesName(entry, system.machine.catalogue.cluster?.nextLogId ?? 0, ids);
+          await system.replay([makes ? replayed(entry) : { index: entry.index, term: entry.term, command: undefined }]);
+          if (makes) further.push(entry.index);
         }
-        const makes = makesName(entry, system.machine.catalogue.cluster?.nextLogId ?? 0, ids);
-        await system.replay([makes ? replayed(entry) : { index: entry.index, term: entry.term, command: undefined }]);
-        if (makes) further.push(entry.index);
       }
+    } catch (error) {
+      if (!isGap(error) || !(await this.#hasGapBehind(data, dataIndex))) throw error;
+      // Entries were given up in both groups after the data's point was archived, and the system group is read last.
     }
     return { ...point, further };
+  }
+
+  async #hasGapBehind({ cut }: StagedGroup, index: number): Promise<boolean> {
+    const { disk, archive } = this.#options;
+    try {
+      const from = { ...cut, appliedIndex: index };
+      for await (const _ of entriesBehind({ disk, directory: archive?.directory ?? '', cut: from }));
+      return false;
+    } catch (error) {
+      if (isGap(error)) return true;
+      throw error;
+    }
   }
 
   async #checksums(groups: readonly StagedGroup[]): Promise<readonly (string | undefined)[]> {
@@ -237,6 +260,10 @@ class Restoration {
       restoredFrom: this.#manifest.backupId,
     });
   }
+}
+
+function isGap(error: unknown): boolean {
+  return error instanceof BackupError && error.code === 'OUT_OF_RANGE';
 }
 
 function nodeIdOf({ nodeId, members }: RestoreOptions): number {
