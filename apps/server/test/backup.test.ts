@@ -83,10 +83,14 @@ test('sessions, read tokens and watch positions of the old cluster are refused b
   const { value: session } = await node.keyValue.openSession(600_000, request());
   await put(node, 'counted', 'once', { sessionId: session.sessionId, requestNumber: 1, retry: false });
   const { token } = await node.keyValue.get(bytes('counted'), { keyspace: '', level: 'linearizable' }, request());
+  const watched = await node.keyValue.watch({ keyspace: '' }, request())[Symbol.asyncIterator]().next();
   await save(node, disk, 'backup');
   await restore(disk, 'backup', 'restored');
   const other = await openTestNode(disk, clock, { dataDirectory: 'restored' });
   try {
+    const { position } = watched.value ?? fail();
+    const watch = other.keyValue.watch({ keyspace: '', position }, request())[Symbol.asyncIterator]();
+    await expect(watch.next()).rejects.toMatchObject({ code: 'OUT_OF_RANGE' });
     const late = put(other, 'counted', 'twice', { sessionId: session.sessionId, requestNumber: 2, retry: false });
     await expect(late).rejects.toMatchObject({ code: 'SESSION_EXPIRED' });
     const read = other.keyValue.get(bytes('counted'), { keyspace: '', level: 'session', token }, request());
