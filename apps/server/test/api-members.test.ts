@@ -49,6 +49,12 @@ const members: NodeMembers = {
   }),
 };
 
+test('a node that is to leave when it stops is taken out, and ends by itself when it is out', async () => {
+  const { code, json } = await http.send('POST', '/api/v1/shutdown', { body: { leave: true } });
+  expect([code, json['data']]).toEqual([202, { message: 'leaving', node_id: 1 }]);
+  expect(calls).toEqual([['leave', 1, false]]);
+});
+
 test('over HTTP an id is reserved, a node leaves, is replaced, and the factor is set', async () => {
   const reserved = await http.send('POST', '/api/v1/nodes', {
     body: { name: 'spare', peer_address: 'h:1', reservation: 'r' },

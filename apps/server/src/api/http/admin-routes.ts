@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { ConsensusStatus, GroupStatus } from '../../node.js';
 import { defaultDrainMs } from '../api-services.js';
+import { requireMembers } from '../grpc/member-calls.js';
 import { type KnownNode, knownNodes } from '../known-nodes.js';
 import { replicaStateName } from '../replica-state.js';
 import { closedObject } from './closed-object.js';
@@ -14,6 +15,7 @@ const maxDrainMs = 600_000;
 const shutdownBody = closedObject({
   drain_ms: z.int().min(0).max(maxDrainMs).optional(),
   force: z.boolean().optional(),
+  leave: z.boolean().optional(),
 });
 
 function nodeFields(node: KnownNode): Record<string, unknown> {
@@ -154,13 +156,23 @@ export const adminRoutes: readonly HttpRoute[] = [
   httpRoute({
     method: 'POST',
     path: '/api/v1/shutdown',
-    summary: 'Stops the node: refuses, drains, flushes, ends. Answers when it has begun.',
+    summary:
+      'Stops the node: hands over, drains, flushes, ends. With leave the cluster takes it out first, and it ends when it ' +
+      'is out. Answers when that has begun.',
     parameters: {},
     body: shutdownBody,
     answers: { 202: 'It has begun.' },
     allOrigins: false,
     async handle(request, _context, services) {
-      const drainMs = request.body.force === true ? 0 : (request.body.drain_ms ?? defaultDrainMs);
+      const { leave, force, drain_ms: wantedMs } = request.body;
+      if (leave === true) {
+        const { node } = services;
+        const { nodeId } = node.status();
+        // It is told when it is out, and ends by itself.
+        await requireMembers(node).leave(nodeId, force === true);
+        return { statusCode: 202, data: { message: 'leaving', node_id: nodeId } };
+      }
+      const drainMs = force === true ? 0 : (wantedMs ?? defaultDrainMs);
       services.requestShutdown(drainMs);
       return { statusCode: 202, data: { message: 'shutting down', drain_ms: drainMs } };
     },
