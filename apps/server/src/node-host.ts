@@ -73,7 +73,7 @@ export class NodeHost implements ShanghaiNode {
     this.keyValue = parts.keyValue;
     this.logs = parts.logs;
     this.peerAddress = parts.peerAddress;
-    this.members = new CatalogueMembers(parts.system);
+    this.members = new CatalogueMembers(parts.system, parts.directory.identity.engine);
     this.#startedAtMs = parts.clock.nowMs();
     for (const { state } of parts.replicas) state.beginServing();
   }

@@ -12,6 +12,7 @@ import { NodeBackups } from './backup/node-backups.js';
 import { hostAndPort } from './config/node-settings.js';
 import { type DataDirectory, explain, forgetRepair, type NodeIdentity, openDataDirectory } from './data-directory.js';
 import { DataDirectoryError } from './data-directory-error.js';
+import type { EngineName } from './engine/storage-engine.js';
 import { askOverGrpc } from './forward/ask-over-grpc.js';
 import { ForwardingKeyValue } from './forward/forwarding-key-value.js';
 import { ForwardingLogs } from './forward/forwarding-logs.js';
@@ -53,7 +54,7 @@ export async function openNode(options: NodeOptions): Promise<ShanghaiNode> {
     clusterToken,
     engine,
     breakLock: options.breakLock ?? false,
-    ...joinOf(options, clock, settings.versions),
+    ...joinOf(options, clock, settings.versions, engine),
     disk,
     random,
     nowMs: clock.nowMs(),
@@ -166,6 +167,7 @@ function joinOf(
   options: NodeOptions,
   clock: Clock,
   versions: NodeVersions,
+  engine: EngineName,
 ): { join?: (instanceId: string) => Promise<JoinedCluster> } {
   const { join, peers, nodeId = 0, nodeName: name = '', advertiseHost } = options;
   if (join === undefined) return {};
@@ -181,6 +183,7 @@ function joinOf(
         name,
         nodeId,
         versions,
+        engine,
       }),
   };
 }

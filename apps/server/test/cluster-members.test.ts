@@ -202,6 +202,8 @@ test('a node that does not sync before it answers does not join, and one that ha
   await cluster.stop(1);
   await cluster.start(1, { flags: false, peers: { host: 'node-1', port: 9190 } });
   await cluster.during(put(cluster.node(1), 'alone', '1'));
+  const other = { instanceId: 'other', peerAddress: 'node-2:9190', name: '', nodeId: 0, engine: 'level' };
+  await expect(membersOf(1).join(other)).rejects.toMatchObject({ code: 'CONFLICT' });
   await cluster.join(2);
   await until('1,2+ 1,2+');
   expect(await cluster.during(get(cluster.node(2), 'alone'))).toBe('1');

@@ -7,12 +7,15 @@ import { joinedOf } from './member-wire.js';
 const timeoutMs = 10_000;
 
 /** Asks over gRPC; a connection of its own each time. */
-export const askOverGrpc: AskToJoin = async (address, { instanceId, peerAddress, name, nodeId, versions }) => {
+export const askOverGrpc: AskToJoin = async (
+  address,
+  { instanceId, peerAddress, name, nodeId, versions, engine = '' },
+) => {
   const client = new ClusterClient(address, credentials.createInsecure());
   try {
     const response = await new Promise<JoinNodeResponse>((resolve, reject) => {
       const request = {
-        ...{ instanceId, peerAddress, name, nodeId: BigInt(nodeId) },
+        ...{ instanceId, peerAddress, name, nodeId: BigInt(nodeId), engine },
         version: versions?.program ?? '',
         lowestClusterVersion: versions?.lowest ?? 0,
         highestClusterVersion: versions?.highest ?? 0,

@@ -9,9 +9,12 @@ const maxNameLength = 128;
 /** `NodeMembers` on the node table of the system group. */
 export class CatalogueMembers implements NodeMembers {
   readonly #system: SystemGroup;
+  readonly #engine: string;
 
-  constructor(system: SystemGroup) {
+  /** `engine`: what holds the groups' state here, and so at all nodes of the cluster. */
+  constructor(system: SystemGroup, engine: string) {
     this.#system = system;
+    this.#engine = engine;
   }
 
   settings(): MemberSettings {
@@ -21,6 +24,7 @@ export class CatalogueMembers implements NodeMembers {
 
   async join(request: JoinRequest): Promise<JoinedCluster> {
     const { instanceId, peerAddress, name, nodeId, versions } = request;
+    this.#requireSameEngine(request.engine ?? '');
     const { clusterVersion } = this.#system.catalogue.cluster ?? {};
     if (versions !== undefined && clusterVersion !== undefined) requireJoinable(versions, clusterVersion);
     checkText('instance id', instanceId, 1);
@@ -69,6 +73,15 @@ export class CatalogueMembers implements NodeMembers {
     const known = nodes.find((one) => one.nodeId === nodeId);
     if (known === undefined || known.instanceId === '') return { verdict: 'unknown', members };
     return { verdict: known.instanceId === instanceId ? 'member' : 'replaced', members };
+  }
+
+  #requireSameEngine(engine: string): void {
+    if (engine === '' || engine === this.#engine) return;
+    throw new ServerError(
+      'CONFLICT',
+      `the nodes of this cluster have engine '${this.#engine}', the new one '${engine}', and their states do not fit each ` +
+        `other; start it in an empty directory with --engine ${this.#engine}`,
+    );
   }
 
   /** Makes a change, wherever the leader is; resolves to the cluster's id when this node's copy has it. */

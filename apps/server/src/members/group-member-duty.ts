@@ -23,6 +23,8 @@ export interface GroupMemberDutyParts {
 }
 
 const lookMs = 500;
+/** After a step that failed: handing over again and again keeps the group from writing. */
+const failedLookMs = 2_000;
 
 /** The duty of one node for one group. */
 export class GroupMemberDuty {
@@ -70,14 +72,18 @@ export class GroupMemberDuty {
   async #looks(): Promise<void> {
     this.#again?.cancel();
     let isUnderWay = false;
+    let againMs = lookMs;
     while (this.#isDueAgain && !this.#stopping.signal.aborted) {
       this.#isDueAgain = false;
       // What failed is tried again: the group may have another leader by then, who does it.
-      isUnderWay = await this.#look().catch(() => true);
+      isUnderWay = await this.#look().catch(() => {
+        againMs = failedLookMs;
+        return true;
+      });
     }
     this.#isRunning = false;
     if (isUnderWay && !this.#stopping.signal.aborted) {
-      this.#again = this.#parts.clock.setTimer(lookMs, () => this.#kick());
+      this.#again = this.#parts.clock.setTimer(againMs, () => this.#kick());
     }
   }
 

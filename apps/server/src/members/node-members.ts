@@ -10,6 +10,8 @@ export interface JoinRequest {
   readonly name: string;
   /** 0: the next free one. */
   readonly nodeId: number;
+  /** What holds its groups' state. Absent or empty: it does not say. */
+  readonly engine?: string;
   /** What it runs. Absent: it does not say. */
   readonly versions?: NodeVersions;
 }

@@ -232,6 +232,8 @@ export interface JoinNodeRequest {
   version: string;
   lowestClusterVersion: number;
   highestClusterVersion: number;
+  /** What holds its groups' state, bitcask or level: all nodes of a cluster have the same. Empty: it does not say. */
+  engine: string;
 }
 
 export interface JoinNodeResponse {
@@ -2029,6 +2031,7 @@ function createBaseJoinNodeRequest(): JoinNodeRequest {
     version: "",
     lowestClusterVersion: 0,
     highestClusterVersion: 0,
+    engine: "",
   };
 }
 
@@ -2057,6 +2060,9 @@ export const JoinNodeRequest: MessageFns<JoinNodeRequest> = {
     }
     if (message.highestClusterVersion !== 0) {
       writer.uint32(56).uint32(message.highestClusterVersion);
+    }
+    if (message.engine !== "") {
+      writer.uint32(66).string(message.engine);
     }
     return writer;
   },
@@ -2128,6 +2134,14 @@ export const JoinNodeRequest: MessageFns<JoinNodeRequest> = {
             }
 
             message.highestClusterVersion = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.engine = reader.string();
             continue;
           }
         }
