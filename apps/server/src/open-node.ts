@@ -111,6 +111,7 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
     identity,
     random: node.settings.random,
     nowMs: () => clock.nowMs(),
+    clock,
     gate,
   });
   const patience = patienceOf(node, groups, gate);

@@ -188,6 +188,22 @@ test('one backup is sent at a time, and one that is given up makes room for the 
   expect(never.aborted).toBe(false);
 });
 
+test('a reader that asks for nothing for two minutes is given up, and what it held goes', async () => {
+  await fill();
+  const idle = node.saveSnapshot?.({ stale: false, signal: never })[Symbol.asyncIterator]() ?? fail();
+  for (let i = 0; i < 4; i++) await idle.next();
+  expect(await disk.list('data/groups/1.snapshots')).toHaveLength(1);
+  await clock.advance(130_000);
+  await clock.advance(130_000);
+  expect(await disk.list('data/groups/1.snapshots')).toEqual([]);
+  await save(node, disk, 'backup');
+  await expect(
+    (async () => {
+      while ((await idle.next()).done !== true);
+    })(),
+  ).rejects.toMatchObject({ code: expect.stringMatching(/DEADLINE_EXCEEDED|INCOMPLETE/) });
+});
+
 function fail(): never {
   throw new Error('it is missing');
 }

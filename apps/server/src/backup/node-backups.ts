@@ -1,4 +1,5 @@
 /** What a node gives away of itself for backups: its state, and the log of its groups. */
+import type { Clock, Timer } from '@shanghai/env';
 import type { Entry, EntryType } from '@shanghai/raft';
 import type { Replica } from '../raft/replica.js';
 import type { Gate } from '../requests/gate.js';
@@ -9,9 +10,13 @@ import { type OutgoingBackupParts, outgoingBackup } from './outgoing-backup.js';
 /** What it stands on. */
 export interface NodeBackupParts extends OutgoingBackupParts {
   readonly gate: Gate;
+  readonly clock: Clock;
 }
 
 const pageBytes = 1_048_576;
+
+/** A reader who asks for nothing for so long is given up. */
+const idleReaderMs = 120_000;
 
 /** As in docs/formats/command-log.md. */
 const typeNumbers: Readonly<Record<EntryType, number>> = { EntryNormal: 0, EntryConfChange: 2, EntryConfChangeV2: 3 };
@@ -20,6 +25,7 @@ const typeNumbers: Readonly<Record<EntryType, number>> = { EntryNormal: 0, Entry
 export class NodeBackups {
   readonly #parts: NodeBackupParts;
   #isSaving = false;
+  #reader: ReaderWatch | undefined;
 
   constructor(parts: NodeBackupParts) {
     this.#parts = parts;
@@ -38,12 +44,31 @@ export class NodeBackups {
     if (replicas.some(({ state }) => state.waitsForSpace)) {
       throw new ServerError('STORAGE_FULL', "this node's disk is full, and a backup needs some; ask another node");
     }
+    const watch = new ReaderWatch(this.#parts.clock);
     this.#isSaving = true;
+    // Given up while it asks for nothing: the next one need not wait for it.
+    watch.signal.addEventListener('abort', () => this.#end(watch), { once: true });
+    this.#reader = watch;
     try {
-      yield* gate.untilClosed(options.signal, (signal) => outgoingBackup(this.#parts, { ...options, signal }));
+      const given = AbortSignal.any([options.signal, watch.signal]);
+      for await (const part of gate.untilClosed(given, (signal) =>
+        outgoingBackup(this.#parts, { ...options, signal }),
+      )) {
+        watch.offered();
+        yield part;
+        watch.asked();
+      }
+      watch.signal.throwIfAborted();
     } finally {
-      this.#isSaving = false;
+      watch.stop();
+      this.#end(watch);
     }
+  }
+
+  #end(reader: ReaderWatch): void {
+    if (this.#reader !== reader) return;
+    this.#reader = undefined;
+    this.#isSaving = false;
   }
 
   /** See `ShanghaiNode.readGroupLog`. */
@@ -69,6 +94,45 @@ export class NodeBackups {
       at += entries.length;
     } while (at <= lastIndex);
     replica.pins.pin(lastIndex);
+  }
+}
+
+/** Aborts when a reader has asked for nothing for too long: what it holds is kept from going. */
+class ReaderWatch {
+  readonly #clock: Clock;
+  readonly #controller = new AbortController();
+  /** Since when something has been there for it to ask for. */
+  #offeredMs: number | undefined;
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#arm();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  offered(): void {
+    this.#offeredMs = this.#clock.monotonicMs();
+  }
+
+  asked(): void {
+    this.#offeredMs = undefined;
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  #arm(): void {
+    this.#timer = this.#clock.setTimer(idleReaderMs, () => {
+      const { monotonicMs } = this.#clock;
+      if (monotonicMs() - (this.#offeredMs ?? monotonicMs()) < idleReaderMs) return this.#arm();
+      const message = `a backup was asked for and not read for ${idleReaderMs} ms; save it again`;
+      this.#controller.abort(new ServerError('DEADLINE_EXCEEDED', message));
+    });
   }
 }
 

@@ -54,7 +54,11 @@ async function* groupParts(
   total: { files: number; bytes: number },
 ): AsyncGenerator<BackupPart, void, undefined> {
   const { counters, source } = await replica.state.cut();
+  // A reader that asks for nothing more never comes to the end of this.
+  const release = () => void source.release();
+  signal.addEventListener('abort', release, { once: true });
   try {
+    signal.throwIfAborted();
     const found = await source.names();
     const bytes = found.reduce((sum, file) => sum + file.bytes, 0);
     const { appliedIndex, appliedTerm, revision, logTimeMs } = counters;
@@ -67,6 +71,7 @@ async function* groupParts(
     total.files += found.length;
     total.bytes += bytes;
   } finally {
+    signal.removeEventListener('abort', release);
     await source.release();
   }
 }

@@ -132,9 +132,12 @@ export class GroupState implements ReplicatedState<ApplyResult> {
   }
 
   /** The state between two runs of entries, as a snapshot, with its counters. Who takes it releases it. One at a time. */
-  cut(): Promise<{ readonly counters: Readonly<GroupCounters>; readonly source: OutgoingSnapshot }> {
-    return this.#turns.run(() =>
-      this.#boundary.between(async () => {
+  async cut(): Promise<{ readonly counters: Readonly<GroupCounters>; readonly source: OutgoingSnapshot }> {
+    // A checkpoint under way would be waited for with applying held up.
+    await this.#turns.idle();
+    // In this order: a run that waits for space may need the checkpoints that give some.
+    return this.#boundary.between(() =>
+      this.#turns.run(async () => {
         if (this.#failure !== undefined) throw this.#failure;
         const counters = this.machine.visible;
         const { appliedIndex: index, appliedTerm: term } = counters;
