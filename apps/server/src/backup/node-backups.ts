@@ -128,8 +128,8 @@ class ReaderWatch {
 
   #arm(): void {
     this.#timer = this.#clock.setTimer(idleReaderMs, () => {
-      const { monotonicMs } = this.#clock;
-      if (monotonicMs() - (this.#offeredMs ?? monotonicMs()) < idleReaderMs) return this.#arm();
+      const nowMs = this.#clock.monotonicMs();
+      if (nowMs - (this.#offeredMs ?? nowMs) < idleReaderMs) return this.#arm();
       const message = `a backup was asked for and not read for ${idleReaderMs} ms; save it again`;
       this.#controller.abort(new ServerError('DEADLINE_EXCEEDED', message));
     });
