@@ -107,7 +107,7 @@ export function reportRow(report: NemesisReport): string {
   return `| ${cells.join(' | ')} |`;
 }
 
-/** Writes the report, and a page for each violation; gives the paths. */
+/** Writes the report, a page for each violation, and the histories that were not decided; gives the paths. */
 export function writeReport(directory: string, report: NemesisReport, bad: readonly BadHistory[]): readonly string[] {
   mkdirSync(directory, { recursive: true });
   const files: [string, string][] = [
@@ -116,6 +116,11 @@ export function writeReport(directory: string, report: NemesisReport, bad: reado
     ...bad.map(({ family, history, longest }): [string, string] => [
       `violation-${family}.html`,
       violationPage(`${family}, seed ${report.seed}`, history, longest, keysModel),
+    ]),
+    ...undecided.map(({ family, history }): [string, string] => [
+      `undecided-${family}.json`,
+      // JSON has no infinity: an operation without a return has none there either.
+      JSON.stringify(history.map((one) => (Number.isFinite(one.return) ? one : { ...one, return: undefined }))),
     ]),
   ];
   return files.map(([name, text]) => {

@@ -87,7 +87,9 @@ export class NemesisRun {
     const report = this.#report(cluster, workload, schedule, bad, faultsEndMs);
     isBad = report.verdict !== 'ok';
     if (isBad || options.keep || options.reportDirectory !== undefined) {
-      for (const path of writeReport(options.reportDirectory ?? directory, report, bad)) this.#say(`wrote ${path}`);
+      const { undecidedHistories } = workload.recorder;
+      for (const path of writeReport(options.reportDirectory ?? directory, report, bad, undecidedHistories))
+        this.#say(`wrote ${path}`);
     }
     return report;
   }

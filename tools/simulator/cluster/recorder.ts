@@ -25,7 +25,7 @@ export interface Call {
   unknown(): void;
 }
 
-/** A history that no order explains. */
+/** A history that no order explains, or none that was found in time. */
 export interface BadHistory {
   readonly family: string;
   readonly history: readonly Operation<KeysInput, KeysOutput>[];
@@ -38,8 +38,13 @@ export class Recorder {
   readonly #families = new Map<string, Recorded[]>();
   #position = 0;
   operations = 0;
+  /** Histories that could not be decided. */
+  readonly undecidedHistories: BadHistory[] = [];
+
   /** Families whose history could not be decided. */
-  undecided = 0;
+  get undecided(): number {
+    return this.undecidedHistories.length;
+  }
 
   /** Somebody asks for something. */
   call(family: string, process: number, input: KeysInput): Call {
@@ -84,7 +89,7 @@ export class Recorder {
       const seen = history.filter((operation) => operation.return !== Number.POSITIVE_INFINITY);
       if (this.#search(seen).verdict === 'linearizable') continue;
       const { verdict, longest } = this.#search(history);
-      if (verdict === 'unknown') this.undecided++;
+      if (verdict === 'unknown') this.undecidedHistories.push({ family, history, longest });
       if (verdict === 'violation') yield { family, history, longest };
     }
   }
