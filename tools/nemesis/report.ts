@@ -108,7 +108,12 @@ export function reportRow(report: NemesisReport): string {
 }
 
 /** Writes the report, a page for each violation, and the histories that were not decided; gives the paths. */
-export function writeReport(directory: string, report: NemesisReport, bad: readonly BadHistory[]): readonly string[] {
+export function writeReport(
+  directory: string,
+  report: NemesisReport,
+  bad: readonly BadHistory[],
+  undecided: readonly BadHistory[],
+): readonly string[] {
   mkdirSync(directory, { recursive: true });
   const files: [string, string][] = [
     ['report.json', `${JSON.stringify(report, null, 2)}\n`],
