@@ -18,6 +18,7 @@ export const keyValueModel: Model<string, KeyValueInput, KeyValueOutput> = {
     if (input.type === 'get') return output === undefined || output.value === state ? state : undefined;
     return input.type === 'put' ? input.value : state + input.value;
   },
+  isReadOnly: ({ type }) => type === 'get',
   fingerprint: (state) => state,
   describe(input, output) {
     if (input.type === 'get') return `get → ${output === undefined ? '?' : JSON.stringify(output.value)}`;

@@ -9,7 +9,7 @@
  *
  * Calls without a return may take effect at any later time, or never. They lie in a list of their own and are tried where
  * nothing else goes on: most of them change nothing that anybody saw, and trying them first at every place multiplies the
- * search.
+ * search. What changes nothing is taken as soon as it fits, and no other way is tried for it.
  */
 import type { Model, Operation } from './operation.js';
 
@@ -38,6 +38,8 @@ interface Step<State> {
   readonly stateBefore: State;
   /** The first return that had not been passed. */
   readonly limit: number;
+  /** Nothing else need be tried in its place. */
+  readonly isForced: boolean;
 }
 
 /** Checks one history. `isOverdue` is asked now and then, and ends the search where it says so. */
@@ -63,26 +65,32 @@ export function checkLinearizability<State, Input, Output>(
       event = openHead.next;
     }
     if (event !== undefined && (event.match !== undefined || event.time <= limit)) {
+      const isForced = isReadOnly(operations, model, event);
       const after = tryOperation(operations, model, event, state, taken, tried);
-      if (after === undefined) {
+      if (after === 'impossible' || (after === 'tried' && !isForced)) {
         event = event.next;
         continue;
       }
-      path.push({ call: event, stateBefore: state, limit });
-      state = after.state;
-      lift(event);
-      if (event.match !== undefined) answersLeft--;
-      event = head.next;
-      continue;
+      if (after !== 'tried') {
+        path.push({ call: event, stateBefore: state, limit, isForced });
+        state = after.state;
+        lift(event);
+        if (event.match !== undefined) answersLeft--;
+        event = head.next;
+        continue;
+      }
     }
     if (path.length > longest.length) longest = idsOf(path);
-    const last = path.pop();
-    if (last === undefined) return { verdict: 'violation', longest };
+    let last: Step<State> | undefined;
+    do {
+      last = path.pop();
+      if (last === undefined) return { verdict: 'violation', longest };
+      taken.remove(last.call.id);
+      unlift(last.call);
+      if (last.call.match !== undefined) answersLeft++;
+    } while (last.isForced);
     state = last.stateBefore;
     limit = last.limit;
-    taken.remove(last.call.id);
-    unlift(last.call);
-    if (last.call.match !== undefined) answersLeft++;
     event = last.call.next;
   }
   return { verdict: 'linearizable', longest: idsOf(path) };
@@ -95,18 +103,27 @@ function tryOperation<State, Input, Output>(
   before: State,
   taken: OperationSet,
   tried: Set<string>,
-): { readonly state: State } | undefined {
+): { readonly state: State } | 'impossible' | 'tried' {
   const { input, output } = operations[id] as Operation<Input, Output>;
   const state = model.step(before, input, output);
-  if (state === undefined) return undefined;
+  if (state === undefined) return 'impossible';
   taken.add(id);
   const key = `${taken.fingerprint()}${model.fingerprint(state)}`;
   if (tried.has(key)) {
     taken.remove(id);
-    return undefined;
+    return 'tried';
   }
   tried.add(key);
   return { state };
+}
+
+function isReadOnly<State, Input, Output>(
+  operations: readonly Operation<Input, Output>[],
+  model: Model<State, Input, Output>,
+  { id }: Event,
+): boolean {
+  const { input, output } = operations[id] as Operation<Input, Output>;
+  return output !== undefined && model.isReadOnly?.(input, output) === true;
 }
 
 function isAnswered({ return: end }: { readonly return: number }): boolean {

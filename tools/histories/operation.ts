@@ -14,6 +14,11 @@ export interface Model<State, Input, Output> {
   readonly initial: State;
   /** The state after the operation, or `undefined` where it could not have had this output in this state. */
   step(state: State, input: Input, output: Output | undefined): State | undefined;
+  /**
+   * Whether an operation with this output never changes any state. Such a one is taken as soon as it fits: whatever order
+   * there is has one in which it stands there. Absent: none is.
+   */
+  isReadOnly?(input: Input, output: Output): boolean;
   /** The same text for equal states, and for no others. */
   fingerprint(state: State): string;
   /** The operation in a few words. */

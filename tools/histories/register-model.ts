@@ -31,6 +31,7 @@ export const registerModel: Model<RegisterState, RegisterInput, RegisterOutput> 
       }
     }
   },
+  isReadOnly: ({ type }, { isSwapped }) => type === 'read' || isSwapped === false,
   fingerprint: String,
   describe(input, output) {
     switch (input.type) {

@@ -41,6 +41,10 @@ export const keysModel: Model<KeysState, KeysInput, KeysOutput> = {
   step(state, input, output) {
     return input.type === 'read' ? afterRead(state, input.keys, output) : afterWrite(state, input, output);
   },
+  // A read that finds nothing may be the first to show that something has expired.
+  isReadOnly(input, { isApplied, values }) {
+    return input.type === 'read' ? values?.every((value) => value !== undefined) === true : isApplied === false;
+  },
   fingerprint: (state) => JSON.stringify([...state].sort(([a], [b]) => (a < b ? -1 : 1))),
   describe(input, output) {
     const said = output === undefined ? '?' : JSON.stringify(output);
