@@ -253,14 +253,29 @@ function answerUnreadable(
   socket: { writable: boolean; end(text: string): void },
 ): void {
   if (!socket.writable || error.code === 'ECONNRESET') return;
-  const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW';
-  const message = isTooLarge ? `the headers are larger than ${maxHeaderBytes} bytes` : 'the request is not HTTP/1.1';
+  const { head, message } = unreadable(error.code);
   const failure = { code: 'INVALID_REQUEST', message, details: {} } as const;
   const body = JSON.stringify(errorEnvelope(failure, Date.now()));
-  const head = `HTTP/1.1 ${isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'}`;
   socket.end(
-    `${head}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    `HTTP/1.1 ${head}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
+}
+
+function unreadable(code: string | undefined): { readonly head: string; readonly message: string } {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return {
+        head: '431 Request Header Fields Too Large',
+        message: `the headers are larger than ${maxHeaderBytes} bytes`,
+      };
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return {
+        head: '408 Request Timeout',
+        message: `headers have ${headersMs} ms to arrive, a request ${requestMs} ms`,
+      };
+    default:
+      return { head: '400 Bad Request', message: 'the request is not HTTP/1.1' };
+  }
 }
 
 declare module 'fastify' {
