@@ -127,6 +127,22 @@ test('a program of the first release does not come back into a cluster that was 
   });
 });
 
+test('a node that is lost before it could be upgraded is taken out, and holds the version back no longer', async () => {
+  await threeOfFirstRelease();
+  for (const nodeId of [1, 2]) {
+    await cluster.stop(nodeId);
+    await cluster.start(nodeId, { flags: false });
+    await cluster.until(`node ${nodeId} is back`, allReady);
+  }
+  await cluster.stop(3);
+  await cluster.until('the others lead', () => cluster.leader(0) !== undefined && cluster.leader(1) !== undefined);
+  expect(versionsSeen()).toEqual([1, 1]);
+  await cluster.during(cluster.node(1).members?.leave(3, false) as Promise<void>);
+  await cluster.until('the version rises', () => versionsSeen().every((version) => version === 2));
+  await cluster.until('it is out', () => cluster.node(1).status().nodes?.length === 2);
+  await expectKept(cluster.node(2));
+});
+
 test('the directory of the first release of one node opens, and others join it', async () => {
   cluster = new TestCluster(1);
   cluster.disks.set(3, await restored(join(kept, 'v1-data-directory'), 3));
