@@ -465,21 +465,55 @@ describe('Cluster and Admin', () => {
   });
 });
 
+it('Admin.GetDiagnostics tells of clock, disk, limits, checks and groups', async () => {
+  const answer = await call(fixture.admin.getDiagnostics, fixture.admin, {});
+  expect(answer).toMatchObject({
+    nodeId: 1n,
+    clusterId: 'c1',
+    version: '1.2.3',
+    runtimeVersion: 'v1.2.3',
+    clockMs: 1_700_000_060_000,
+    uptimeMs: 60_000n,
+    walSync: { count: 3n, p50Ms: 1, p99Ms: 2 },
+    fileSystem: { type: 'ext4', availableBytes: 500n },
+    process: { openFiles: 30n, maxOpenFiles: 1024n },
+    state: ClusterState.CLUSTER_STATE_HEALTHY,
+    reasons: [],
+  });
+  expect(answer.checks.map(({ name, ok }) => [name, ok])).toContainEqual(['clock', true]);
+  expect(answer.groups.map(({ groupId }) => groupId)).toEqual([0n, 1n]);
+});
+
 describe('health and reflection', () => {
   const raw = (value: Buffer) => value;
 
-  it('answer the standard health service, which says when the node stops', async () => {
+  it('answer the standard health service, which says whether the node is ready, and when it stops', async () => {
     const own = await openGrpcFixture();
     const client = new Client(own.address, credentials.createInsecure());
-    const check = () =>
-      new Promise<Buffer | undefined>((resolve, reject) => {
-        client.makeUnaryRequest('/grpc.health.v1.Health/Check', raw, raw, Buffer.alloc(0), (error, response) =>
-          error === null ? resolve(response) : reject(error),
+    const check = (service: string) =>
+      new Promise<string>((resolve, reject) => {
+        const request = Buffer.concat([Buffer.from([0x0a, service.length]), Buffer.from(service)]);
+        client.makeUnaryRequest('/grpc.health.v1.Health/Check', raw, raw, request, (error, response) =>
+          error === null ? resolve(['', 'serving', 'not serving'][response?.[1] ?? 0] ?? '') : reject(error),
         );
       });
-    expect((await check())?.[1]).toBe(1);
+    const services = ['', 'shanghai.v1.KeyValue', 'shanghai.v1.Log', 'shanghai.v1.Cluster', 'shanghai.v1.Admin'];
+    const all = () => Promise.all(services.map(check));
+    const yes = 'serving';
+    const no = 'not serving';
+    const look = () => {
+      own.services.health.start();
+      own.services.health.stop();
+    };
+    expect(await all()).toEqual([yes, yes, yes, yes, yes]);
+    own.node.checks = [{ name: 'space', ok: false, detail: 'the disk is full' }];
+    look();
+    expect(await all()).toEqual([no, no, no, yes, yes]);
+    own.node.checks = [{ name: 'space', ok: true, detail: 'there is space' }];
+    look();
+    expect(await all()).toEqual([yes, yes, yes, yes, yes]);
     own.api.markStopping();
-    expect((await check())?.[1]).toBe(2);
+    expect(await all()).toEqual([no, no, no, no, no]);
     client.close();
     await own.close();
   });

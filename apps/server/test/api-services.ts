@@ -12,6 +12,8 @@ import { createRequestMetrics } from '../src/observability/request-metrics.js';
 export interface TestServices extends ApiServices {
   readonly lines: string[];
   readonly shutdowns: number[];
+  /** Looks when a test starts it. */
+  readonly health: HealthMonitor;
 }
 
 export function testServices(

@@ -1,4 +1,5 @@
 import { replicaStateName } from '../api/replica-state.js';
+import type { NodeEntry } from '../apply/catalogue-command.js';
 import type { NodeStatus, ReadinessCheck } from '../node.js';
 import type { ClusterSight, NodeReport } from './core/cluster-sight.js';
 import { ownGroup } from './core/seen-group.js';
@@ -20,9 +21,14 @@ export function sightOf(status: NodeStatus, more: OtherKnowledge): ClusterSight 
     ...more,
     nodeId,
     electionMs,
-    reservedIds: nodes.filter(({ instanceId }) => instanceId === '').map((node) => node.nodeId),
+    reservedIds: nodes.filter(isNotThereYet).map((node) => node.nodeId),
     nodeIds: [...nodeIds].sort((a, b) => a - b),
     groups: groups.map((group) => ownGroup(group, replicaStateName)),
     heardMsAgo: heard === undefined ? undefined : new Map(heard.map((one) => [one.nodeId, one.heardMsAgo])),
   };
+}
+
+/** Its id is set aside, or it has just joined and has not said where it listens. */
+function isNotThereYet({ instanceId, state, grpcAddress }: NodeEntry): boolean {
+  return instanceId === '' || (state === 'joining' && grpcAddress === '');
 }

@@ -35,7 +35,7 @@ export interface ClusterSight {
   readonly electionMs: number;
   /** The nodes of the node table, this one or not among them. */
   readonly nodeIds: readonly number[];
-  /** Those of them whose ids are only set aside: nobody misses them. */
+  /** Those of them that never were there: nobody misses them. */
   readonly reservedIds: readonly number[];
   readonly groups: readonly SeenGroup[];
   readonly checks: readonly ReadinessCheck[];
