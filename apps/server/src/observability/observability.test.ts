@@ -47,6 +47,16 @@ describe('events become metrics and lines', () => {
     expect(lines.map((line) => JSON.parse(line).level)).toEqual(['fatal', 'fatal', 'fatal']);
   });
 
+  it('of peers: a stranger who gives himself out for another each time does not fill the log', () => {
+    const lines: string[] = [];
+    const logger = createLogger({ level: 'info', write: (line) => void lines.push(line) });
+    const peers = observePeers(createMetrics(), logger);
+    for (let i = 0; i < 10_000; i++) {
+      peers.refused?.({ nodeId: i, lane: 'log', direction: 'in', address: 'a:1', reason: `it is of cluster '${i}'` });
+    }
+    expect(lines.length).toBeGreaterThan(60);
+    expect(lines.length).toBeLessThan(100);
+  });
   it('of peers: one that is refused for ever is counted each time and does not fill the log', async () => {
     const { lines, metrics, logger } = observed();
     const peers = observePeers(metrics, logger);

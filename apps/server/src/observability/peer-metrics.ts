@@ -50,9 +50,9 @@ export function observePeers(metrics: Metrics, logger: Logger): GrpcPeersListene
     refused: ({ nodeId, lane, direction, address, reason }) => {
       refusals.add();
       const what = direction === 'in' ? 'a peer was refused' : 'another node refused this one';
-      const times = repeats.count(`${direction} ${nodeId} ${lane} ${reason}`);
+      const { times, isNews } = repeats.count(`${direction} ${nodeId} ${lane} ${reason}`);
       const event = { nodeId, lane, address, reason, times };
-      if (isPowerOfTwo(times)) logger.warn(event, what);
+      if (isNews) logger.warn(event, what);
       else logger.debug(event, what);
     },
     blocked: ({ nodeId, lane, waitingBytes }) => {
@@ -66,20 +66,27 @@ export function observePeers(metrics: Metrics, logger: Logger): GrpcPeersListene
 
 /** Texts that are counted. Of more, those seen least lately are forgotten. */
 const maxTexts = 256;
+/** So many different ones are told each. */
+const quietTexts = 64;
 
 /**
  * How often something was said. Who is refused asks again every few seconds, for as long as nobody mends it: a line for
- * the first, second, fourth, eighth … time tells as much and fills no disk.
+ * the first, second, fourth, eighth … time tells as much and fills no disk. A stranger can say something else each time:
+ * so the texts that are new are counted too, and beyond some told as rarely.
  */
 class Repeats {
   readonly #counts = new Map<string, number>();
+  #texts = 0;
 
-  count(text: string): number {
+  /** `isNews`: worth a line. */
+  count(text: string): { readonly times: number; readonly isNews: boolean } {
     const times = (this.#counts.get(text) ?? 0) + 1;
+    if (times === 1) this.#texts++;
+    const isRare = this.#texts <= quietTexts || isPowerOfTwo(this.#texts);
     this.#counts.delete(text);
     this.#counts.set(text, times);
     if (this.#counts.size > maxTexts) this.#counts.delete(this.#counts.keys().next().value as string);
-    return times;
+    return { times, isNews: isPowerOfTwo(times) && (times > 1 || isRare) };
   }
 }
 
