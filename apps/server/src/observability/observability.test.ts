@@ -52,7 +52,14 @@ describe('events become metrics and lines', () => {
     const logger = createLogger({ level: 'info', write: (line) => void lines.push(line) });
     const peers = observePeers(createMetrics(), logger);
     for (let i = 0; i < 10_000; i++) {
-      peers.refused?.({ nodeId: i, lane: 'log', direction: 'in', address: 'a:1', reason: `it is of cluster '${i}'` });
+      peers.refused?.({
+        nodeId: i,
+        lane: 'log',
+        direction: 'in',
+        address: 'a:1',
+        isByPeer: false,
+        reason: `it is of cluster '${i}'`,
+      });
     }
     expect(lines.length).toBeGreaterThan(60);
     expect(lines.length).toBeLessThan(100);
