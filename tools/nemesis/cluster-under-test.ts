@@ -89,15 +89,19 @@ export class ClusterUnderTest {
     return disk;
   }
 
-  /** Who says that it leads the keys, in the latest term; asks every node that answers soon. */
+  /** Who says that it leads the keys, in the latest term. */
   async leader(): Promise<number | undefined> {
-    const claims = await Promise.all(
-      this.nodes
-        .filter(({ isRunning }) => isRunning)
-        .map(async ({ id }) => ({ ...(await this.#dataGroupOf(id)), nodeId: id })),
-    );
-    const leaders = claims.filter(({ role }) => role === 'leader').sort((a, b) => (b.term ?? 0) - (a.term ?? 0));
-    return leaders[0]?.nodeId;
+    return (await this.look()).leader;
+  }
+
+  /** Asks every node that answers soon: which do, and which of them leads the keys in the latest term. */
+  async look(): Promise<{ readonly leader: number | undefined; readonly answering: readonly number[] }> {
+    const asked = this.nodes
+      .filter(({ isRunning }) => isRunning)
+      .map(async ({ id }) => ({ ...(await this.#dataGroupOf(id)), nodeId: id }));
+    const answers = (await Promise.all(asked)).filter(({ role }) => role !== undefined);
+    const leaders = answers.filter(({ role }) => role === 'leader').sort((a, b) => (b.term ?? 0) - (a.term ?? 0));
+    return { leader: leaders[0]?.nodeId, answering: answers.map(({ nodeId }) => nodeId) };
   }
 
   /** Waits until somebody leads. Rejects after `limitMs`. */

@@ -55,13 +55,15 @@ export function targetsOf(target: Target, order: readonly number[]): readonly nu
 }
 
 async function kill(cluster: ClusterUnderTest, nodes: readonly number[]): Promise<DoneFault> {
-  const leader = await cluster.leader();
+  const { leader, answering } = await cluster.look();
   const ends = nodes.map((id) => cluster.node(id).kill());
-  const killedLeader = leader !== undefined && nodes.includes(leader) && nodes.length < cluster.members.length / 2;
+  const left = answering.filter((id) => !nodes.includes(id) && cluster.members.includes(id));
+  // A failover is what happens where the others can go on.
+  const isFailover = leader !== undefined && nodes.includes(leader) && left.length > cluster.members.length / 2;
   return {
-    what: `kill -9 of ${nodes.join(', ')}${killedLeader ? `; ${leader} led` : ''}`,
+    what: `kill -9 of ${nodes.join(', ')}${leader !== undefined && nodes.includes(leader) ? `; ${leader} led` : ''}`,
     nodes,
-    ...(killedLeader ? { killedLeader: leader } : {}),
+    ...(isFailover ? { killedLeader: leader } : {}),
     heal: async () => {
       await Promise.all(ends);
       await Promise.all(nodes.map((id) => cluster.node(id).restart()));
