@@ -110,6 +110,9 @@ test('the search finds what trying every order finds, also where much has no ans
       const { verdict } = checkLinearizability(operations, keyValueModel, never);
       verdicts.add(verdict);
       expect(verdict).toBe(hasOrder(operations, '') ? 'linearizable' : 'violation');
+      const bounds = [0, 1, 7].map((most) => checkLinearizability(operations, keyValueModel, never, most).verdict);
+      expect(bounds[2]).toBe(verdict);
+      if (bounds.includes('linearizable')) expect(verdict).toBe('linearizable');
     }),
     { seed, numRuns: 1500 },
   );

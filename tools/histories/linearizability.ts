@@ -42,11 +42,16 @@ interface Step<State> {
   readonly isForced: boolean;
 }
 
-/** Checks one history. `isOverdue` is asked now and then, and ends the search where it says so. */
+/**
+ * Checks one history. `isOverdue` is asked now and then, and ends the search where it says so. With `maxOpen` at most so
+ * many operations without a return are placed: where an order is found it is one, and a violation is one only without the
+ * bound.
+ */
 export function checkLinearizability<State, Input, Output>(
   operations: readonly Operation<Input, Output>[],
   model: Model<State, Input, Output>,
   isOverdue: () => boolean,
+  maxOpen = Number.POSITIVE_INFINITY,
 ): CheckResult {
   const { head, openHead } = eventsOf(operations);
   const taken = new OperationSet(operations.length);
@@ -57,6 +62,7 @@ export function checkLinearizability<State, Input, Output>(
   let state = model.initial;
   let event = head.next;
   let limit = Number.POSITIVE_INFINITY;
+  let openLeft = maxOpen;
   // What has no answer need not have happened: only answers that are left hold the order up.
   for (let steps = 1; answersLeft > 0; steps++) {
     if (steps % 4096 === 0 && isOverdue()) return { verdict: 'unknown', longest };
@@ -64,7 +70,7 @@ export function checkLinearizability<State, Input, Output>(
       limit = event.time;
       event = openHead.next;
     }
-    if (event !== undefined && (event.match !== undefined || event.time <= limit)) {
+    if (event !== undefined && (event.match !== undefined || (openLeft > 0 && event.time <= limit))) {
       const isForced = isReadOnly(operations, model, event);
       const after = tryOperation(operations, model, event, state, taken, tried);
       if (after === 'impossible' || (after === 'tried' && !isForced)) {
@@ -75,7 +81,8 @@ export function checkLinearizability<State, Input, Output>(
         path.push({ call: event, stateBefore: state, limit, isForced });
         state = after.state;
         lift(event);
-        if (event.match !== undefined) answersLeft--;
+        if (event.match === undefined) openLeft--;
+        else answersLeft--;
         event = head.next;
         continue;
       }
@@ -87,7 +94,8 @@ export function checkLinearizability<State, Input, Output>(
       if (last === undefined) return { verdict: 'violation', longest };
       taken.remove(last.call.id);
       unlift(last.call);
-      if (last.call.match !== undefined) answersLeft++;
+      if (last.call.match === undefined) openLeft++;
+      else answersLeft++;
     } while (last.isForced);
     state = last.stateBefore;
     limit = last.limit;
