@@ -144,7 +144,7 @@ test('a node that is cut off says how old its answers are, and answers nothing t
   await cluster.stop(firstId);
   await cluster.start(firstId);
   const again = cluster.node(firstId);
-  await expect(read(again, 'a', { level: 'stale' })).rejects.toMatchObject({ code: 'CLUSTER_ERROR' });
+  await expect(cluster.during(read(again, 'a', { level: 'stale' }))).rejects.toMatchObject({ code: 'CLUSTER_ERROR' });
   cluster.network.heal();
   await cluster.until('it is ready', () => isReady(again));
   expect(await cluster.during(read(again, 'a', { level: 'stale' }))).toMatchObject({ value: '1' });
