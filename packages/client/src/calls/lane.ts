@@ -315,6 +315,8 @@ export class Lane implements PipelineLinkEvents, CallHolder {
       this.#route.connected(node);
     } catch (error) {
       if (closing.aborted) return;
+      // A channel that has failed goes on failing for a while although its node is there again; a new one does not.
+      node.close();
       this.#linkFailures++;
       this.#route.failed(node);
       this.#failWaiting(toClientError(error));
