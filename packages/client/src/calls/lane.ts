@@ -309,14 +309,12 @@ export class Lane implements PipelineLinkEvents, CallHolder {
       const rounds = Math.floor(this.#linkFailures / nodes.all.length);
       if (rounds > 0) await delay(options.clock, retryDelayMs(this.#environment, rounds), closing);
       node = this.#route.target();
-      await node.channel.ready(closing);
+      await node.connected(closing);
       closing.throwIfAborted();
       this.#link = new PipelineLink(node, this);
       this.#route.connected(node);
     } catch (error) {
       if (closing.aborted) return;
-      // A channel that has failed goes on failing for a while although its node is there again; a new one does not.
-      node.close();
       this.#linkFailures++;
       this.#route.failed(node);
       this.#failWaiting(toClientError(error));

@@ -99,7 +99,6 @@ async function* oneConnection<Method extends StreamMethod>(
   state: StreamState,
 ): AsyncGenerator<StreamMethods[Method][1], void, undefined> {
   const node = nodeFor(environment, stream.servedBy, state);
-  const { channel } = node;
   const watch = (stream.servedBy === 'leader' ? watchLeader : watchReplica)(environment, node);
   const signal = AbortSignal.any([scope.signal, watch.signal]);
   // Where the next message may take for ever, silence says nothing.
@@ -118,7 +117,7 @@ async function* oneConnection<Method extends StreamMethod>(
     state.connected = false;
     state.step = 'wait';
     scope.signal.throwIfAborted();
-    await keptAlive(environment, () => channel.ready(signal));
+    const channel = await keptAlive(environment, () => node.connected(signal));
     state.connected = true;
     state.wasConnected = true;
     for await (const message of channel.stream(stream.method, request, { signal })) {
@@ -179,10 +178,10 @@ function learnFrom(
  * Counts as activity while there is no connection: timers do not keep the process alive, and a program that awaits the
  * next message must not end in the middle of that. A connection keeps it alive by itself.
  */
-async function keptAlive(environment: CallEnvironment, wait: () => Promise<void>): Promise<void> {
+async function keptAlive<Result>(environment: CallEnvironment, wait: () => Promise<Result>): Promise<Result> {
   environment.activity.begin();
   try {
-    await wait();
+    return await wait();
   } finally {
     environment.activity.end();
   }

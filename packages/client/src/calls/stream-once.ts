@@ -29,9 +29,9 @@ export async function* streamOnce<Method extends StreamMethod>(
       try {
         scope.restartTimer(silenceMs);
         scope.signal.throwIfAborted();
-        await node.channel.ready(scope.signal);
+        const channel = await node.connected(scope.signal);
         isConnected = true;
-        for await (const message of node.channel.stream(method, request, { signal: scope.signal })) {
+        for await (const message of channel.stream(method, request, { signal: scope.signal })) {
           scope.stopTimer();
           yield message;
           scope.restartTimer(silenceMs);

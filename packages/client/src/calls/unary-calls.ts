@@ -115,9 +115,9 @@ async function attemptOnce<Method extends UnaryMethod>(
   node.load++;
   try {
     call.signal.throwIfAborted();
-    await node.channel.ready(call.signal);
+    const channel = await node.connected(call.signal);
     attempt.stage = 'answer';
-    return await node.channel.call(method, request, call);
+    return await channel.call(method, request, call);
   } finally {
     node.load--;
   }

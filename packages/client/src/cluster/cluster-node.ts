@@ -34,6 +34,21 @@ export class ClusterNode {
     return this.#channel;
   }
 
+  /**
+   * The channel to it, connected. Rejects as `Channel.ready` does. A channel that has failed goes on failing for a while
+   * although its node is there again; a new one does not, so it is not kept.
+   */
+  async connected(signal: AbortSignal): Promise<Channel> {
+    const { channel } = this;
+    try {
+      await channel.ready(signal);
+      return channel;
+    } catch (error) {
+      if (!signal.aborted && this.#channel === channel) this.close();
+      throw error;
+    }
+  }
+
   /** Whether nothing speaks against asking it. */
   get isHealthy(): boolean {
     return this.#failures === 0 || this.#clock.monotonicMs() >= this.#avoidUntilMs;

@@ -151,6 +151,8 @@ class MemoryChannel implements Channel {
   readonly #transport: FaultyTransport;
   readonly #open = new Set<Breaker>();
   #connected = false;
+  /** As a channel of the gRPC library, one that has failed goes on failing when its node is there again. */
+  #hasFailed = false;
 
   constructor(endpoint: string, transport: FaultyTransport) {
     this.#endpoint = endpoint;
@@ -163,8 +165,10 @@ class MemoryChannel implements Channel {
     await Promise.resolve();
     // Nobody says that a connection to a machine without power is dead.
     if (this.#transport.silent.has(this.#endpoint) && this.#connected) return;
-    this.#connected = !this.#transport.silent.has(this.#endpoint) && !this.#transport.unreachable.has(this.#endpoint);
+    const isThere = !this.#transport.silent.has(this.#endpoint) && !this.#transport.unreachable.has(this.#endpoint);
+    this.#connected = isThere && !this.#hasFailed;
     if (this.#connected) return;
+    this.#hasFailed = true;
     if (this.#transport.silent.has(this.#endpoint)) await this.#transport.connectTimeout(signal);
     const message = `'${this.#endpoint}' cannot be reached`;
     throw new ClientError('SERVICE_UNAVAILABLE', message, { sent: false, waitedIn: 'connection' });
