@@ -6,6 +6,7 @@ import { CtlError, usageError } from '../ctl-error.js';
 import { optionalInteger, text, time } from '../flag-values.js';
 import { startProgress } from '../output/progress.js';
 import { formatBytes, formatCount, formatTime } from '../output/quantities.js';
+import { shellWord } from '../output/shell-word.js';
 import { checkDirectory, withOfflineProgress } from './offline-run.js';
 
 /** `snapshot verify <directory>` */
@@ -116,7 +117,7 @@ export const restoreSnapshot: Action = async (context, values, flags) => {
     }),
     ...report.recovered.map((name) => ['Recovered', name] as const),
   ]);
-  context.print.note(`start it with: shanghai --data-dir ${dataDirectory}`);
+  context.print.note(`start it with: shanghai --data-dir ${shellWord(dataDirectory)}`);
 };
 
 /** Digits are an entry, anything else a time. */

@@ -129,7 +129,8 @@ export class GrpcChannel implements Channel {
               this.#unreachable(this.#lastReason ?? `no connection within ${waitMs} ms; is a node running there?`),
             );
           else if (next === connectivityState.TRANSIENT_FAILURE) this.#askReason(settle);
-          else if (next === connectivityState.SHUTDOWN) settle(this.#unreachable('the client was closed'));
+          else if (next === connectivityState.SHUTDOWN)
+            settle(this.#unreachable(this.#lastReason ?? 'its channel was closed'));
           else watch(next);
         });
       };
