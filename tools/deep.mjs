@@ -54,6 +54,8 @@ const folders = {
   env: 'packages/env',
   server: 'apps/server',
   raft: 'packages/raft',
+  membership: 'packages/membership',
+  replication: 'packages/replication',
   simulator: 'tools/simulator',
 };
 /** Decoders first, then the endpoints of running nodes. */

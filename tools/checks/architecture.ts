@@ -10,6 +10,8 @@ const allowedImports: Readonly<Record<string, readonly string[]>> = {
   'packages/wal': ['@shanghai/env'],
   'packages/bitcask': ['@shanghai/env'],
   'packages/raft': ['@shanghai/env'],
+  'packages/membership': ['@shanghai/env'],
+  'packages/replication': ['@shanghai/env'],
   'packages/sharding': ['@shanghai/env'],
   'packages/telemetry': [],
   'packages/client': ['@shanghai/env', '@shanghai/proto'],
@@ -17,8 +19,10 @@ const allowedImports: Readonly<Record<string, readonly string[]>> = {
   'apps/server': [
     '@shanghai/bitcask',
     '@shanghai/env',
+    '@shanghai/membership',
     '@shanghai/proto',
     '@shanghai/raft',
+    '@shanghai/replication',
     '@shanghai/sharding',
     '@shanghai/telemetry',
     '@shanghai/wal',
@@ -30,6 +34,7 @@ const allowedImports: Readonly<Record<string, readonly string[]>> = {
     '@shanghai/env',
     '@shanghai/proto',
     '@shanghai/raft',
+    '@shanghai/replication',
     '@shanghai/sharding',
     '@shanghai/wal',
   ],
@@ -41,6 +46,7 @@ const allowedImports: Readonly<Record<string, readonly string[]>> = {
  */
 const joiningImports: readonly (readonly [RegExp, string])[] = [
   [/^packages\/raft\/src\/wal\//, '@shanghai/wal'],
+  [/^packages\/replication\/src\/wal\//, '@shanghai/wal'],
   [/^apps\/ctl\/src\/backup-tools\.ts$/, '@shanghai/server'],
 ];
 
