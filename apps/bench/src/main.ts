@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * `bench wal|bitcask|raft|server|cluster`: measures, prints a report on standard output (a table, or one JSON object with `--json`)
+ * `bench wal|bitcask|raft|server|cluster|logs`: measures, prints a report on standard output (a table, or one JSON object with `--json`)
  * and progress on standard error. Exit codes: 0 measured, 1 failed or a bad command line, 3 with `--check` when a
  * target was missed or an operation failed, 3 where a case is slower than in a report it was compared with, 130 interrupted. An interrupt takes everything away again.
  */
@@ -132,6 +132,9 @@ addSuite(program, 'server', 'a node in a process of its own, under load over the
 addSuite(program, 'cluster', 'three nodes on loopback, beside three members of etcd', async (scope, seconds, flags) =>
   (await import('./cluster/cluster-suite.js')).clusterSuite(scope, seconds, flags.kills ?? (flags.quick ? 2 : 20)),
 ).option('--kills <n>', 'how often the leader is killed (default 20)', whole);
+addSuite(program, 'logs', 'named logs of three nodes, beside three servers of JetStream', async (scope, seconds) =>
+  (await import('./logs/logs-suite.js')).logsSuite(scope, seconds),
+);
 program
   .command('compare')
   .description('two reports that --json wrote, case by case; exit code 3 when one is slower')

@@ -3,14 +3,14 @@
  * same generator; then one node beside one member. The peers rest while the other is measured. Streaming cases use the
  * TypeScript client in a process of its own; etcd's API has nothing to set beside them.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { connect } from '@shanghai/client/grpc';
 import { GetRequest, PutRequest } from '@shanghai/proto';
 import type { BenchScope } from '../bench-scope.js';
 import { Judge } from '../judge.js';
-import type { CaseReport, Measurement, TargetReport } from '../report.js';
+import { onlyOnce } from '../only-once.js';
+import type { CaseReport, TargetReport } from '../report.js';
+import { runProcess } from '../run-process.js';
 import { startBenchServer } from '../server/bench-server.js';
 import { hasH2load } from '../server/h2load.js';
 import { pipelineKey, pipelineKeys } from '../server/pipeline-key.js';
@@ -143,16 +143,6 @@ function piped({ scope, seconds, shanghai }: Bench, operation: keyof typeof oper
   };
 }
 
-/** What a program of this suite measured and printed. */
-async function runProcess(scope: BenchScope, script: string, args: readonly string[]): Promise<Measurement> {
-  const child = scope.own(spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] }));
-  const output: Buffer[] = [];
-  child.stdout?.on('data', (chunk: Buffer) => output.push(chunk));
-  const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0) throw new Error(`'${script}' ended with exit code ${code}`);
-  return JSON.parse(Buffer.concat(output).toString()) as Measurement;
-}
-
 function idleGroups(scope: BenchScope, seconds: number): BenchCase {
   return {
     name: 'idle groups x1000',
@@ -185,14 +175,6 @@ async function prepared(cluster: BenchCluster): Promise<BenchCluster> {
   }
   await client.close();
   return cluster;
-}
-
-function onlyOnce<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }
 
 function byCount<T>(make: (count: number) => Promise<T>): (count: number) => Promise<T> {

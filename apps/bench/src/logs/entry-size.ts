@@ -1,0 +1,2 @@
+/** Bytes of every entry of these cases. */
+export const valueBytes = 128;

@@ -1,0 +1,93 @@
+/**
+ * Named logs as users meet them: nodes of their own, load through the TypeScript client from a process of its own, beside
+ * JetStream under its own TypeScript client, in the same run. JetStream acknowledges before it syncs, Shanghai after.
+ */
+import { fileURLToPath } from 'node:url';
+import { connect } from '@shanghai/client/grpc';
+import type { BenchScope } from '../bench-scope.js';
+import { BenchCluster } from '../cluster/bench-cluster.js';
+import { Judge } from '../judge.js';
+import { onlyOnce } from '../only-once.js';
+import type { CaseReport, TargetReport } from '../report.js';
+import { runProcess } from '../run-process.js';
+import type { BenchCase, Suite } from '../suite.js';
+import { valueBytes } from './entry-size.js';
+import { hasJetStream, startJetStream } from './jetstream-cluster.js';
+
+const ownProgram = fileURLToPath(new URL('./log-process.js', import.meta.url));
+const theirProgram = fileURLToPath(new URL('./jetstream-process.js', import.meta.url));
+
+/** In flight at once. */
+const shapes = [64, 256] as const;
+
+const modes = {
+  quorum: { mode: 'quorum', what: 'synced on a majority of three' },
+} as const;
+
+/** The cases of `bench logs`. */
+export async function logsSuite(scope: BenchScope, seconds: number): Promise<Suite> {
+  const missing = (await hasJetStream())
+    ? {}
+    : { skipped: "nats-server is not installed (Debian: 'apt-get install nats-server')" };
+  const three = onlyOnce(async () => withLogs(await BenchCluster.start(scope, 'logs', 3)));
+  const jetStream = onlyOnce(() => startJetStream(scope, 3));
+  const time = String(seconds);
+  const append = (mode: keyof typeof modes, callers: number): BenchCase => ({
+    name: `${mode} append x${callers}`,
+    what: `${callers} callers in one process, ${valueBytes} B each, ${modes[mode].what}`,
+    unit: 'entries',
+    measure: async () => runProcess(scope, ownProgram, [await three(), mode, 'append', String(callers), time]),
+  });
+  const publish = (callers: number): BenchCase => ({
+    name: `jetstream publish x${callers}`,
+    what: `${callers} callers in one process, ${valueBytes} B each, on three replicas, not synced`,
+    unit: 'entries',
+    ...missing,
+    measure: async () =>
+      runProcess(scope, theirProgram, [(await jetStream()).join(','), 'publish', String(callers), time]),
+  });
+  return {
+    name: 'logs',
+    syncMode: 'always; JetStream: every two minutes',
+    notes: [
+      'All nodes and the load generator share the cores of this machine.',
+      'JetStream is the version that the system packages, with its defaults, under its TypeScript client.',
+      'Tails and consumers read from the beginning what the cases before them wrote.',
+    ],
+    cases: [
+      ...shapes.flatMap((callers) => [append('quorum', callers), publish(callers)]),
+      {
+        name: 'quorum tail',
+        what: 'one tail from the beginning on',
+        unit: 'entries',
+        measure: async () => runProcess(scope, ownProgram, [await three(), 'quorum', 'tail', '1', time]),
+      },
+      {
+        name: 'jetstream consume',
+        what: 'one consumer from the beginning on',
+        unit: 'entries',
+        ...missing,
+        measure: async () => runProcess(scope, theirProgram, [(await jetStream()).join(','), 'consume', '1', time]),
+      },
+    ],
+    judge,
+    close: async () => {},
+  };
+}
+
+/** Makes the logs; resolves to the endpoints, separated by commas. */
+async function withLogs(cluster: BenchCluster): Promise<string> {
+  const client = connect({ endpoints: cluster.endpoints, timeoutMs: 30_000 });
+  for (const [name, { mode }] of Object.entries(modes)) await client.log.create(name, { mode });
+  await client.close();
+  return cluster.endpoints.join(',');
+}
+
+function judge(cases: ReadonlyMap<string, CaseReport>): readonly TargetReport[] {
+  const judge = new Judge(cases);
+  judge.rate('quorum append x256', { atLeast: 40_000, aimAtLeast: 70_000 });
+  judge.rate('quorum tail', { atLeast: 300_000, aimAtLeast: 1_000_000 });
+  for (const callers of shapes) judge.ratio(`quorum append x${callers}`, `jetstream publish x${callers}`);
+  judge.ratio('quorum tail', 'jetstream consume');
+  return judge.targets;
+}
