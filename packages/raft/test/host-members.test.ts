@@ -153,3 +153,33 @@ test('a transfer that does not come about is refused after an election timeout, 
   await Promise.all([cluster.group(leader).propose(command(1)), cluster.ticks(1)]);
   await cluster.close();
 });
+
+test('who is taken out as a leader whose vote for itself is still being written goes on, and leads no more', async () => {
+  const cluster = await HostCluster.open();
+  const leaving = await cluster.elected();
+  const rest = others(leaving);
+  const { log } = cluster.node(leaving);
+  // Its log alone holds the change, and nobody else asks for votes.
+  const lost: readonly string[] = ['MsgApp', 'MsgPreVote'];
+  cluster.network.filter = (from, _to, { messages }) => {
+    const types = messages.map(({ message }) => message.type);
+    if (from === leaving && types.includes('MsgPreVote')) log.stall();
+    else return !types.some((type) => lost.includes(type));
+    return true;
+  };
+  const gone = watched(cluster.group(leaving).changeConfiguration(change('removeNode', leaving)));
+  await cluster.settle();
+  await cluster.crash(leaving);
+  await cluster.startNode(leaving);
+  await cluster.until(() => cluster.group(leaving).status().role === 'StateLeader');
+  cluster.network.filter = undefined;
+  await cluster.until(() => cluster.group(leaving).status().configuration.voters.length === 2);
+  expect(cluster.group(leaving).status().configuration.voters).toEqual(rest);
+  log.resume();
+  await cluster.ticks(30);
+  expect(cluster.group(leaving).status()).toMatchObject({ role: 'StateFollower', state: 'open' });
+  expect(gone.value).toBeUndefined();
+  const next = await cluster.elected(1, rest);
+  await Promise.all([cluster.group(next).propose(command(1)), cluster.ticks(2)]);
+  await cluster.close();
+});

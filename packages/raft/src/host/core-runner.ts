@@ -168,7 +168,7 @@ export class CoreRunner {
       proposals.reached('durableMs', this.#durableIndex, host.clock.monotonicMs());
     }
     for (const response of responses) {
-      if (response.to === host.nodeId) this.raw.step(response);
+      if (response.to === host.nodeId) this.#step(response);
       else host.outbox.send(groupId, response);
     }
   }
@@ -187,10 +187,14 @@ export class CoreRunner {
         throw new RaftError('LOG_REVERTED', `${what}, but the log ends at ${marks.lastIndex}; let this node join anew`);
       }
     }
+    this.#step(message);
+  }
+
+  #step(message: Message): void {
     try {
-      raw.step(message);
+      this.raw.step(message);
     } catch (error) {
-      // Of a stranger, or of somebody who was removed meanwhile.
+      // Of a stranger, or of somebody who was removed meanwhile: this node itself, while its own vote was written.
       if (!(error instanceof RaftError)) throw error;
     }
   }
