@@ -94,6 +94,19 @@ test('one that is to be replaced keeps its place until somebody has caught up', 
   expect(changesOf(group([1, 2, 3, 4]), table([1, 2, leaving(3, 4), 4]))).toEqual([remove(3)]);
 });
 
+test('in the system group nobody is waited for who votes already, once all other groups found the replacement', () => {
+  const gone = { ...leaving(3, 0), groups: [0] };
+  const four = { nodeId: 4, state: 'member' } as const;
+  const five = { factor: 5 };
+  expect(changesOf(group([1, 2, 3, 4], { groupId: 0 }), table([1, 2, gone, four], five))).toEqual([remove(3)]);
+  // One that still learns takes the place, in every other group somebody has to be there.
+  const slow = group([1, 2, 3], { groupId: 0, learners: [4], match: 1 } as never);
+  expect(changesOf(slow, table([1, 2, gone, four], five))).toBe('wait');
+  const kept = { ...leaving(3, 0), groups: [0, 1] };
+  expect(changesOf(group([1, 2, 3, 4], { groupId: 0 }), table([1, 2, kept, four], five))).toBe('wait');
+  expect(changesOf(group([1, 2, 3, 4]), table([1, 2, kept, four], five))).toBe('wait');
+});
+
 test('a leader that leaves hands over first, and where nobody else votes lets a learner vote first [T41]', () => {
   expect(changesOf(group([1, 2, 3], { selfId: 3 }), table([1, 2, leaving(3)]))).toBe('transfer to 1');
   expect(changesOf(group([1], { learners: [2] }), table([leaving(1), { nodeId: 2, state: 'member' }]))).toEqual([

@@ -167,10 +167,15 @@ class Plan {
     return change(changes, `node ${successor} takes the place of node ${nodeId}`);
   }
 
-  /** Whether as many vote without those who leave as shall. */
+  /**
+   * Whether as many vote without those who leave as shall. The system group is left last: all others have found somebody
+   * for the place by then, and who that is may have begun to vote here meanwhile. Then nobody else is to be waited for.
+   */
   #isReplaced(wanted: number): boolean {
     const stay = this.#staying();
-    return wanted === 0 ? stay.length >= this.#table.factor : stay.includes(wanted);
+    if (wanted !== 0) return stay.includes(wanted);
+    const isLastPlace = this.#group.groupId === systemGroupId && this.#able().length === 0;
+    return isLastPlace || stay.length >= this.#table.factor;
   }
 
   /** A leader hands over first: whoever leads next takes it out. */
@@ -187,11 +192,11 @@ class Plan {
   }
 
   promote(): GroupStep | undefined {
-    const { voters, learners } = this.#group;
+    const { voters } = this.#group;
     if (this.#staying().length >= this.#table.factor) return undefined;
-    const able = learners.filter((id) => !this.#leaving.has(id));
     const nodeId = this.#promotable().find((id) => hasMajority(this.#group, [...voters, id]));
     if (nodeId !== undefined) return change([{ type: 'addNode', nodeId }], `node ${nodeId} has caught up and votes`);
+    const able = this.#able();
     return able.length === 0 ? undefined : { type: 'wait', why: `nodes ${able.join(', ')} catch up` };
   }
 
@@ -219,9 +224,14 @@ class Plan {
     return this.#group.voters.filter((id) => !this.#leaving.has(id));
   }
 
+  /** Learners that are to stay. */
+  #able(): number[] {
+    return this.#group.learners.filter((id) => !this.#leaving.has(id));
+  }
+
   /** Learners that could vote, who has most of the log first. */
   #promotable(): number[] {
-    const able = this.#group.learners.filter((id) => !this.#leaving.has(id) && isCaughtUp(this.#group, id));
+    const able = this.#able().filter((id) => isCaughtUp(this.#group, id));
     return able.sort((a, b) => matchOf(this.#group, b) - matchOf(this.#group, a) || a - b);
   }
 }
