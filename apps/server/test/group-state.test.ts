@@ -422,6 +422,33 @@ test('a read that is under way when another state is put in ends with its value 
   await two.close();
 });
 
+test('a checksum that is being read when another state is put in is that of the other state', async () => {
+  const at = placesFor('bitcask');
+  const [one, two] = [await openState(at('one')), await openState(at('two'))];
+  await one.state.apply(everyPart());
+  await two.state.apply(everyPart().slice(0, 20));
+  const { snapshot, source } = await snapshotOf(one.state);
+  await carry(source, await two.state.receive(snapshot));
+  const { store } = two.state;
+  const exportEntries = store.exportEntries.bind(store);
+  store.exportEntries = async () => {
+    const { entries, ...rest } = await exportEntries();
+    const slowly = async function* () {
+      for await (const entry of entries) {
+        yield entry;
+        await two.state.restore(snapshot);
+      }
+    };
+    return { ...rest, entries: slowly() };
+  };
+  const sum = await two.state.checksum();
+  expect(sum).toEqual(await one.state.checksum());
+  expect(sum.appliedIndex).toBe(everyPart().length);
+  await source.release();
+  await one.close();
+  await two.close();
+});
+
 test('a store that is gone is not begun anew', async () => {
   const disk = createFaultDisk({ seed: 1 });
   const [one, two] = [await openState({ disk, path: 'one' }), await openState({ disk, path: 'two' })];

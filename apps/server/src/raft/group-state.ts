@@ -255,14 +255,22 @@ export class GroupState implements ReplicatedState<ApplyResult> {
     });
   }
 
-  /** A checksum of what is replicated, at some entry between now and then; for comparing copies. Reads all of it. */
+  /**
+   * A checksum of what is replicated, at some entry between now and then; for comparing copies. Reads all of it, and once
+   * more where a snapshot took its place meanwhile: the store is closed then, and the files are another state's.
+   */
   async checksum(): Promise<StateChecksum> {
-    const { store, machine } = this.#current;
-    const release = this.#options.logFiles.hold(machine.logs.ids());
-    try {
-      return await stateChecksum(store, this.#options.logFiles);
-    } finally {
-      release();
+    for (;;) {
+      const read = this.#current;
+      const release = this.#options.logFiles.hold(read.machine.logs.ids());
+      try {
+        const sum = await stateChecksum(read.store, this.#options.logFiles);
+        if (read === this.#current) return sum;
+      } catch (error) {
+        if (read === this.#current) throw error;
+      } finally {
+        release();
+      }
     }
   }
 
