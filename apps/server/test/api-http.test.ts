@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { errorTable } from '@shanghai/proto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -729,9 +730,24 @@ describe('closing', () => {
     const inFlight = own.send('GET', '/kv/k');
     while (own.node.held === 0) await new Promise((resolve) => setImmediate(resolve));
     const closed = own.api.close(60_000);
+    // The listener ends behind the input of a turn, so that what waited for it is not reset.
+    for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
     await expect(own.send('GET', '/status')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     release();
     expect((await inFlight).code).toBe(404);
+    await closed;
+  });
+
+  it('answers what is asked on a connection that was made before, and ends it', async () => {
+    const own = await openHttpFixture();
+    const socket = createConnection(own.api.port, '127.0.0.1');
+    await once(socket, 'connect');
+    own.api.markStopping();
+    const closed = own.api.close(60_000);
+    socket.write('GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) chunks.push(chunk as Buffer);
+    expect(Buffer.concat(chunks).toString()).toMatch(/^HTTP\/1.1 200 [\s\S]*\r\nconnection: close\r\n/i);
     await closed;
   });
 

@@ -12,6 +12,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import type { ApiServices } from '../api-services.js';
 import type { ConnectionGuard } from '../connections/connection-guard.js';
 import { countedCalls } from '../connections/counted-calls.js';
+import { stopAccepting } from '../connections/stop-accepting.js';
 import { adminService } from './admin-service.js';
 import { clusterService } from './cluster-service.js';
 import { healthDescription } from './health-description.js';
@@ -110,7 +111,8 @@ function listen(net: NetServer, host: string, port: number): Promise<number> {
 }
 
 async function close(server: Server, net: NetServer, guard: ConnectionGuard, graceMs: number): Promise<void> {
-  const isFree = new Promise<void>((resolve) => void net.close(() => resolve()));
+  const isFree = new Promise<void>((resolve) => void net.once('close', resolve));
+  await stopAccepting(net);
   await new Promise<void>((resolve) => {
     const force = setTimeout(() => {
       server.forceShutdown();

@@ -11,6 +11,7 @@ import type { RequestRecorder } from '../../observability/request-metrics.js';
 import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
 import type { ConnectionGuard } from '../connections/connection-guard.js';
+import { stopAccepting } from '../connections/stop-accepting.js';
 import { reportedFailure } from '../reported-failure.js';
 import { collectBody } from './body-collector.js';
 import { envelopeOf, errorEnvelope } from './envelope.js';
@@ -73,8 +74,16 @@ function guardConnections(app: FastifyInstance, guard: ConnectionGuard): void {
   });
 }
 
+/** How long a connection may take to bring its first request when the listener is closed. */
+const lateRequestMs = 200;
+
 async function closeApp(app: FastifyInstance, graceMs: number): Promise<void> {
   const force = setTimeout(() => app.server.closeAllConnections(), graceMs);
+  const isEmpty = new Promise((resolve) => app.server.once('close', resolve));
+  await stopAccepting(app.server);
+  // Who was just connected asks now; each answer ends its connection. Those on which nothing comes are idle.
+  const late = new Promise((resolve) => setTimeout(resolve, Math.min(graceMs, lateRequestMs)).unref());
+  if (graceMs > 0) await Promise.race([isEmpty, late]);
   await app.close();
   clearTimeout(force);
 }
