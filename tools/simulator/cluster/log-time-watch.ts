@@ -1,6 +1,9 @@
 /**
  * Log time ends keys and sessions on every replica, for good. So whatever one wrong clock shows, log time is never far
  * ahead of what the latest of all clocks would show without its jump.
+ *
+ * A node alone has nobody to ask: whether its clock jumped, or it was down for so long, it cannot tell when it starts.
+ * It is promised to follow its clock, in steps, too, so what that has shown is as far as log time may be there.
  */
 import { Violation } from '../raft/truth.js';
 import type { Machine } from './machine.js';
@@ -17,7 +20,9 @@ const everyMs = 100;
 export function watchLogTime(world: VirtualWorld, machines: readonly Machine<ServerProcess>[]): void {
   let latestMs = 0;
   const look = () => {
-    latestMs = Math.max(latestMs, ...machines.map((machine) => machine.clock.nowMs() - machine.jumpMs));
+    const isAlone = machines.length === 1;
+    const shown = machines.map((one) => (isAlone ? one.latestShownMs : one.clock.nowMs() - one.jumpMs));
+    latestMs = Math.max(latestMs, ...shown);
     for (const { id, process } of machines) {
       for (const { groupId, logTimeMs } of process?.node.status().groups ?? []) {
         const aheadMs = logTimeMs - latestMs;

@@ -59,6 +59,7 @@ export class Machine<Process> {
   readonly #whenGone: (() => void)[] = [];
   /** Calls that had gone wrong when the process began. */
   #faultsBefore = 0;
+  #shownMs = 0;
 
   constructor(id: number, room: MachineRoom, boot: (place: ProcessPlace) => Promise<Process>) {
     this.id = id;
@@ -92,6 +93,12 @@ export class Machine<Process> {
 
   get clock(): VirtualClock {
     return this.#clock;
+  }
+
+  /** The latest that its wall clock has ever shown. */
+  get latestShownMs(): number {
+    this.#shownMs = Math.max(this.#shownMs, this.#clock.nowMs());
+    return this.#shownMs;
   }
 
   /** Starts a process, where none runs. */
@@ -153,6 +160,7 @@ export class Machine<Process> {
 
   /** Its wall clock jumps, so that it is ahead by so much; 0: back to where it would be. */
   jump(aheadMs: number): void {
+    this.#shownMs = this.latestShownMs;
     this.clockConditions.wallOffsetMs += aheadMs - this.jumpMs;
     this.jumpMs = aheadMs;
   }
