@@ -1,0 +1,27 @@
+import type { StreamId } from '../core/entry-id.js';
+
+/** What a replicator tells of. Every method is optional and must not throw. */
+export interface ReplicationListener {
+  /** A session stands; `role` is this node's. */
+  connected?(peer: number, role: 'follower' | 'source'): void;
+  /** It has ended, whoever ended it. */
+  disconnected?(peer: number, role: 'follower' | 'source', reason: string): void;
+  /** A follower has lacked entries of an origin for `laggingMs`, or for `staleMs`: once each until it has caught up. */
+  behind?(origin: number, follower: number, state: 'lagging' | 'stale', lagEntries: number): void;
+  /** It was told to be behind and lacks nothing any more. */
+  caughtUp?(origin: number, follower: number): void;
+  /** There is something to ship and no credit for it; and there is some again. */
+  blocked?(follower: number): void;
+  unblocked?(follower: number, blockedMs: number): void;
+  /** Bytes of entries that went out, and that came in and are durable. */
+  shipped?(follower: number, entries: number, bytes: number): void;
+  received?(source: number, entries: number, bytes: number): void;
+  /** Entries of an origin are now fetched from another source; `undefined`: from nobody. */
+  sourceChanged?(origin: number, source: number | undefined): void;
+  /** What is missing before `firstSequence` was trimmed everywhere this node could ask, and was passed over. */
+  skipped?(stream: StreamId, firstSequence: number, source: number): void;
+  /** A peer holds entries of this node that it does not hold itself: its directory was put back. It goes on in a new epoch. */
+  reverted?(stream: StreamId, ownSequence: number, peer: number, peerSequence: number, newEpoch: number): void;
+  /** Two nodes hold another entry under the same name, which a promise of their stores excludes. The session was ended. */
+  diverged?(stream: StreamId, sequence: number, peer: number): void;
+}

@@ -1,0 +1,61 @@
+/**
+ * How a follower stands to the entries of an origin, as this node sees it. `healthy`: it lacks nothing, or nothing for
+ * long; `lagging`, `stale`: it has lacked something for as long as the limits say; `waiting for credit`: it takes no more
+ * at present; `paused`: shipping to it was stopped by a call; `disconnected`: it is not heard.
+ */
+export type FollowerState = 'healthy' | 'lagging' | 'stale' | 'waiting for credit' | 'paused' | 'disconnected';
+
+/** An origin's entries on a follower. */
+export interface FollowerStatus {
+  readonly origin: number;
+  readonly follower: number;
+  readonly state: FollowerState;
+  /** In words, where the state is not `healthy`. */
+  readonly reason: string;
+  /** Entries of the origin, of all logs and epochs, that the follower holds, and that this node holds and the follower does not. */
+  readonly heldEntries: number;
+  readonly lagEntries: number;
+  /** For how long it has lacked something; 0 where it lacks nothing, so that idle is told from stuck. */
+  readonly lagMs: number;
+  /** Since the follower last said that it holds more of this origin; -1 where it never has. */
+  readonly sinceProgressMs: number;
+  /** Whether this node ships the origin to it now. */
+  readonly isShipping: boolean;
+}
+
+/** A session in which this node ships. */
+export interface ShippingStatus {
+  readonly follower: number;
+  /** What may still be sent before more is granted, and what was granted in all. */
+  readonly creditEntries: number;
+  readonly creditBytes: number;
+  readonly windowEntries: number;
+  readonly windowBytes: number;
+  readonly isPaused: boolean;
+  readonly sentEntries: number;
+  readonly sentBytes: number;
+  /** For how long in all there was something to send and no credit for it. */
+  readonly blockedMs: number;
+}
+
+/** A session in which this node fetches. */
+export interface FetchingStatus {
+  readonly source: number;
+  /** Whose entries it is asked for. */
+  readonly origins: readonly number[];
+  readonly receivedEntries: number;
+  readonly receivedBytes: number;
+}
+
+/** All of it, at one moment. */
+export interface ReplicatorStatus {
+  readonly nodeId: number;
+  readonly followers: readonly FollowerStatus[];
+  readonly shipping: readonly ShippingStatus[];
+  readonly fetching: readonly FetchingStatus[];
+  /** Members without a session in which this node fetches from them. */
+  readonly unreachable: readonly number[];
+}
+
+/** How many of the members must hold an entry: this node, more than half, or all that are not removed. */
+export type AcknowledgementLevel = 'local' | 'quorum' | 'all';
