@@ -3,6 +3,7 @@ import { backupTargets } from './targets/backup-targets.js';
 import { bitcaskTargets } from './targets/bitcask-targets.js';
 import { fileTargets } from './targets/file-targets.js';
 import { raftTargets } from './targets/raft-targets.js';
+import { replicationTargets } from './targets/replication-targets.js';
 import { stateTargets } from './targets/state-targets.js';
 import { textTargets } from './targets/text-targets.js';
 import { walTargets } from './targets/wal-targets.js';
@@ -12,6 +13,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ...walTargets,
   ...bitcaskTargets,
   ...raftTargets,
+  ...replicationTargets,
   ...stateTargets,
   ...fileTargets,
   ...backupTargets,
