@@ -11,6 +11,52 @@ export {
   stampHlc,
   zeroHlc,
 } from './core/hlc.js';
+export {
+  compareKeys,
+  defaultMaxAheadMs,
+  type FoldOutcome,
+  KeyspaceFold,
+  type KeyspaceFoldOptions,
+} from './core/keyspace/keyspace-fold.js';
+export {
+  emptyFoldState,
+  type FoldState,
+  type KeyEntry,
+  type KeyspaceStore,
+  type LastEntry,
+  type StoredVerdict,
+} from './core/keyspace/keyspace-store.js';
+export {
+  type DeleteOperation,
+  entryKey,
+  type KeyOperation,
+  type KeyspaceEntry,
+  type KeyspaceOperation,
+  maxVerdictTargets,
+  type PutOperation,
+  type VerdictOperation,
+  type VerdictTarget,
+} from './core/keyspace/operation.js';
+export { decodeOperation, encodeOperation } from './core/keyspace/operation-codec.js';
+export {
+  type LostVersion,
+  type Row,
+  type Settlement,
+  settlementOf,
+  type Version,
+  visibleVersion,
+  type Watermarks,
+  winnerOf,
+} from './core/keyspace/row.js';
+export { decodeRow, decodeWinner, encodeRow } from './core/keyspace/row-codec.js';
+export {
+  mergeRows,
+  type RowPage,
+  type SnapshotHead,
+  takeHead,
+  type VerdictRecord,
+} from './core/keyspace/row-snapshot.js';
+export { hasSeen, type SeenVector, seenVector } from './core/keyspace/seen-vector.js';
 export type { ControlMessage, DataMessage } from './core/message.js';
 export { ReplicationError, type ReplicationErrorCode } from './core/replication-error.js';
 export {
