@@ -127,7 +127,9 @@ export class MemoryKeyspaceStore implements KeyspaceStore {
    * write comes that had not seen it.
    */
   dumpLost(): string {
-    const lasting = [...this.#lost].filter(([, { lost }]) => lost.loser.value !== undefined && lost.loser.expiresAtMs === 0);
+    const lasting = [...this.#lost].filter(
+      ([, { lost }]) => lost.loser.value !== undefined && lost.loser.expiresAtMs === 0,
+    );
     const lines = lasting.map(([name, { lost }]) => `${name} to ${entryKey(lost.winner.stamp)}`);
     return lines.sort().join('\n');
   }
