@@ -352,7 +352,8 @@ describe('calls', () => {
 
 describe('Log', () => {
   const log = () => fixture.log;
-  const settings = { mode: 0, acknowledgement: 0, retentionMs: 10n, retentionBytes: 0n, cleanupPolicy: 0 } as const;
+  const noLimits = { retentionBytes: 0n, retentionEntries: 0n, tombstoneRetentionMs: 0n };
+  const settings = { mode: 0, acknowledgement: 0, retentionMs: 10n, cleanupPolicy: 0, ...noLimits } as const;
   const record = (text: string) => ({
     key: bytes('k'),
     value: bytes(text),

@@ -104,6 +104,8 @@ describe('a node that does not lead passes on', () => {
       retentionMs: 1_000n,
       retentionBytes: 0n,
       cleanupPolicy: CleanupPolicy.CLEANUP_POLICY_DELETE,
+      retentionEntries: 0n,
+      tombstoneRetentionMs: 0n,
     };
     const created = await call(log.createLog, log, { name: 'l', settings });
     expect(created.log).toMatchObject({ name: 'l', settings });

@@ -395,11 +395,12 @@ class MemoryLogs implements LogRequests {
 function startIndex(start: LogStart, entries: readonly LogEntry[]): number {
   if (start.from === 'end') return entries.length;
   if (start.from === 'time') return entries.filter(({ timeMs }) => timeMs < start.timeMs).length;
+  if (start.from === 'last') return Math.max(0, entries.length - start.entries);
   return Math.max(0, start.sequence - 1);
 }
 
 function page(all: readonly LogEntry[], from: number, entries: readonly LogEntry[]): LogPage {
-  return { entries, nextSequence: from + entries.length + 1, firstSequence: 1, lastSequence: all.length };
+  return { entries, nextSequence: from + entries.length + 1, firstSequence: 1, lastSequence: all.length, gaps: [] };
 }
 
 function id(key: Uint8Array): string {

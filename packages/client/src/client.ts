@@ -55,6 +55,7 @@ class TransportClient extends KeyValueClient implements ShanghaiClient {
   readonly members: ClusterMembers;
   readonly #environment: CallEnvironment;
   readonly #pipeline: Pipeline;
+  readonly #logPipeline: Pipeline;
   readonly #token: SessionToken;
   readonly #closing: AbortController;
   #closed: Promise<void> | undefined;
@@ -75,7 +76,7 @@ class TransportClient extends KeyValueClient implements ShanghaiClient {
       closing: closing.signal,
     };
     const token = new SessionToken();
-    const pipeline = new Pipeline(environment, async (onRetry) => {
+    const pipeline = new Pipeline(environment, 'keyValue', async (onRetry) => {
       const request = { ttlMs: BigInt(options.sessionTtlMs) };
       // Opening twice leaves one session to expire; that does no harm.
       const opened = await callUnary(environment, 'openSession', request, 'repeatable', {}, onRetry);
@@ -86,7 +87,9 @@ class TransportClient extends KeyValueClient implements ShanghaiClient {
     this.#pipeline = pipeline;
     this.#token = token;
     this.#closing = closing;
-    this.log = new NamedLogsClient(environment);
+    const logPipeline = new Pipeline(environment, 'log', () => Promise.reject(new Error('appends need no session')));
+    this.#logPipeline = logPipeline;
+    this.log = new NamedLogsClient(environment, logPipeline);
     this.admin = administrationOf(environment);
     this.members = clusterMembersOf(environment);
   }
@@ -118,6 +121,7 @@ class TransportClient extends KeyValueClient implements ShanghaiClient {
     this.#closing.abort();
     await settled;
     this.#pipeline.close();
+    this.#logPipeline.close();
     this.#environment.nodes.close();
   }
 }

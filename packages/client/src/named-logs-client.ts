@@ -1,4 +1,6 @@
 import type { CallEnvironment } from './calls/call-environment.js';
+import { LogAppends } from './calls/log-appends.js';
+import type { Pipeline } from './calls/pipeline.js';
 import { resumeStream } from './calls/resumable-stream.js';
 import { callUnary } from './calls/unary-calls.js';
 import type { CallOptions } from './key-value-store.js';
@@ -17,6 +19,7 @@ import type {
 } from './named-logs.js';
 import {
   acknowledgementMessage,
+  appendedOf,
   descriptionOf,
   logEntryOf,
   producerMessage,
@@ -29,9 +32,12 @@ import { toNumber, toUint64 } from './wire/wire-values.js';
 /** The named logs of a client. */
 export class NamedLogsClient implements NamedLogs {
   readonly #environment: CallEnvironment;
+  readonly #appends: LogAppends;
 
-  constructor(environment: CallEnvironment) {
+  /** `pipeline`: the one of the log service. */
+  constructor(environment: CallEnvironment, pipeline: Pipeline) {
     this.#environment = environment;
+    this.#appends = new LogAppends(environment, pipeline);
   }
 
   async create(name: string, settings: Partial<LogSettings> = {}, options?: CallOptions): Promise<LogDescription> {
@@ -74,16 +80,7 @@ export class NamedLogsClient implements NamedLogs {
         ? {}
         : { expectedLastSequence: toUint64(expectedLastSequence, 'expectedLastSequence') }),
     };
-    const kind = producer === undefined ? 'once' : 'numbered';
-    const response = await callUnary(this.#environment, 'appendLog', request, kind, options);
-    return {
-      origin: toNumber(response.origin),
-      epoch: toNumber(response.epoch),
-      firstSequence: toNumber(response.firstSequence),
-      lastSequence: toNumber(response.lastSequence),
-      timeMs: toNumber(response.timeMs),
-      duplicate: response.duplicate,
-    };
+    return appendedOf(await this.#appends.send(request, producer === undefined ? 'once' : 'numbered', options));
   }
 
   async read(name: string, options: LogReadOptions = {}): Promise<LogPage> {

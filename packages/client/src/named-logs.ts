@@ -14,6 +14,10 @@ export interface LogSettings {
   readonly retentionBytes: number;
   /** What goes: whole segments, or all but the last entry of every key. */
   readonly cleanupPolicy: 'delete' | 'compact';
+  /** Entries kept at least; the oldest beyond them may go; 0 = never. */
+  readonly retentionEntries: number;
+  /** Policy `compact`: how long the deletion of a key stays readable, in milliseconds; 0 = 24 hours. */
+  readonly tombstoneRetentionMs: number;
 }
 
 /** A log: its settings and what each origin holds. */

@@ -26,6 +26,8 @@ import type {
   ListNodesResponse,
   LogAppendRequest,
   LogAppendResponse,
+  LogPipelineRequest,
+  LogPipelineResponse,
   LogReadRequest,
   LogReadResponse,
   LogTailRequest,
@@ -133,15 +135,17 @@ export interface Channel {
     options: TransportCallOptions,
   ): AsyncIterable<StreamMethods[Method][1]>;
   /** Opens the stream on which many requests travel. The listener is never called before this has returned. */
-  pipeline(listener: PipelineListener): PipelineStream;
+  pipeline(listener: PipelineListener<PipelineResponse>): PipelineStream<PipelineRequest>;
+  /** The same for appends to named logs. */
+  logPipeline(listener: PipelineListener<LogPipelineResponse>): PipelineStream<LogPipelineRequest>;
   /** Gives up whatever is open. Idempotent. */
   close(): void;
 }
 
 /** The sending half of a pipeline. */
-export interface PipelineStream {
+export interface PipelineStream<Request> {
   /** Sends one message. False: the network is behind, wait for `onDrain` before the next. The message is not kept. */
-  write(message: PipelineRequest): boolean;
+  write(message: Request): boolean;
   /** No more requests; what is open is still answered, then `onEnd` comes. */
   end(): void;
   /** Gives up whatever is open. `onEnd` may or may not come. */
@@ -149,8 +153,8 @@ export interface PipelineStream {
 }
 
 /** The receiving half of a pipeline. */
-export interface PipelineListener {
-  onResponse(response: PipelineResponse): void;
+export interface PipelineListener<Response> {
+  onResponse(response: Response): void;
   onDrain(): void;
   /** Comes once, and nothing after it. Without an error the server ended the stream. */
   onEnd(error: ClientError | undefined): void;

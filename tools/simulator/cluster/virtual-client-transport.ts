@@ -17,7 +17,12 @@ import { type ConnectionEnd, VirtualConnection } from './virtual-connection.js';
 import type { VirtualNetwork } from './virtual-network.js';
 import type { VirtualWorld } from './virtual-world.js';
 
-type PipelineRequest = Parameters<PipelineStream['write']>[0];
+type Sent<Method extends 'pipeline' | 'logPipeline'> = Parameters<ReturnType<Channel[Method]>['write']>[0];
+type Heard<Method extends 'pipeline' | 'logPipeline'> = Parameters<Parameters<Channel[Method]>[0]['onResponse']>[0];
+type PipelineRequest = Sent<'pipeline'>;
+type PipelineResponse = Heard<'pipeline'>;
+type LogPipelineRequest = Sent<'logPipeline'>;
+type LogPipelineResponse = Heard<'logPipeline'>;
 
 /** A process that serves. */
 export interface ServingProcess extends ConnectionEnd {
@@ -146,8 +151,26 @@ class VirtualChannel implements Channel {
     }
   }
 
-  pipeline(listener: PipelineListener): PipelineStream {
-    const stream = new VirtualPipeline(this.#connect(), this.#endpoint, listener, () => this.#open.delete(stop));
+  pipeline(listener: PipelineListener<PipelineResponse>): PipelineStream<PipelineRequest> {
+    return this.#opened<PipelineRequest, PipelineResponse>(listener, {
+      split: (message) => (message.request?.$case === 'group' ? message.request.value.requests : [message]),
+      answer: ({ api }, request, call) => api.pipeline(request, call),
+    });
+  }
+
+  logPipeline(listener: PipelineListener<LogPipelineResponse>): PipelineStream<LogPipelineRequest> {
+    return this.#opened<LogPipelineRequest, LogPipelineResponse>(listener, {
+      split: (message) => (message.request?.$case === 'group' ? message.request.value.requests : [message]),
+      answer: ({ api }, request, call) => appendedBy(api, request, call),
+    });
+  }
+
+  #opened<Request, Response>(
+    listener: PipelineListener<Response>,
+    served: Served<Request, Response>,
+  ): PipelineStream<Request> {
+    const forget = () => this.#open.delete(stop);
+    const stream = new VirtualPipeline(this.#connect(), this.#endpoint, listener, served, forget);
     const stop = () => stream.cancel();
     this.#open.add(stop);
     return stream;
@@ -185,19 +208,47 @@ class VirtualChannel implements Channel {
   }
 }
 
-class VirtualPipeline implements PipelineStream {
+/** What a service makes of the messages of its pipeline. */
+interface Served<Request, Response> {
+  split(message: Request): readonly Request[];
+  answer(process: ServingProcess, request: Request, call: ServerCall): Promise<Response>;
+}
+
+async function appendedBy(
+  api: InProcessApi,
+  { id, request }: LogPipelineRequest,
+  call: ServerCall,
+): Promise<LogPipelineResponse> {
+  try {
+    if (request?.$case !== 'append') throw new Error('no append');
+    const value = await api.unary('appendLog', request.value, call);
+    return { id, response: { $case: 'append', value } };
+  } catch (error) {
+    return { id, response: { $case: 'error', value: api.failureOf(error) } };
+  }
+}
+
+class VirtualPipeline<Request, Response> implements PipelineStream<Request> {
   readonly #endpoint: string;
-  readonly #listener: PipelineListener;
+  readonly #listener: PipelineListener<Response>;
+  readonly #served: Served<Request, Response>;
   readonly #onClosed: () => void;
   readonly #call = new ServerCall();
   /** What was written before there was a connection. */
-  #waiting: PipelineRequest[] | undefined = [];
+  #waiting: Request[] | undefined = [];
   #connected: Connected | undefined;
   #isEnded = false;
   #isEnding = false;
   #unanswered = 0;
 
-  constructor(connecting: Promise<Connected>, endpoint: string, listener: PipelineListener, onClosed: () => void) {
+  constructor(
+    connecting: Promise<Connected>,
+    endpoint: string,
+    listener: PipelineListener<Response>,
+    served: Served<Request, Response>,
+    onClosed: () => void,
+  ) {
+    this.#served = served;
     this.#endpoint = endpoint;
     this.#listener = listener;
     this.#onClosed = onClosed;
@@ -207,8 +258,8 @@ class VirtualPipeline implements PipelineStream {
     );
   }
 
-  write(message: PipelineRequest): boolean {
-    const requests = message.request?.$case === 'group' ? message.request.value.requests : [message];
+  write(message: Request): boolean {
+    const requests = this.#served.split(message);
     if (this.#waiting !== undefined) this.#waiting.push(...requests);
     else for (const request of requests) this.#send(request);
     return true;
@@ -240,11 +291,11 @@ class VirtualPipeline implements PipelineStream {
     for (const request of waiting) this.#send(request);
   }
 
-  #send(request: PipelineRequest): void {
+  #send(request: Request): void {
     const { connection, process } = this.#connected as Connected;
     this.#unanswered++;
     connection.there(() => {
-      void process.api.pipeline(request, this.#call).then((response) => {
+      void this.#served.answer(process, request, this.#call).then((response) => {
         connection.back(() => {
           if (this.#isEnded) return;
           this.#unanswered--;

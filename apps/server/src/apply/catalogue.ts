@@ -286,6 +286,8 @@ function sameSettings(a: LogSettings, b: LogSettings): boolean {
     a.acknowledgement === b.acknowledgement &&
     a.retentionMs === b.retentionMs &&
     a.retentionBytes === b.retentionBytes &&
+    a.retentionEntries === b.retentionEntries &&
+    a.tombstoneRetentionMs === b.tombstoneRetentionMs &&
     a.cleanupPolicy === b.cleanupPolicy
   );
 }

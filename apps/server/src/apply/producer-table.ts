@@ -61,10 +61,14 @@ export class ProducerTable {
     const newest = state.batches.at(-1) as SentBatch;
     const expected = newest.first + newest.count;
     if (producer.sequence === expected) return undefined;
-    const sent = state.batches.find((batch) => batch.first === producer.sequence && batch.count === count);
+    // What was sent alone at first may come again in company, and the other way round.
+    const sent = state.batches.find(
+      ({ first, count: records }) => producer.sequence >= first && producer.sequence + count <= first + records,
+    );
     if (sent === undefined) return wrongSequence(producer, expected);
-    const lastSequence = sent.logFirst + sent.count - 1;
-    return { type: 'logAppended', firstSequence: sent.logFirst, lastSequence, timeMs: sent.timeMs, duplicate: true };
+    const firstSequence = sent.logFirst + producer.sequence - sent.first;
+    const lastSequence = firstSequence + count - 1;
+    return { type: 'logAppended', firstSequence, lastSequence, timeMs: sent.timeMs, duplicate: true };
   }
 
   /** Remembers an append that was accepted. */

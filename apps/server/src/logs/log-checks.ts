@@ -29,7 +29,10 @@ export function checkSettings(settings: LogSettings): LogSettings {
     throw new ServerError('UNSUPPORTED', "cleanup policy 'compact' is not offered by this version; use 'delete'");
   }
   if (cleanupPolicy !== 'delete') throw invalidRequest(`'${String(cleanupPolicy)}' is no cleanup policy`);
-  return { mode, acknowledgement, retentionMs, retentionBytes, cleanupPolicy };
+  const { retentionEntries } = settings;
+  if (retentionEntries !== undefined) checkCount('retention by entries', retentionEntries, 1);
+  const limits = retentionEntries === undefined ? {} : { retentionEntries };
+  return { mode, acknowledgement, retentionMs, retentionBytes, cleanupPolicy, ...limits };
 }
 
 /** Refuses an append that breaks a limit. */
@@ -57,6 +60,7 @@ export function checkLogRead(request: LogRead): void {
   checkCount('largest size', request.maxBytes, 1);
   if (request.start.from === 'sequence') checkCount('sequence', request.start.sequence, 0);
   if (request.start.from === 'time') checkCount('time', request.start.timeMs, 0);
+  if (request.start.from === 'last') checkCount('number of last entries', request.start.entries, 0);
 }
 
 function checkRecord(record: LogRecord, limits: NodeLimits): number {

@@ -22,6 +22,10 @@ export interface LogSettings {
   /** 0 = unlimited. */
   readonly retentionBytes: number;
   readonly cleanupPolicy: 'delete' | 'compact';
+  /** Entries kept at least; absent = unlimited. Never 0. */
+  readonly retentionEntries?: number;
+  /** Policy `compact`: how long the deletion of a key stays readable; absent = 24 hours. Never 0. */
+  readonly tombstoneRetentionMs?: number;
 }
 
 /** When an append is answered: after the sync of the accepting node, of a majority, of every replica. */
@@ -93,7 +97,9 @@ export interface LogEntry extends LogRecord {
 export type LogStart =
   | { readonly from: 'sequence'; readonly sequence: number }
   | { readonly from: 'time'; readonly timeMs: number }
-  | { readonly from: 'end' };
+  | { readonly from: 'end' }
+  /** So many sequence numbers before the end, or the first kept where there are fewer. */
+  | { readonly from: 'last'; readonly entries: number };
 
 /** One page to read. */
 export interface LogRead {
@@ -117,6 +123,16 @@ export interface LogTail {
 export interface LogPage {
   readonly entries: readonly LogEntry[];
   readonly nextSequence: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  /** What compaction took away between the place asked for and `nextSequence`, in order. */
+  readonly gaps: readonly LogGap[];
+}
+
+/** Sequence numbers of an origin whose entries are not there any more. */
+export interface LogGap {
+  readonly origin: number;
+  readonly epoch: number;
   readonly firstSequence: number;
   readonly lastSequence: number;
 }

@@ -1,7 +1,6 @@
 import { invariant } from '@shanghai/env';
 import { type Wal, WalError } from '@shanghai/wal';
 import { firstDataGroup, type LogCatalogueEntry } from '../apply/catalogue.js';
-import { encodeLogRecords } from '../apply/log-record-codec.js';
 import type { LogCounters } from '../apply/log-table.js';
 import type { NodeLimits } from '../limits.js';
 import type { Replica } from '../raft/replica.js';
@@ -12,6 +11,7 @@ import type { RequestContext } from '../requests/request-context.js';
 import { ServerError } from '../requests/server-error.js';
 import { requireLeader } from '../routing/require-leader.js';
 import type { SlotRouter } from '../routing/slot-router.js';
+import { AppendBatches, type BatchedLog } from './append-batches.js';
 import { checkAppend, checkLogName, checkLogRead, checkSettings } from './log-checks.js';
 import { decodeFileRecord } from './log-file-record.js';
 import type { LogFiles } from './log-files.js';
@@ -51,6 +51,7 @@ interface KnownLog {
 /** The log plane over this node's replicas and log files. */
 export class LogService implements LogRequests {
   readonly #parts: LogServiceParts;
+  readonly #batches = new AppendBatches();
 
   constructor(parts: LogServiceParts) {
     this.#parts = parts;
@@ -103,24 +104,23 @@ export class LogService implements LogRequests {
     checkAppend(request, limits);
     const log = this.#find(request.log) ?? (await this.#knownNow(request.log));
     const { entry, replica, counters } = log;
-    // What is committed must be stored: a damaged log is refused before anything is.
-    await files.check(placeOf(log)).catch((error: unknown) => {
-      // A copy that is damaged here is no reason to refuse what another node leads.
-      requireLeader(replica, system.replica.machine.catalogue.nodes);
-      throw error;
-    });
-    const { producer, expectedLastSequence, records } = request;
-    const result = await replica.propose({
-      kind: 'logAppend',
+    const batched: BatchedLog = {
       logId: entry.logId,
-      recordCount: records.length,
-      recordBytes: encodeLogRecords(records),
-      ...(producer === undefined ? {} : { producer }),
-      ...(expectedLastSequence === undefined ? {} : { expectedLastSequence }),
-    });
-    invariant(result.type === 'logAppended', `an append gave '${result.type}'`);
+      // What is committed must be stored: a damaged log is refused before anything is.
+      ready: () =>
+        files.check(placeOf(log)).catch((error: unknown) => {
+          // A copy that is damaged here is no reason to refuse what another node leads.
+          requireLeader(replica, system.replica.machine.catalogue.nodes);
+          throw error;
+        }),
+      propose: async (command) => {
+        const result = await replica.propose(command);
+        invariant(result.type === 'logAppended', `an append gave '${result.type}'`);
+        return result;
+      },
+    };
+    const { firstSequence, lastSequence, timeMs, duplicate } = await this.#batches.append(batched, request);
     files.refuseDamaged(placeOf(log));
-    const { firstSequence, lastSequence, timeMs, duplicate } = result;
     return { origin: entry.origin, epoch: counters.epoch, firstSequence, lastSequence, timeMs, duplicate };
   }
 
@@ -238,6 +238,8 @@ async function startSequence(start: LogStart, log: KnownLog, wal: Wal): Promise<
       return start.sequence === 0 ? first : start.sequence;
     case 'end':
       return lastLsn + 1;
+    case 'last':
+      return Math.max(first, lastLsn + 1 - start.entries);
     case 'time': {
       // Frames carry the log time of the run that wrote them: the first that is late enough may begin with earlier entries.
       const from = Math.max(first, await wal.lsnAtTime(start.timeMs));
@@ -267,7 +269,7 @@ async function readPage(log: KnownLog, wal: Wal, from: number, limit: number, ma
     }
     throw error;
   }
-  return { entries, nextSequence: from + entries.length, firstSequence, lastSequence };
+  return { entries, nextSequence: from + entries.length, firstSequence, lastSequence, gaps: [] };
 }
 
 function outOfRange(log: KnownLog, asked: number, firstSequence: number, lastSequence: number): ServerError {

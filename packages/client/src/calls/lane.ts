@@ -10,7 +10,6 @@
 // A connection can be dead without saying so (a machine that lost its power). A stream that is silent for a while although
 // calls are out is reported, and whoever owns the lane asks the other nodes.
 import { delay, type Timer } from '@shanghai/env';
-import type { PipelineResponse } from '@shanghai/proto';
 import { type ClientError, toClientError } from '../client-error.js';
 import type { ClusterNode } from '../cluster/cluster-node.js';
 import type { NodeRoute } from '../cluster/node-route.js';
@@ -19,6 +18,7 @@ import { errorOfDetail } from '../wire/error-wire.js';
 import { type CallEnvironment, retryDelayMs, searchDelayMs } from './call-environment.js';
 import type { CallHolder, PendingCall, PipelineAnswer } from './pending-call.js';
 import { PipelineLink, type PipelineLinkEvents } from './pipeline-link.js';
+import type { FailureAnswer, PipelineService } from './service-stream.js';
 import { failureOfStream, isTurnedAway, leftFailure, silenceMs } from './stream-failure.js';
 
 /** Where the calls of a lane go. */
@@ -33,6 +33,8 @@ export interface LaneRoute extends NodeRoute {
 
 /** What a lane tells the pipeline. */
 export interface LaneEvents {
+  /** The service that the calls are for. */
+  readonly service: PipelineService;
   /** A call is about to be sent: gives a write its number; false where it must wait for one. */
   prepare(call: PendingCall): boolean;
   /** A call was answered. */
@@ -152,7 +154,7 @@ export class Lane implements PipelineLinkEvents, CallHolder {
     for (const link of links) link.abandon(leftFailure(link.node));
   }
 
-  onAnswer(link: PipelineLink, call: PendingCall, response: NonNullable<PipelineResponse['response']>): void {
+  onAnswer(link: PipelineLink, call: PendingCall, response: PipelineAnswer | FailureAnswer): void {
     this.#landed(call);
     if (response.$case === 'error') {
       const failure = errorOfDetail(response.value);
@@ -161,7 +163,7 @@ export class Lane implements PipelineLinkEvents, CallHolder {
         this.#served(link);
         this.#events.refused(this, call, failure);
       }
-    } else if (response.$case !== 'answers') {
+    } else {
       this.#served(link);
       if (response.$case !== 'get') this.#route.proved(link.node);
       this.#events.answered(call, response);
@@ -311,7 +313,7 @@ export class Lane implements PipelineLinkEvents, CallHolder {
       node = this.#route.target();
       await node.connected(closing);
       closing.throwIfAborted();
-      this.#link = new PipelineLink(node, this);
+      this.#link = new PipelineLink(node, this, this.#events.service);
       this.#route.connected(node);
     } catch (error) {
       if (closing.aborted) return;

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '@shanghai/env';
-import type { PipelineRequest, PipelineResponse } from '@shanghai/proto';
+import type { LogAppendRequest, LogAppendResponse, PipelineRequest, PipelineResponse } from '@shanghai/proto';
 import type { CallStage, ClientError } from '../client-error.js';
 import type { ClusterNode } from '../cluster/cluster-node.js';
 import type { RequestKind } from '../core/retry-decision.js';
@@ -8,14 +8,15 @@ import type { GiveUpReason } from './give-up.js';
 import { onAbort } from './on-abort.js';
 import type { Numbering } from './session-keeper.js';
 
-/** A request that may travel on the pipeline. */
-export type PipelineBody = Exclude<NonNullable<PipelineRequest['request']>, { readonly $case: 'group' }>;
+/** A request that may travel on a pipeline: one of the key-value service, or an append of the log service. */
+export type PipelineBody =
+  | Exclude<NonNullable<PipelineRequest['request']>, { readonly $case: 'group' }>
+  | { readonly $case: 'logAppend'; readonly value: LogAppendRequest };
 
 /** Its answer. */
-export type PipelineAnswer = Exclude<
-  NonNullable<PipelineResponse['response']>,
-  { readonly $case: 'error' } | { readonly $case: 'answers' }
->;
+export type PipelineAnswer =
+  | Exclude<NonNullable<PipelineResponse['response']>, { readonly $case: 'error' } | { readonly $case: 'answers' }>
+  | { readonly $case: 'logAppend'; readonly value: LogAppendResponse };
 
 /** Where a call waits to be sent, or for its answer. */
 export interface CallHolder {
@@ -80,9 +81,9 @@ export class PendingCall {
     }
   }
 
-  /** Whether it is a write that has no number yet and wants one. */
+  /** Whether it is a write that has no number of a session yet and wants one. A producer numbers its appends itself. */
   get wantsNumber(): boolean {
-    return this.kind === 'numbered' && this.numbering === undefined;
+    return this.kind === 'numbered' && this.numbering === undefined && this.body.$case !== 'logAppend';
   }
 
   /** Waits before its next attempt. */

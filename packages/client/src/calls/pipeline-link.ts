@@ -1,13 +1,20 @@
-import type { PipelineRequest, PipelineResponse } from '@shanghai/proto';
 import type { ClientError } from '../client-error.js';
 import type { ClusterNode } from '../cluster/cluster-node.js';
-import type { PipelineListener, PipelineStream } from '../transport.js';
-import type { PendingCall, SentMessage } from './pending-call.js';
+import type { PendingCall, PipelineAnswer, SentMessage } from './pending-call.js';
+import {
+  type FailureAnswer,
+  type NumberedAnswer,
+  type NumberedRequest,
+  openServiceStream,
+  type PipelineService,
+  type ServiceStream,
+  type ServiceStreamListener,
+} from './service-stream.js';
 
 /** What a link tells the pipeline. */
 export interface PipelineLinkEvents {
   /** An answer to a call that waited for it. */
-  onAnswer(link: PipelineLink, call: PendingCall, response: NonNullable<PipelineResponse['response']>): void;
+  onAnswer(link: PipelineLink, call: PendingCall, response: PipelineAnswer | FailureAnswer): void;
   /** Messages can be written again. */
   onDrain(link: PipelineLink): void;
   /** The stream ended; these calls were sent and not answered, in the order of sending. */
@@ -15,7 +22,7 @@ export interface PipelineLinkEvents {
 }
 
 /** One stream of the pipeline: matches answers to calls, and counts the messages of which nothing came back yet. */
-export class PipelineLink implements PipelineListener {
+export class PipelineLink implements ServiceStreamListener {
   readonly node: ClusterNode;
   /** Messages with answers that came so far. */
   answers = 0;
@@ -25,14 +32,14 @@ export class PipelineLink implements PipelineListener {
   blocked = false;
   readonly #events: PipelineLinkEvents;
   readonly #sent = new Map<number, PendingCall>();
-  readonly #stream: PipelineStream;
+  readonly #stream: ServiceStream;
   #nextId = 1;
   #ended = false;
 
-  constructor(node: ClusterNode, events: PipelineLinkEvents) {
+  constructor(node: ClusterNode, events: PipelineLinkEvents, service: PipelineService) {
     this.node = node;
     this.#events = events;
-    this.#stream = node.channel.pipeline(this);
+    this.#stream = openServiceStream(node.channel, service, this);
   }
 
   /** Calls sent and not answered. */
@@ -45,10 +52,7 @@ export class PipelineLink implements PipelineListener {
     const message: SentMessage = { link: this, node: this.node, answered: false };
     this.unansweredMessages++;
     const requests = calls.map((call) => this.#register(call, message));
-    const first = requests[0] as PipelineRequest;
-    const whole: PipelineRequest =
-      requests.length === 1 ? first : { id: 0n, request: { $case: 'group', value: { requests } } };
-    if (!this.#stream.write(whole)) this.blocked = true;
+    if (!this.#stream.send(requests)) this.blocked = true;
   }
 
   /** No more calls will be sent; those sent are still answered. */
@@ -63,13 +67,9 @@ export class PipelineLink implements PipelineListener {
     this.#stream.cancel();
   }
 
-  onResponse(response: PipelineResponse): void {
+  onAnswers(answers: readonly NumberedAnswer[]): void {
     this.answers++;
-    if (response.response?.$case === 'answers') {
-      for (const answer of response.response.value.responses) this.#answer(answer);
-    } else {
-      this.#answer(response);
-    }
+    for (const answer of answers) this.#answer(answer);
   }
 
   onDrain(): void {
@@ -95,7 +95,7 @@ export class PipelineLink implements PipelineListener {
     }
   }
 
-  #register(call: PendingCall, message: SentMessage): PipelineRequest {
+  #register(call: PendingCall, message: SentMessage): NumberedRequest {
     const id = this.#nextId++;
     call.streamId = id;
     call.message = message;
@@ -103,7 +103,7 @@ export class PipelineLink implements PipelineListener {
     return { id: BigInt(id), request: call.body };
   }
 
-  #answer({ id, response }: PipelineResponse): void {
+  #answer({ id, response }: NumberedAnswer): void {
     const call = this.#sent.get(Number(id));
     // Nobody waits for it any more: the call was given up meanwhile.
     if (call === undefined || response === undefined) return;

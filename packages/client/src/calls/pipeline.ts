@@ -24,6 +24,7 @@ import { type CallEnvironment, retryDelayMs } from './call-environment.js';
 import { type GiveUpReason, givenUpError } from './give-up.js';
 import { Lane, type LaneEvents, type LaneRoute } from './lane.js';
 import { PendingCall, type PipelineAnswer, type PipelineBody } from './pending-call.js';
+import type { PipelineService } from './service-stream.js';
 import { SessionKeeper, type SessionKeeperPorts } from './session-keeper.js';
 import { closedError, failedWith } from './unary-calls.js';
 
@@ -42,8 +43,9 @@ export interface PipelineCall {
  */
 export const maxRequestBytes = 20 * 1024 * 1024;
 
-/** Batches, numbers, sends and sends again. One for each client. */
+/** Batches, numbers, sends and sends again. One for each service of a client. */
 export class Pipeline implements LaneEvents {
+  readonly service: PipelineService;
   readonly #environment: CallEnvironment;
   readonly #sessions: SessionKeeper;
   /** The way to the leader. A cluster of several groups has one for each group. */
@@ -53,11 +55,12 @@ export class Pipeline implements LaneEvents {
   #pendingRequests = 0;
   #pendingBytes = 0;
 
-  constructor(environment: CallEnvironment, openSession: SessionKeeperPorts['open']) {
+  constructor(environment: CallEnvironment, service: PipelineService, openSession: SessionKeeperPorts['open']) {
+    this.service = service;
     this.#environment = environment;
     this.#leaderLane = new Lane(environment, this.#routeToLeader(), this);
-    environment.leader.onMoved = (abandon) => this.#leaderLane.moved(abandon);
-    environment.nodes.onGone = (node) => this.#dropReplica(node);
+    environment.leader.whenMoved((abandon) => this.#leaderLane.moved(abandon));
+    environment.nodes.whenGone((node) => this.#dropReplica(node));
     this.#sessions = new SessionKeeper({
       open: openSession,
       onAvailable: () => this.#leaderLane.scheduleFlush(),
@@ -101,7 +104,13 @@ export class Pipeline implements LaneEvents {
     call.stage = 'answer';
     call.attempts++;
     const { numbering, body } = call;
-    if (numbering === undefined || body.$case === 'get' || body.value.options === undefined) return true;
+    if (
+      numbering === undefined ||
+      body.$case === 'get' ||
+      body.$case === 'logAppend' ||
+      body.value.options === undefined
+    )
+      return true;
     body.value.options.sessionId = numbering.session.id;
     body.value.options.requestNumber = BigInt(numbering.number);
     body.value.options.retry = call.maybeApplied;

@@ -14,7 +14,7 @@ describe('the nodes a client knows', () => {
   it('are its endpoints and those it learned, and of these only those still listed', () => {
     const { nodes, known } = nodesAt('a:1', 'b:1', 'a:1');
     const gone: string[] = [];
-    nodes.onGone = ({ address }) => gone.push(address);
+    nodes.whenGone(({ address }) => gone.push(address));
     nodes.learn([
       { nodeId: 1, address: 'a:1' },
       { nodeId: 3, address: 'c:1' },

@@ -23,8 +23,7 @@ export class ClusterNodes {
   readonly #random: Random;
   readonly #learned = new Map<string, ClusterNode>();
   #all: readonly ClusterNode[];
-  /** Hears of every node that the cluster no longer has. Its channel is closed afterwards. */
-  onGone: (node: ClusterNode) => void = () => {};
+  readonly #onGone: ((node: ClusterNode) => void)[] = [];
 
   constructor(transport: Transport, addresses: readonly string[], clock: Clock, random: Random) {
     invariant(addresses.length > 0, 'a client without endpoints');
@@ -33,6 +32,11 @@ export class ClusterNodes {
     this.#random = random;
     this.endpoints = [...new Set(addresses)].map((address) => new ClusterNode(address, transport, clock));
     this.#all = this.endpoints;
+  }
+
+  /** Tells of every node that the cluster no longer has, from now on. Its channel is closed afterwards. */
+  whenGone(listener: (node: ClusterNode) => void): void {
+    this.#onGone.push(listener);
   }
 
   /** All nodes known, endpoints first. */
@@ -68,7 +72,7 @@ export class ClusterNodes {
     for (const [address, node] of [...this.#learned]) {
       if (kept.has(node)) continue;
       this.#learned.delete(address);
-      this.onGone(node);
+      for (const listener of this.#onGone) listener(node);
       node.close();
     }
     this.#renew();

@@ -15,13 +15,17 @@ export class GroupLeader implements NodeRoute {
   readonly #discover: boolean;
   /** Who is asked while no leader is known. */
   #asked: ClusterNode;
-  /** Called when another node than before is meant. `abandon`: the one before is not expected to answer any more. */
-  onMoved: (abandon: boolean) => void = () => {};
+  readonly #onMoved: ((abandon: boolean) => void)[] = [];
 
   constructor(nodes: ClusterNodes, discover: boolean) {
     this.#nodes = nodes;
     this.#discover = discover;
     this.#asked = nodes.next(undefined);
+  }
+
+  /** Called whenever another node than before is meant. `abandon`: the one before is not expected to answer any more. */
+  whenMoved(listener: (abandon: boolean) => void): void {
+    this.#onMoved.push(listener);
   }
 
   target(): ClusterNode {
@@ -48,7 +52,7 @@ export class GroupLeader implements NodeRoute {
     const before = this.target();
     const step = this.#search.refused(node, named, this.#nodes.all.length - 1);
     if (this.#search.leader === undefined) this.#asked = this.#nodes.next(node);
-    if (this.target() !== before) this.onMoved(false);
+    if (this.target() !== before) this.#tellMoved(false);
     return step;
   }
 
@@ -83,6 +87,10 @@ export class GroupLeader implements NodeRoute {
   #moving(change: () => void, abandon = false): void {
     const before = this.target();
     change();
-    if (this.target() !== before) this.onMoved(abandon);
+    if (this.target() !== before) this.#tellMoved(abandon);
+  }
+
+  #tellMoved(abandon: boolean): void {
+    for (const listener of this.#onMoved) listener(abandon);
   }
 }

@@ -15,6 +15,8 @@ import {
   ClusterClient,
   KeyValueClient,
   LogClient,
+  type LogPipelineRequest,
+  type LogPipelineResponse,
   type PipelineRequest,
   type PipelineResponse,
 } from '@shanghai/proto';
@@ -59,6 +61,7 @@ export class GrpcChannel implements Channel {
   readonly #endpoint: string;
   readonly #settings: GrpcChannelSettings;
   readonly #keyValue: KeyValueClient;
+  readonly #log: LogClient;
   readonly #unary: { readonly [Method in UnaryMethod]: UnaryCaller<Method> };
   readonly #streams: { readonly [Method in StreamMethod]: StreamCaller<Method> };
   /** Why the last attempt at a connection failed, where that is known. */
@@ -73,6 +76,7 @@ export class GrpcChannel implements Channel {
     const cluster = new ClusterClient(endpoint, settings.credentials, shared);
     const admin = new AdminClient(endpoint, settings.credentials, shared);
     this.#keyValue = keyValue;
+    this.#log = log;
     this.#unary = {
       openSession: keyValue.openSession.bind(keyValue),
       createLog: log.createLog.bind(log),
@@ -179,8 +183,12 @@ export class GrpcChannel implements Channel {
     }
   }
 
-  pipeline(listener: PipelineListener): PipelineStream {
+  pipeline(listener: PipelineListener<PipelineResponse>): PipelineStream<PipelineRequest> {
     return new GrpcPipelineStream(this.#keyValue.pipeline(), listener, this.#endpoint);
+  }
+
+  logPipeline(listener: PipelineListener<LogPipelineResponse>): PipelineStream<LogPipelineRequest> {
+    return new GrpcPipelineStream(this.#log.pipeline(), listener, this.#endpoint);
   }
 
   close(): void {
@@ -209,17 +217,13 @@ export class GrpcChannel implements Channel {
   }
 }
 
-class GrpcPipelineStream implements PipelineStream {
-  readonly #call: ClientDuplexStream<PipelineRequest, PipelineResponse>;
+class GrpcPipelineStream<Request, Response> implements PipelineStream<Request> {
+  readonly #call: ClientDuplexStream<Request, Response>;
 
-  constructor(
-    call: ClientDuplexStream<PipelineRequest, PipelineResponse>,
-    listener: PipelineListener,
-    endpoint: string,
-  ) {
+  constructor(call: ClientDuplexStream<Request, Response>, listener: PipelineListener<Response>, endpoint: string) {
     this.#call = call;
     let failure: ClientError | undefined;
-    call.on('data', (response: PipelineResponse) => listener.onResponse(response));
+    call.on('data', (response: Response) => listener.onResponse(response));
     call.on('drain', () => listener.onDrain());
     call.on('error', (error) => {
       failure = errorOfGrpc(error, endpoint);
@@ -228,7 +232,7 @@ class GrpcPipelineStream implements PipelineStream {
     call.on('end', () => listener.onEnd(failure));
   }
 
-  write(message: PipelineRequest): boolean {
+  write(message: Request): boolean {
     return this.#call.write(message);
   }
 

@@ -17,6 +17,8 @@ import {
   errorTable,
   type KeyValueServer,
   KeyValueService,
+  type LogPipelineRequest,
+  type LogPipelineResponse,
   type LogServer,
   LogService,
   type PipelineRequest,
@@ -27,7 +29,7 @@ import {
 } from '@shanghai/proto';
 import { ClientError } from '../client-error.js';
 import type { StreamMethod, StreamMethods, UnaryMethod, UnaryMethods } from '../transport.js';
-import { refusal } from './memory-error.js';
+import { detailOf, refusal } from './memory-error.js';
 import { MemoryServer } from './memory-server.js';
 import type { MemoryHost } from './memory-transport.js';
 
@@ -59,6 +61,7 @@ export async function startGrpcMemoryServer(
   const grpc = new Server({ 'grpc.max_receive_message_length': -1 });
   const counts = { pipeline: 0, stream: 0, open: 0 };
   const pipelines = new Set<ServerDuplexStream<PipelineRequest, PipelineResponse>>();
+  const logPipelines = new Set<ServerDuplexStream<LogPipelineRequest, LogPipelineResponse>>();
   const { unary, streaming } = handlers(host, counts);
   const keyValue = {
     openSession: unary('openSession'),
@@ -76,15 +79,7 @@ export async function startGrpcMemoryServer(
       servePipeline(host, counts, call);
     },
   } as unknown as KeyValueServer;
-  const log: LogServer = {
-    createLog: unary('createLog'),
-    listLogs: unary('listLogs'),
-    describeLog: unary('describeLog'),
-    deleteLog: unary('deleteLog'),
-    append: unary('appendLog'),
-    read: unary('readLog'),
-    tail: streaming('tailLog'),
-  };
+  const log = logHandlers(host, counts, logPipelines);
   const cluster: ClusterServer = {
     getStatus: unary('getStatus'),
     listNodes: unary('listNodes'),
@@ -122,7 +117,7 @@ export async function startGrpcMemoryServer(
     streamMessages: () => counts.stream,
     openStreams: () => counts.open,
     stop: async () => {
-      for (const call of pipelines)
+      for (const call of [...pipelines, ...logPipelines])
         call.emit('error', grpcError(refusal('SERVICE_UNAVAILABLE', 'the node is closing')));
       await new Promise((resolve) => grpc.tryShutdown(resolve));
     },
@@ -130,6 +125,37 @@ export async function startGrpcMemoryServer(
       grpc.forceShutdown();
       await new Promise((resolve) => grpc.tryShutdown(resolve));
     },
+  };
+}
+
+function logHandlers(
+  host: MemoryHost,
+  counts: { pipeline: number; stream: number; open: number },
+  logPipelines: Set<ServerDuplexStream<LogPipelineRequest, LogPipelineResponse>>,
+): LogServer {
+  const { unary, streaming } = handlers(host, counts);
+  const unknown = (_call: unknown, callback: (error: { code: status }) => void) =>
+    callback({ code: status.UNIMPLEMENTED });
+  return {
+    createLog: unary('createLog'),
+    listLogs: unary('listLogs'),
+    describeLog: unary('describeLog'),
+    deleteLog: unary('deleteLog'),
+    append: unary('appendLog'),
+    read: unary('readLog'),
+    tail: streaming('tailLog'),
+    pipeline: (call) => {
+      logPipelines.add(call);
+      call.once('close', () => logPipelines.delete(call));
+      serveLogPipeline(host, counts, call);
+    },
+    trimLog: unknown,
+    describeProducer: unknown,
+    commitPosition: unknown,
+    getPosition: unknown,
+    listConsumers: unknown,
+    seekConsumer: unknown,
+    deleteConsumer: unknown,
   };
 }
 
@@ -196,6 +222,27 @@ function servePipeline(
     }
     const responses = message.request.value.requests.map((request) => server.pipeline(request));
     call.write({ id: 0n, response: { $case: 'answers', value: { responses } } });
+  });
+  call.on('end', () => call.end());
+}
+
+function serveLogPipeline(
+  server: MemoryHost,
+  counts: { pipeline: number },
+  call: ServerDuplexStream<LogPipelineRequest, LogPipelineResponse>,
+): void {
+  const answer = ({ id, request }: LogPipelineRequest): LogPipelineResponse => {
+    try {
+      if (request?.$case !== 'append') throw refusal('INVALID_REQUEST', 'no append');
+      return { id, response: { $case: 'append', value: server.unary('appendLog', request.value) } };
+    } catch (error) {
+      return { id, response: { $case: 'error', value: detailOf(error) } };
+    }
+  };
+  call.on('data', (message: LogPipelineRequest) => {
+    counts.pipeline++;
+    const requests = message.request?.$case === 'group' ? message.request.value.requests : [message];
+    call.write({ id: 0n, response: { $case: 'answers', value: { responses: requests.map(answer) } } });
   });
   call.on('end', () => call.end());
 }

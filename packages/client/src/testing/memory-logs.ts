@@ -128,6 +128,7 @@ export class MemoryLogs {
       nextSequence: BigInt(from + entries.length),
       firstSequence: BigInt(first),
       lastSequence: BigInt(log.trimmed + log.entries.length),
+      gaps: [],
     };
   }
 
@@ -142,7 +143,7 @@ export class MemoryLogs {
       if (next < first) throw outOfRange(log, next);
       const entries = log.entries.slice(next - first, next - first + pageEntries);
       next += entries.length;
-      if (entries.length > 0) yield { entries, nextSequence: BigInt(next) };
+      if (entries.length > 0) yield { entries, nextSequence: BigInt(next), gaps: [] };
       else await log.news.wait(signal);
     }
   }
@@ -162,6 +163,7 @@ function startOf(log: MemoryLog, start: LogReadRequest['start']): number {
     const index = log.entries.findIndex(({ timeMs }) => timeMs >= start.value);
     return first + (index === -1 ? log.entries.length : index);
   }
+  if (start.$case === 'fromLast') return first + Math.max(0, log.entries.length - Number(start.value));
   const wanted = Number(start.value);
   if (wanted === 0) return first;
   if (wanted < first || wanted > first + log.entries.length) throw outOfRange(log, wanted);
@@ -193,6 +195,8 @@ function withDefaults(settings: LogSettings | undefined): LogSettings {
     retentionMs: settings?.retentionMs ?? 0n,
     retentionBytes: settings?.retentionBytes ?? 0n,
     cleanupPolicy: settings?.cleanupPolicy || CleanupPolicy.CLEANUP_POLICY_DELETE,
+    retentionEntries: settings?.retentionEntries ?? 0n,
+    tombstoneRetentionMs: settings?.tombstoneRetentionMs ?? 0n,
   };
 }
 
@@ -202,6 +206,8 @@ function sameSettings(a: LogSettings, b: LogSettings): boolean {
     a.acknowledgement === b.acknowledgement &&
     a.retentionMs === b.retentionMs &&
     a.retentionBytes === b.retentionBytes &&
+    a.retentionEntries === b.retentionEntries &&
+    a.tombstoneRetentionMs === b.tombstoneRetentionMs &&
     a.cleanupPolicy === b.cleanupPolicy
   );
 }

@@ -1,5 +1,5 @@
 import { type Clock, delay } from '@shanghai/env';
-import type { PipelineRequest, PipelineResponse } from '@shanghai/proto';
+import type { LogPipelineRequest, LogPipelineResponse, PipelineRequest, PipelineResponse } from '@shanghai/proto';
 import { ClientError } from '../client-error.js';
 import type {
   Channel,
@@ -50,6 +50,8 @@ export interface MemoryNetwork extends Transport {
   readonly silent: Set<string>;
   /** Messages written to pipelines so far, in order; a group counts as one. */
   readonly messages: readonly PipelineRequest[];
+  /** The same of appends to named logs; their fate is that of the unary method `appendLog`. */
+  readonly logMessages: readonly LogPipelineRequest[];
   /** Connections tried, in order. */
   readonly connections: readonly string[];
   /** While true no pipeline is answered; answers come when it is false again. */
@@ -90,6 +92,7 @@ class FaultyTransport implements MemoryNetwork {
   readonly unreachable = new Set<string>();
   readonly silent = new Set<string>();
   readonly messages: PipelineRequest[] = [];
+  readonly logMessages: LogPipelineRequest[] = [];
   readonly connections: string[] = [];
   /** What breaks each open pipeline and stream, and the endpoint it leads to. */
   readonly breakers = new Map<Breaker, string>();
@@ -225,8 +228,50 @@ class MemoryChannel implements Channel {
     }
   }
 
-  pipeline(listener: PipelineListener): PipelineStream {
-    const stream = new MemoryPipeline(this.#transport, this.#endpoint, listener, () => this.#forget(stop));
+  pipeline(listener: PipelineListener<PipelineResponse>): PipelineStream<PipelineRequest> {
+    const transport = this.#transport;
+    const endpoint = this.#endpoint;
+    return this.#opened<PipelineRequest, PipelineResponse>(listener, {
+      written: (message) => transport.messages.push(copyOf(message)),
+      fate: (request) => transport.fateOf({ endpoint, kind: 'pipeline', request }),
+      answer: (request) => transport.hostAt(endpoint).pipeline(request),
+      refuse: ({ id }, error) => ({ id, response: { $case: 'error', value: detailOf(error) } }),
+      copy: copyOf,
+      split: (message) => (message.request?.$case === 'group' ? message.request.value.requests : [message]),
+      join: (list) => single(list, (responses) => ({ id: 0n, response: { $case: 'answers', value: { responses } } })),
+    });
+  }
+
+  logPipeline(listener: PipelineListener<LogPipelineResponse>): PipelineStream<LogPipelineRequest> {
+    const transport = this.#transport;
+    const endpoint = this.#endpoint;
+    const appendOf = ({ request }: LogPipelineRequest) => {
+      if (request?.$case === 'append') return request.value;
+      throw new Error('no append');
+    };
+    return this.#opened<LogPipelineRequest, LogPipelineResponse>(listener, {
+      written: (message) => transport.logMessages.push(message),
+      fate: (request) => transport.fateOf({ endpoint, kind: 'unary', method: 'appendLog', request: appendOf(request) }),
+      answer: (request) => {
+        try {
+          const value = transport.hostAt(endpoint).unary('appendLog', appendOf(request));
+          return { id: request.id, response: { $case: 'append', value } };
+        } catch (error) {
+          return { id: request.id, response: { $case: 'error', value: detailOf(error) } };
+        }
+      },
+      refuse: ({ id }, error) => ({ id, response: { $case: 'error', value: detailOf(error) } }),
+      copy: (request) => request,
+      split: (message) => (message.request?.$case === 'group' ? message.request.value.requests : [message]),
+      join: (list) => single(list, (responses) => ({ id: 0n, response: { $case: 'answers', value: { responses } } })),
+    });
+  }
+
+  #opened<Request, Response>(
+    listener: PipelineListener<Response>,
+    door: Door<Request, Response>,
+  ): PipelineStream<Request> {
+    const stream = new MemoryPipeline(this.#transport, this.#endpoint, listener, door, () => this.#forget(stop));
     const stop = (reason?: ClientError) => stream.break(reason);
     this.#track(stop);
     return stream;
@@ -260,22 +305,42 @@ class MemoryChannel implements Channel {
   }
 }
 
-class MemoryPipeline implements PipelineStream {
+/** What stands behind a pipeline of a service. */
+interface Door<Request, Response> {
+  written(message: Request): void;
+  fate(request: Request): RequestFate;
+  answer(request: Request): Response;
+  refuse(request: Request, error: ClientError): Response;
+  copy(request: Request): Request;
+  /** The requests in a message, and one message of answers. */
+  split(message: Request): readonly Request[];
+  join(responses: Response[]): Response;
+}
+
+class MemoryPipeline<Request, Response> implements PipelineStream<Request> {
   readonly #transport: FaultyTransport;
   readonly #endpoint: string;
-  readonly #listener: PipelineListener;
+  readonly #listener: PipelineListener<Response>;
+  readonly #door: Door<Request, Response>;
   readonly #onClosed: () => void;
   #ended = false;
 
-  constructor(transport: FaultyTransport, endpoint: string, listener: PipelineListener, onClosed: () => void) {
+  constructor(
+    transport: FaultyTransport,
+    endpoint: string,
+    listener: PipelineListener<Response>,
+    door: Door<Request, Response>,
+    onClosed: () => void,
+  ) {
     this.#transport = transport;
     this.#endpoint = endpoint;
     this.#listener = listener;
+    this.#door = door;
     this.#onClosed = onClosed;
   }
 
-  write(message: PipelineRequest): boolean {
-    this.#transport.messages.push(copyOf(message));
+  write(message: Request): boolean {
+    this.#door.written(message);
     queueMicrotask(() => this.#receive(message));
     return true;
   }
@@ -293,32 +358,32 @@ class MemoryPipeline implements PipelineStream {
     this.#end(reason ?? broken(this.#endpoint));
   }
 
-  #receive(message: PipelineRequest): void {
-    const requests = message.request?.$case === 'group' ? message.request.value.requests : [message];
-    const responses: PipelineResponse[] = [];
+  #receive(message: Request): void {
+    const door = this.#door;
+    const responses: Response[] = [];
     let breaks = false;
-    for (const request of requests) {
+    for (const request of door.split(message)) {
       if (this.#ended) return;
-      const fate = this.#transport.fateOf({ endpoint: this.#endpoint, kind: 'pipeline', request });
+      const fate = door.fate(request);
       breaks ||= fate === 'lose-request' || fate === 'lose-answer' || fate === 'late';
       if (fate === 'late') {
-        const copy = copyOf(request);
-        this.#transport.late.push(() => this.#transport.hostAt(this.#endpoint).pipeline(copy));
+        const copy = door.copy(request);
+        this.#transport.late.push(() => door.answer(copy));
         break;
       }
       if (fate === 'lose-request') break;
       if (fate === 'stall') continue;
       if (fate instanceof ClientError) {
-        responses.push({ id: request.id, response: { $case: 'error', value: detailOf(fate) } });
+        responses.push(door.refuse(request, fate));
         continue;
       }
-      const response = this.#transport.hostAt(this.#endpoint).pipeline(request);
+      const response = door.answer(request);
       if (fate === 'lose-answer') break;
       responses.push(response);
     }
     this.#transport.answer(() => {
       if (this.#ended) return;
-      if (responses.length > 0) this.#listener.onResponse(oneMessage(responses));
+      if (responses.length > 0) this.#listener.onResponse(door.join(responses));
       if (breaks) this.break();
     });
   }
@@ -331,10 +396,10 @@ class MemoryPipeline implements PipelineStream {
   }
 }
 
-function oneMessage(responses: PipelineResponse[]): PipelineResponse {
-  const [first] = responses;
-  if (first !== undefined && responses.length === 1) return first;
-  return { id: 0n, response: { $case: 'answers', value: { responses } } };
+/** The only one, or all of them as a group. */
+function single<Value>(list: Value[], group: (list: Value[]) => Value): Value {
+  const [first] = list;
+  return first !== undefined && list.length === 1 ? first : group(list);
 }
 
 function broken(endpoint: string): ClientError {

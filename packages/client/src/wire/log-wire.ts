@@ -2,6 +2,7 @@ import { invariant } from '@shanghai/env';
 import {
   Acknowledgement as AcknowledgementMessage,
   CleanupPolicy,
+  type LogAppendResponse,
   type LogDescription as LogDescriptionMessage,
   type LogEntry as LogEntryMessage,
   LogMode,
@@ -12,6 +13,7 @@ import {
 } from '@shanghai/proto';
 import type {
   Acknowledgement,
+  LogAppended,
   LogDescription,
   LogEntry,
   LogRecordInput,
@@ -51,6 +53,8 @@ export function settingsMessage(settings: Partial<LogSettings>): LogSettingsMess
       settings.cleanupPolicy === undefined
         ? CleanupPolicy.CLEANUP_POLICY_UNSPECIFIED
         : oneOf(policies, settings.cleanupPolicy, 'cleanupPolicy'),
+    retentionEntries: toUint64(settings.retentionEntries, 'retentionEntries'),
+    tombstoneRetentionMs: toUint64(settings.tombstoneRetentionMs, 'tombstoneRetentionMs'),
   };
 }
 
@@ -96,6 +100,8 @@ export function descriptionOf(message: LogDescriptionMessage | undefined): LogDe
       retentionMs: toNumber(settings?.retentionMs ?? 0n),
       retentionBytes: toNumber(settings?.retentionBytes ?? 0n),
       cleanupPolicy: settings?.cleanupPolicy === CleanupPolicy.CLEANUP_POLICY_COMPACT ? 'compact' : 'delete',
+      retentionEntries: toNumber(settings?.retentionEntries ?? 0n),
+      tombstoneRetentionMs: toNumber(settings?.tombstoneRetentionMs ?? 0n),
     },
     createdAtMs: toNumber(message.createdAtMs),
     origins: message.origins.map((origin) => ({
@@ -106,6 +112,18 @@ export function descriptionOf(message: LogDescriptionMessage | undefined): LogDe
       bytes: toNumber(origin.bytes),
       segments: toNumber(origin.segments),
     })),
+  };
+}
+
+/** Where records came to lie. */
+export function appendedOf(response: LogAppendResponse): LogAppended {
+  return {
+    origin: toNumber(response.origin),
+    epoch: toNumber(response.epoch),
+    firstSequence: toNumber(response.firstSequence),
+    lastSequence: toNumber(response.lastSequence),
+    timeMs: toNumber(response.timeMs),
+    duplicate: response.duplicate,
   };
 }
 

@@ -19,7 +19,7 @@ import { healthDescription } from './health-description.js';
 import { internalService } from './internal-service.js';
 import { keyValueService } from './key-value-service.js';
 import { logService } from './log-service.js';
-import type { OpenPipelines } from './pipeline-call.js';
+import type { OpenPipelines } from './pipelined-calls.js';
 import { decodePutRequest, encodePutResponse } from './put-codec.js';
 import { tolerantService } from './tolerant-service.js';
 
@@ -55,7 +55,7 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
     tolerantService({ ...KeyValueService, put }, maxOperations, ['put']),
     keyValueService(services, pipelines),
   );
-  server.addService(tolerantService(LogService, maxOperations), logService(services));
+  server.addService(tolerantService(LogService, maxOperations), logService(services, pipelines));
   server.addService(tolerantService(ClusterService, maxOperations), clusterService(services));
   server.addService(tolerantService(AdminService, maxOperations), adminService(services));
   server.addService(tolerantService(InternalService, maxOperations), internalService(services));

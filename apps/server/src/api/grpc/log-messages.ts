@@ -6,6 +6,7 @@ import type {
   LogAppended,
   LogDescription,
   LogEntry,
+  LogGap,
   LogPage,
   LogRead,
   LogSettings,
@@ -32,7 +33,18 @@ export function settingsOf(message: wire.LogSettings | undefined): LogSettings {
     retentionMs: safeNumber(message?.retentionMs ?? 0n, 'retention_ms'),
     retentionBytes: safeNumber(message?.retentionBytes ?? 0n, 'retention_bytes'),
     cleanupPolicy: cleanupPolicyOf(message?.cleanupPolicy ?? wire.CleanupPolicy.CLEANUP_POLICY_UNSPECIFIED),
+    ...limitOf('retentionEntries', message?.retentionEntries, 'retention_entries'),
+    ...limitOf('tombstoneRetentionMs', message?.tombstoneRetentionMs, 'tombstone_retention_ms'),
   };
+}
+
+function limitOf<Name extends string>(
+  name: Name,
+  value: bigint | undefined,
+  field: string,
+): { [key in Name]?: number } {
+  const limit = safeNumber(value ?? 0n, field);
+  return limit === 0 ? {} : ({ [name]: limit } as { [key in Name]: number });
 }
 
 function modeOf(mode: wire.LogMode): LogSettings['mode'] {
@@ -111,6 +123,8 @@ export function settingsMessage(settings: LogSettings): wire.LogSettings {
       settings.cleanupPolicy === 'delete'
         ? wire.CleanupPolicy.CLEANUP_POLICY_DELETE
         : wire.CleanupPolicy.CLEANUP_POLICY_COMPACT,
+    retentionEntries: BigInt(settings.retentionEntries ?? 0),
+    tombstoneRetentionMs: BigInt(settings.tombstoneRetentionMs ?? 0),
   };
 }
 
@@ -173,6 +187,8 @@ function startOf(start: wire.LogReadRequest['start'] | wire.LogTailRequest['star
       return { from: 'time', timeMs: safeNumber(start.value, 'from_time_ms') };
     case 'fromEnd':
       return start.value ? { from: 'end' } : { from: 'sequence', sequence: 0 };
+    case 'fromLast':
+      return { from: 'last', entries: safeNumber(start.value, 'from_last') };
   }
 }
 
@@ -183,12 +199,26 @@ export function readMessage(page: LogPage): wire.LogReadResponse {
     nextSequence: BigInt(page.nextSequence),
     firstSequence: BigInt(page.firstSequence),
     lastSequence: BigInt(page.lastSequence),
+    gaps: page.gaps.map(gapMessage),
   };
 }
 
 /** One message of a tail. */
 export function tailMessage(page: LogPage): wire.LogTailResponse {
-  return { entries: page.entries.map(entryMessage), nextSequence: BigInt(page.nextSequence) };
+  return {
+    entries: page.entries.map(entryMessage),
+    nextSequence: BigInt(page.nextSequence),
+    gaps: page.gaps.map(gapMessage),
+  };
+}
+
+function gapMessage(gap: LogGap): wire.LogGap {
+  return {
+    origin: BigInt(gap.origin),
+    epoch: BigInt(gap.epoch),
+    firstSequence: BigInt(gap.firstSequence),
+    lastSequence: BigInt(gap.lastSequence),
+  };
 }
 
 function entryMessage(entry: LogEntry): wire.LogEntry {

@@ -1,4 +1,5 @@
 import { type LogServer, LogTailResponse } from '@shanghai/proto';
+import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
 import {
   appendedMessage,
@@ -10,12 +11,14 @@ import {
   tailMessage,
   tailOf,
 } from './log-messages.js';
+import { logPipelineCall } from './log-pipeline-call.js';
+import type { OpenPipelines } from './pipelined-calls.js';
 import { serverStream } from './server-stream.js';
 import { unaryCall } from './unary-call.js';
 import { asBuffer } from './wire-numbers.js';
 
-/** The Log service. */
-export function logService(services: ApiServices): LogServer {
+/** The Log service; `open` has the streams of Pipeline that are open. */
+export function logService(services: ApiServices, open: OpenPipelines): LogServer {
   const { logs } = services.node;
   return {
     createLog: unaryCall(services, 'Log/CreateLog', async (request, context) => ({
@@ -43,5 +46,17 @@ export function logService(services: ApiServices): LogServer {
       },
       encode: (message) => asBuffer(LogTailResponse.encode(message).finish()),
     }),
+    pipeline: logPipelineCall(services, logs, open),
+    trimLog: unaryCall(services, 'Log/TrimLog', notOffered),
+    describeProducer: unaryCall(services, 'Log/DescribeProducer', notOffered),
+    commitPosition: unaryCall(services, 'Log/CommitPosition', notOffered),
+    getPosition: unaryCall(services, 'Log/GetPosition', notOffered),
+    listConsumers: unaryCall(services, 'Log/ListConsumers', notOffered),
+    seekConsumer: unaryCall(services, 'Log/SeekConsumer', notOffered),
+    deleteConsumer: unaryCall(services, 'Log/DeleteConsumer', notOffered),
   };
+}
+
+async function notOffered(): Promise<never> {
+  throw new ServerError('UNSUPPORTED', 'this version does not offer it');
 }

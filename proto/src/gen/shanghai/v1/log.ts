@@ -7,9 +7,11 @@ import {
   type CallOptions,
   type ChannelCredentials,
   Client,
+  type ClientDuplexStream,
   type ClientOptions,
   type ClientReadableStream,
   type ClientUnaryCall,
+  type handleBidiStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
@@ -17,6 +19,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { ErrorDetail } from "./key_value.js";
 
 export const LogMode = {
   LOG_MODE_UNSPECIFIED: 0,
@@ -79,6 +82,10 @@ export interface LogSettings {
   /** 0 = unlimited. */
   retentionBytes: bigint;
   cleanupPolicy: CleanupPolicy;
+  /** Entries kept at least; 0 = unlimited. */
+  retentionEntries: bigint;
+  /** Policy compact: how long the deletion of a key stays readable; 0 = 24 hours. */
+  tombstoneRetentionMs: bigint;
 }
 
 export interface LogDescription {
@@ -197,6 +204,9 @@ export interface LogReadRequest {
     | //
     /** The first entry with this time or later. */
     { $case: "fromTimeMs"; value: bigint }
+    | //
+    /** So many entries before the end, counted by sequence numbers; 0 = the end. */
+    { $case: "fromLast"; value: bigint }
     | undefined;
   /** 0 = 1,000. */
   limit: number;
@@ -208,6 +218,16 @@ export interface LogReadResponse {
   entries: LogEntry[];
   /** Where to go on. */
   nextSequence: bigint;
+  firstSequence: bigint;
+  lastSequence: bigint;
+  /** Sequence numbers between the place asked for and next_sequence that compaction took away. */
+  gaps: LogGap[];
+}
+
+/** Sequence numbers of an origin whose entries are not there any more. */
+export interface LogGap {
+  origin: bigint;
+  epoch: bigint;
   firstSequence: bigint;
   lastSequence: bigint;
 }
@@ -223,16 +243,186 @@ export interface LogTailRequest {
     | //
     /** Only what is appended from now on. */
     { $case: "fromEnd"; value: boolean }
+    | //
+    /** So many entries before the end, counted by sequence numbers. */
+    { $case: "fromLast"; value: bigint }
     | undefined;
 }
 
 export interface LogTailResponse {
   entries: LogEntry[];
   nextSequence: bigint;
+  gaps: LogGap[];
+}
+
+export interface LogPipelineRequest {
+  /** The caller's own, repeated in the answer. */
+  id: bigint;
+  request: { $case: "append"; value: LogAppendRequest } | { $case: "group"; value: LogPipelineGroup } | undefined;
+}
+
+/** Several requests in one message: fewer, larger messages are several times faster. */
+export interface LogPipelineGroup {
+  requests: LogPipelineRequest[];
+}
+
+export interface LogPipelineResponse {
+  id: bigint;
+  response: { $case: "append"; value: LogAppendResponse } | { $case: "error"; value: ErrorDetail } | {
+    $case: "answers";
+    value: LogPipelineAnswers;
+  } | undefined;
+}
+
+export interface LogPipelineAnswers {
+  responses: LogPipelineResponse[];
+}
+
+export interface TrimLogRequest {
+  log: string;
+  origin: bigint;
+  /** The first entry to keep. One behind the last gives up all that there are now. */
+  firstSequence: bigint;
+}
+
+export interface TrimLogResponse {
+  /** First sequence kept now. */
+  firstSequence: bigint;
+  lastSequence: bigint;
+}
+
+export interface DescribeProducerRequest {
+  log: string;
+  origin: bigint;
+  producerId: bigint;
+}
+
+export interface DescribeProducerResponse {
+  /** Without it the producer is not remembered, and begins with sequence 1 of any epoch. */
+  found: boolean;
+  epoch: bigint;
+  /** The last record accepted in that epoch; the next one is one more. */
+  lastSequence: bigint;
+  /** Where that record lies in the log, and its log time. */
+  logSequence: bigint;
+  timeMs: bigint;
+}
+
+/** A place in an origin's log: the last entry that is behind its owner. Sequence 0 = before the first. */
+export interface LogPosition {
+  origin: bigint;
+  epoch: bigint;
+  sequence: bigint;
+}
+
+export interface ConsumerDescription {
+  name: string;
+  /** Raised by every seek. */
+  generation: bigint;
+  /** At most one of each (origin, epoch). */
+  positions: LogPosition[];
+  /** Log time of the last commit or seek. */
+  committedAtMs: bigint;
+  /** One of each origin of the log. */
+  lags: ConsumerLag[];
+}
+
+/** How far a consumer is behind the end of an origin's log. What is absent is not known, which is not 0. */
+export interface ConsumerLag {
+  origin: bigint;
+  epoch: bigint;
+  /** Entries it has still to read. */
+  entries?:
+    | bigint
+    | undefined;
+  /** How long the first of them has been there; 0 where there is none. */
+  milliseconds?:
+    | bigint
+    | undefined;
+  /** Entries that were trimmed before it had read them. */
+  lostEntries?: bigint | undefined;
+}
+
+export interface CommitPositionRequest {
+  log: string;
+  /** 1 to 255 of [A-Za-z0-9._-]. */
+  consumer: string;
+  /** 0 = whichever it is; another than the present one fails with CONFLICT. */
+  generation: bigint;
+  /** The last entry that was worked on, of one or more origins; epoch 0 = the present one. */
+  positions: LogPosition[];
+}
+
+export interface CommitPositionResponse {
+  generation: bigint;
+  positions: LogPosition[];
+}
+
+export interface GetPositionRequest {
+  log: string;
+  consumer: string;
+}
+
+export interface GetPositionResponse {
+  consumer: ConsumerDescription | undefined;
+}
+
+export interface ListConsumersRequest {
+  log: string;
+  prefix: string;
+}
+
+export interface ListConsumersResponse {
+  consumers: ConsumerDescription[];
+}
+
+export interface SeekConsumerRequest {
+  log: string;
+  consumer: string;
+  /** Absent: from the first entry kept. */
+  to:
+    | //
+    /** All that is there now is behind it. */
+    { $case: "end"; value: boolean }
+    | //
+    /** The first entry of this time or later comes next. */
+    { $case: "timeMs"; value: bigint }
+    | { $case: "positions"; value: LogPositions }
+    | undefined;
+  /** Says where it would be and changes nothing. */
+  dryRun: boolean;
+}
+
+export interface LogPositions {
+  positions: LogPosition[];
+}
+
+export interface SeekConsumerResponse {
+  /** Of a dry run the one that it has. */
+  generation: bigint;
+  positions: LogPosition[];
+  /** Empty where it had none. */
+  earlierPositions: LogPosition[];
+}
+
+export interface DeleteConsumerRequest {
+  log: string;
+  consumer: string;
+}
+
+export interface DeleteConsumerResponse {
 }
 
 function createBaseLogSettings(): LogSettings {
-  return { mode: 0, acknowledgement: 0, retentionMs: 0n, retentionBytes: 0n, cleanupPolicy: 0 };
+  return {
+    mode: 0,
+    acknowledgement: 0,
+    retentionMs: 0n,
+    retentionBytes: 0n,
+    cleanupPolicy: 0,
+    retentionEntries: 0n,
+    tombstoneRetentionMs: 0n,
+  };
 }
 
 export const LogSettings: MessageFns<LogSettings> = {
@@ -257,6 +447,18 @@ export const LogSettings: MessageFns<LogSettings> = {
     }
     if (message.cleanupPolicy !== 0) {
       writer.uint32(40).int32(message.cleanupPolicy);
+    }
+    if (message.retentionEntries !== 0n) {
+      if (BigInt.asUintN(64, message.retentionEntries) !== message.retentionEntries) {
+        throw new globalThis.Error("value provided for field message.retentionEntries of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.retentionEntries);
+    }
+    if (message.tombstoneRetentionMs !== 0n) {
+      if (BigInt.asUintN(64, message.tombstoneRetentionMs) !== message.tombstoneRetentionMs) {
+        throw new globalThis.Error("value provided for field message.tombstoneRetentionMs of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.tombstoneRetentionMs);
     }
     return writer;
   },
@@ -312,6 +514,22 @@ export const LogSettings: MessageFns<LogSettings> = {
             }
 
             message.cleanupPolicy = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.retentionEntries = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.tombstoneRetentionMs = reader.uint64() as bigint;
             continue;
           }
         }
@@ -1493,6 +1711,12 @@ export const LogReadRequest: MessageFns<LogReadRequest> = {
         }
         writer.uint32(32).uint64(message.start.value);
         break;
+      case "fromLast":
+        if (BigInt.asUintN(64, message.start.value) !== message.start.value) {
+          throw new globalThis.Error("value provided for field message.start.value of type uint64 too large");
+        }
+        writer.uint32(56).uint64(message.start.value);
+        break;
     }
     if (message.limit !== 0) {
       writer.uint32(40).uint32(message.limit);
@@ -1548,6 +1772,14 @@ export const LogReadRequest: MessageFns<LogReadRequest> = {
             message.start = { $case: "fromTimeMs", value: reader.uint64() as bigint };
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.start = { $case: "fromLast", value: reader.uint64() as bigint };
+            continue;
+          }
           case 5: {
             if (tag !== 40) {
               break;
@@ -1578,7 +1810,7 @@ export const LogReadRequest: MessageFns<LogReadRequest> = {
 };
 
 function createBaseLogReadResponse(): LogReadResponse {
-  return { entries: [], nextSequence: 0n, firstSequence: 0n, lastSequence: 0n };
+  return { entries: [], nextSequence: 0n, firstSequence: 0n, lastSequence: 0n, gaps: [] };
 }
 
 export const LogReadResponse: MessageFns<LogReadResponse> = {
@@ -1603,6 +1835,9 @@ export const LogReadResponse: MessageFns<LogReadResponse> = {
         throw new globalThis.Error("value provided for field message.lastSequence of type uint64 too large");
       }
       writer.uint32(32).uint64(message.lastSequence);
+    }
+    for (const v of message.gaps) {
+      LogGap.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1634,6 +1869,105 @@ export const LogReadResponse: MessageFns<LogReadResponse> = {
             }
 
             message.nextSequence = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.firstSequence = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.lastSequence = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.gaps.push(LogGap.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLogGap(): LogGap {
+  return { origin: 0n, epoch: 0n, firstSequence: 0n, lastSequence: 0n };
+}
+
+export const LogGap: MessageFns<LogGap> = {
+  encode(message: LogGap, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.origin !== 0n) {
+      if (BigInt.asUintN(64, message.origin) !== message.origin) {
+        throw new globalThis.Error("value provided for field message.origin of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.origin);
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.epoch);
+    }
+    if (message.firstSequence !== 0n) {
+      if (BigInt.asUintN(64, message.firstSequence) !== message.firstSequence) {
+        throw new globalThis.Error("value provided for field message.firstSequence of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.firstSequence);
+    }
+    if (message.lastSequence !== 0n) {
+      if (BigInt.asUintN(64, message.lastSequence) !== message.lastSequence) {
+        throw new globalThis.Error("value provided for field message.lastSequence of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.lastSequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogGap {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogGap();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.origin = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
             continue;
           }
           case 3: {
@@ -1696,6 +2030,12 @@ export const LogTailRequest: MessageFns<LogTailRequest> = {
       case "fromEnd":
         writer.uint32(40).bool(message.start.value);
         break;
+      case "fromLast":
+        if (BigInt.asUintN(64, message.start.value) !== message.start.value) {
+          throw new globalThis.Error("value provided for field message.start.value of type uint64 too large");
+        }
+        writer.uint32(48).uint64(message.start.value);
+        break;
     }
     return writer;
   },
@@ -1753,6 +2093,14 @@ export const LogTailRequest: MessageFns<LogTailRequest> = {
             message.start = { $case: "fromEnd", value: reader.bool() };
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.start = { $case: "fromLast", value: reader.uint64() as bigint };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1767,7 +2115,7 @@ export const LogTailRequest: MessageFns<LogTailRequest> = {
 };
 
 function createBaseLogTailResponse(): LogTailResponse {
-  return { entries: [], nextSequence: 0n };
+  return { entries: [], nextSequence: 0n, gaps: [] };
 }
 
 export const LogTailResponse: MessageFns<LogTailResponse> = {
@@ -1780,6 +2128,9 @@ export const LogTailResponse: MessageFns<LogTailResponse> = {
         throw new globalThis.Error("value provided for field message.nextSequence of type uint64 too large");
       }
       writer.uint32(16).uint64(message.nextSequence);
+    }
+    for (const v of message.gaps) {
+      LogGap.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1813,6 +2164,1517 @@ export const LogTailResponse: MessageFns<LogTailResponse> = {
             message.nextSequence = reader.uint64() as bigint;
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.gaps.push(LogGap.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLogPipelineRequest(): LogPipelineRequest {
+  return { id: 0n, request: undefined };
+}
+
+export const LogPipelineRequest: MessageFns<LogPipelineRequest> = {
+  encode(message: LogPipelineRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0n) {
+      if (BigInt.asUintN(64, message.id) !== message.id) {
+        throw new globalThis.Error("value provided for field message.id of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.id);
+    }
+    switch (message.request?.$case) {
+      case "append":
+        LogAppendRequest.encode(message.request.value, writer.uint32(18).fork()).join();
+        break;
+      case "group":
+        LogPipelineGroup.encode(message.request.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogPipelineRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogPipelineRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.request = { $case: "append", value: LogAppendRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.request = { $case: "group", value: LogPipelineGroup.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLogPipelineGroup(): LogPipelineGroup {
+  return { requests: [] };
+}
+
+export const LogPipelineGroup: MessageFns<LogPipelineGroup> = {
+  encode(message: LogPipelineGroup, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.requests) {
+      LogPipelineRequest.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogPipelineGroup {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogPipelineGroup();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requests.push(LogPipelineRequest.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLogPipelineResponse(): LogPipelineResponse {
+  return { id: 0n, response: undefined };
+}
+
+export const LogPipelineResponse: MessageFns<LogPipelineResponse> = {
+  encode(message: LogPipelineResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0n) {
+      if (BigInt.asUintN(64, message.id) !== message.id) {
+        throw new globalThis.Error("value provided for field message.id of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.id);
+    }
+    switch (message.response?.$case) {
+      case "append":
+        LogAppendResponse.encode(message.response.value, writer.uint32(18).fork()).join();
+        break;
+      case "error":
+        ErrorDetail.encode(message.response.value, writer.uint32(26).fork()).join();
+        break;
+      case "answers":
+        LogPipelineAnswers.encode(message.response.value, writer.uint32(34).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogPipelineResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogPipelineResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.response = { $case: "append", value: LogAppendResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.response = { $case: "error", value: ErrorDetail.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.response = { $case: "answers", value: LogPipelineAnswers.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLogPipelineAnswers(): LogPipelineAnswers {
+  return { responses: [] };
+}
+
+export const LogPipelineAnswers: MessageFns<LogPipelineAnswers> = {
+  encode(message: LogPipelineAnswers, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.responses) {
+      LogPipelineResponse.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogPipelineAnswers {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogPipelineAnswers();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.responses.push(LogPipelineResponse.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTrimLogRequest(): TrimLogRequest {
+  return { log: "", origin: 0n, firstSequence: 0n };
+}
+
+export const TrimLogRequest: MessageFns<TrimLogRequest> = {
+  encode(message: TrimLogRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.log !== "") {
+      writer.uint32(10).string(message.log);
+    }
+    if (message.origin !== 0n) {
+      if (BigInt.asUintN(64, message.origin) !== message.origin) {
+        throw new globalThis.Error("value provided for field message.origin of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.origin);
+    }
+    if (message.firstSequence !== 0n) {
+      if (BigInt.asUintN(64, message.firstSequence) !== message.firstSequence) {
+        throw new globalThis.Error("value provided for field message.firstSequence of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.firstSequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrimLogRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrimLogRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.log = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.origin = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.firstSequence = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTrimLogResponse(): TrimLogResponse {
+  return { firstSequence: 0n, lastSequence: 0n };
+}
+
+export const TrimLogResponse: MessageFns<TrimLogResponse> = {
+  encode(message: TrimLogResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.firstSequence !== 0n) {
+      if (BigInt.asUintN(64, message.firstSequence) !== message.firstSequence) {
+        throw new globalThis.Error("value provided for field message.firstSequence of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.firstSequence);
+    }
+    if (message.lastSequence !== 0n) {
+      if (BigInt.asUintN(64, message.lastSequence) !== message.lastSequence) {
+        throw new globalThis.Error("value provided for field message.lastSequence of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.lastSequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrimLogResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrimLogResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.firstSequence = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.lastSequence = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDescribeProducerRequest(): DescribeProducerRequest {
+  return { log: "", origin: 0n, producerId: 0n };
+}
+
+export const DescribeProducerRequest: MessageFns<DescribeProducerRequest> = {
+  encode(message: DescribeProducerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.log !== "") {
+      writer.uint32(10).string(message.log);
+    }
+    if (message.origin !== 0n) {
+      if (BigInt.asUintN(64, message.origin) !== message.origin) {
+        throw new globalThis.Error("value provided for field message.origin of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.origin);
+    }
+    if (message.producerId !== 0n) {
+      if (BigInt.asUintN(64, message.producerId) !== message.producerId) {
+        throw new globalThis.Error("value provided for field message.producerId of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.producerId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeProducerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeProducerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.log = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.origin = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.producerId = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDescribeProducerResponse(): DescribeProducerResponse {
+  return { found: false, epoch: 0n, lastSequence: 0n, logSequence: 0n, timeMs: 0n };
+}
+
+export const DescribeProducerResponse: MessageFns<DescribeProducerResponse> = {
+  encode(message: DescribeProducerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.found !== false) {
+      writer.uint32(8).bool(message.found);
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.epoch);
+    }
+    if (message.lastSequence !== 0n) {
+      if (BigInt.asUintN(64, message.lastSequence) !== message.lastSequence) {
+        throw new globalThis.Error("value provided for field message.lastSequence of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.lastSequence);
+    }
+    if (message.logSequence !== 0n) {
+      if (BigInt.asUintN(64, message.logSequence) !== message.logSequence) {
+        throw new globalThis.Error("value provided for field message.logSequence of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.logSequence);
+    }
+    if (message.timeMs !== 0n) {
+      if (BigInt.asUintN(64, message.timeMs) !== message.timeMs) {
+        throw new globalThis.Error("value provided for field message.timeMs of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.timeMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeProducerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeProducerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.found = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lastSequence = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.logSequence = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.timeMs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLogPosition(): LogPosition {
+  return { origin: 0n, epoch: 0n, sequence: 0n };
+}
+
+export const LogPosition: MessageFns<LogPosition> = {
+  encode(message: LogPosition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.origin !== 0n) {
+      if (BigInt.asUintN(64, message.origin) !== message.origin) {
+        throw new globalThis.Error("value provided for field message.origin of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.origin);
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.epoch);
+    }
+    if (message.sequence !== 0n) {
+      if (BigInt.asUintN(64, message.sequence) !== message.sequence) {
+        throw new globalThis.Error("value provided for field message.sequence of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.sequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogPosition {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogPosition();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.origin = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sequence = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseConsumerDescription(): ConsumerDescription {
+  return { name: "", generation: 0n, positions: [], committedAtMs: 0n, lags: [] };
+}
+
+export const ConsumerDescription: MessageFns<ConsumerDescription> = {
+  encode(message: ConsumerDescription, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.generation !== 0n) {
+      if (BigInt.asUintN(64, message.generation) !== message.generation) {
+        throw new globalThis.Error("value provided for field message.generation of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.generation);
+    }
+    for (const v of message.positions) {
+      LogPosition.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.committedAtMs !== 0n) {
+      if (BigInt.asUintN(64, message.committedAtMs) !== message.committedAtMs) {
+        throw new globalThis.Error("value provided for field message.committedAtMs of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.committedAtMs);
+    }
+    for (const v of message.lags) {
+      ConsumerLag.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConsumerDescription {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConsumerDescription();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.generation = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.positions.push(LogPosition.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.committedAtMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.lags.push(ConsumerLag.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseConsumerLag(): ConsumerLag {
+  return { origin: 0n, epoch: 0n, entries: undefined, milliseconds: undefined, lostEntries: undefined };
+}
+
+export const ConsumerLag: MessageFns<ConsumerLag> = {
+  encode(message: ConsumerLag, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.origin !== 0n) {
+      if (BigInt.asUintN(64, message.origin) !== message.origin) {
+        throw new globalThis.Error("value provided for field message.origin of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.origin);
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.epoch);
+    }
+    if (message.entries !== undefined) {
+      if (BigInt.asUintN(64, message.entries) !== message.entries) {
+        throw new globalThis.Error("value provided for field message.entries of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.entries);
+    }
+    if (message.milliseconds !== undefined) {
+      if (BigInt.asUintN(64, message.milliseconds) !== message.milliseconds) {
+        throw new globalThis.Error("value provided for field message.milliseconds of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.milliseconds);
+    }
+    if (message.lostEntries !== undefined) {
+      if (BigInt.asUintN(64, message.lostEntries) !== message.lostEntries) {
+        throw new globalThis.Error("value provided for field message.lostEntries of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.lostEntries);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConsumerLag {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConsumerLag();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.origin = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.entries = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.milliseconds = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.lostEntries = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCommitPositionRequest(): CommitPositionRequest {
+  return { log: "", consumer: "", generation: 0n, positions: [] };
+}
+
+export const CommitPositionRequest: MessageFns<CommitPositionRequest> = {
+  encode(message: CommitPositionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.log !== "") {
+      writer.uint32(10).string(message.log);
+    }
+    if (message.consumer !== "") {
+      writer.uint32(18).string(message.consumer);
+    }
+    if (message.generation !== 0n) {
+      if (BigInt.asUintN(64, message.generation) !== message.generation) {
+        throw new globalThis.Error("value provided for field message.generation of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.generation);
+    }
+    for (const v of message.positions) {
+      LogPosition.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CommitPositionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCommitPositionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.log = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.consumer = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.generation = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.positions.push(LogPosition.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCommitPositionResponse(): CommitPositionResponse {
+  return { generation: 0n, positions: [] };
+}
+
+export const CommitPositionResponse: MessageFns<CommitPositionResponse> = {
+  encode(message: CommitPositionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.generation !== 0n) {
+      if (BigInt.asUintN(64, message.generation) !== message.generation) {
+        throw new globalThis.Error("value provided for field message.generation of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.generation);
+    }
+    for (const v of message.positions) {
+      LogPosition.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CommitPositionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCommitPositionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.generation = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.positions.push(LogPosition.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetPositionRequest(): GetPositionRequest {
+  return { log: "", consumer: "" };
+}
+
+export const GetPositionRequest: MessageFns<GetPositionRequest> = {
+  encode(message: GetPositionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.log !== "") {
+      writer.uint32(10).string(message.log);
+    }
+    if (message.consumer !== "") {
+      writer.uint32(18).string(message.consumer);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPositionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPositionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.log = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.consumer = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetPositionResponse(): GetPositionResponse {
+  return { consumer: undefined };
+}
+
+export const GetPositionResponse: MessageFns<GetPositionResponse> = {
+  encode(message: GetPositionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.consumer !== undefined) {
+      ConsumerDescription.encode(message.consumer, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPositionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPositionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.consumer = ConsumerDescription.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListConsumersRequest(): ListConsumersRequest {
+  return { log: "", prefix: "" };
+}
+
+export const ListConsumersRequest: MessageFns<ListConsumersRequest> = {
+  encode(message: ListConsumersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.log !== "") {
+      writer.uint32(10).string(message.log);
+    }
+    if (message.prefix !== "") {
+      writer.uint32(18).string(message.prefix);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListConsumersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListConsumersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.log = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.prefix = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListConsumersResponse(): ListConsumersResponse {
+  return { consumers: [] };
+}
+
+export const ListConsumersResponse: MessageFns<ListConsumersResponse> = {
+  encode(message: ListConsumersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.consumers) {
+      ConsumerDescription.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListConsumersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListConsumersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.consumers.push(ConsumerDescription.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSeekConsumerRequest(): SeekConsumerRequest {
+  return { log: "", consumer: "", to: undefined, dryRun: false };
+}
+
+export const SeekConsumerRequest: MessageFns<SeekConsumerRequest> = {
+  encode(message: SeekConsumerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.log !== "") {
+      writer.uint32(10).string(message.log);
+    }
+    if (message.consumer !== "") {
+      writer.uint32(18).string(message.consumer);
+    }
+    switch (message.to?.$case) {
+      case "end":
+        writer.uint32(24).bool(message.to.value);
+        break;
+      case "timeMs":
+        if (BigInt.asUintN(64, message.to.value) !== message.to.value) {
+          throw new globalThis.Error("value provided for field message.to.value of type uint64 too large");
+        }
+        writer.uint32(32).uint64(message.to.value);
+        break;
+      case "positions":
+        LogPositions.encode(message.to.value, writer.uint32(42).fork()).join();
+        break;
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(48).bool(message.dryRun);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SeekConsumerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSeekConsumerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.log = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.consumer = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.to = { $case: "end", value: reader.bool() };
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.to = { $case: "timeMs", value: reader.uint64() as bigint };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.to = { $case: "positions", value: LogPositions.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLogPositions(): LogPositions {
+  return { positions: [] };
+}
+
+export const LogPositions: MessageFns<LogPositions> = {
+  encode(message: LogPositions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.positions) {
+      LogPosition.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogPositions {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogPositions();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.positions.push(LogPosition.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSeekConsumerResponse(): SeekConsumerResponse {
+  return { generation: 0n, positions: [], earlierPositions: [] };
+}
+
+export const SeekConsumerResponse: MessageFns<SeekConsumerResponse> = {
+  encode(message: SeekConsumerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.generation !== 0n) {
+      if (BigInt.asUintN(64, message.generation) !== message.generation) {
+        throw new globalThis.Error("value provided for field message.generation of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.generation);
+    }
+    for (const v of message.positions) {
+      LogPosition.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.earlierPositions) {
+      LogPosition.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SeekConsumerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSeekConsumerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.generation = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.positions.push(LogPosition.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.earlierPositions.push(LogPosition.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeleteConsumerRequest(): DeleteConsumerRequest {
+  return { log: "", consumer: "" };
+}
+
+export const DeleteConsumerRequest: MessageFns<DeleteConsumerRequest> = {
+  encode(message: DeleteConsumerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.log !== "") {
+      writer.uint32(10).string(message.log);
+    }
+    if (message.consumer !== "") {
+      writer.uint32(18).string(message.consumer);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteConsumerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteConsumerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.log = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.consumer = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeleteConsumerResponse(): DeleteConsumerResponse {
+  return {};
+}
+
+export const DeleteConsumerResponse: MessageFns<DeleteConsumerResponse> = {
+  encode(_: DeleteConsumerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteConsumerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteConsumerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1895,6 +3757,94 @@ export const LogService = {
     responseSerialize: (value: LogTailResponse): Buffer => Buffer.from(LogTailResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): LogTailResponse => LogTailResponse.decode(value),
   },
+  /** Many appends on one stream, answered as they complete and matched by id. Appends of one message keep their order. */
+  pipeline: {
+    path: "/shanghai.v1.Log/Pipeline" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: LogPipelineRequest): Buffer => Buffer.from(LogPipelineRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): LogPipelineRequest => LogPipelineRequest.decode(value),
+    responseSerialize: (value: LogPipelineResponse): Buffer => Buffer.from(LogPipelineResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): LogPipelineResponse => LogPipelineResponse.decode(value),
+  },
+  /** Gives up entries from the beginning on. */
+  trimLog: {
+    path: "/shanghai.v1.Log/TrimLog" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TrimLogRequest): Buffer => Buffer.from(TrimLogRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TrimLogRequest => TrimLogRequest.decode(value),
+    responseSerialize: (value: TrimLogResponse): Buffer => Buffer.from(TrimLogResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TrimLogResponse => TrimLogResponse.decode(value),
+  },
+  /** What a log remembers of a producer: where it is to go on. */
+  describeProducer: {
+    path: "/shanghai.v1.Log/DescribeProducer" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DescribeProducerRequest): Buffer =>
+      Buffer.from(DescribeProducerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DescribeProducerRequest => DescribeProducerRequest.decode(value),
+    responseSerialize: (value: DescribeProducerResponse): Buffer =>
+      Buffer.from(DescribeProducerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DescribeProducerResponse => DescribeProducerResponse.decode(value),
+  },
+  /** Stores how far a consumer has come. Within a generation positions are merged by maximum. */
+  commitPosition: {
+    path: "/shanghai.v1.Log/CommitPosition" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CommitPositionRequest): Buffer =>
+      Buffer.from(CommitPositionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CommitPositionRequest => CommitPositionRequest.decode(value),
+    responseSerialize: (value: CommitPositionResponse): Buffer =>
+      Buffer.from(CommitPositionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CommitPositionResponse => CommitPositionResponse.decode(value),
+  },
+  /** A consumer's position; NOT_FOUND where it never committed one. */
+  getPosition: {
+    path: "/shanghai.v1.Log/GetPosition" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetPositionRequest): Buffer => Buffer.from(GetPositionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetPositionRequest => GetPositionRequest.decode(value),
+    responseSerialize: (value: GetPositionResponse): Buffer => Buffer.from(GetPositionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetPositionResponse => GetPositionResponse.decode(value),
+  },
+  /** The consumers of a log, with their lag, in order of their names. */
+  listConsumers: {
+    path: "/shanghai.v1.Log/ListConsumers" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListConsumersRequest): Buffer => Buffer.from(ListConsumersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListConsumersRequest => ListConsumersRequest.decode(value),
+    responseSerialize: (value: ListConsumersResponse): Buffer =>
+      Buffer.from(ListConsumersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListConsumersResponse => ListConsumersResponse.decode(value),
+  },
+  /** Puts a consumer elsewhere, backwards too: begins a new generation, and commits of the old one fail with CONFLICT. */
+  seekConsumer: {
+    path: "/shanghai.v1.Log/SeekConsumer" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SeekConsumerRequest): Buffer => Buffer.from(SeekConsumerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SeekConsumerRequest => SeekConsumerRequest.decode(value),
+    responseSerialize: (value: SeekConsumerResponse): Buffer =>
+      Buffer.from(SeekConsumerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SeekConsumerResponse => SeekConsumerResponse.decode(value),
+  },
+  /** Forgets a consumer. Succeeds where there is none. */
+  deleteConsumer: {
+    path: "/shanghai.v1.Log/DeleteConsumer" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteConsumerRequest): Buffer =>
+      Buffer.from(DeleteConsumerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteConsumerRequest => DeleteConsumerRequest.decode(value),
+    responseSerialize: (value: DeleteConsumerResponse): Buffer =>
+      Buffer.from(DeleteConsumerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteConsumerResponse => DeleteConsumerResponse.decode(value),
+  },
 } as const;
 
 export interface LogServer extends UntypedServiceImplementation {
@@ -1908,6 +3858,22 @@ export interface LogServer extends UntypedServiceImplementation {
   read: handleUnaryCall<LogReadRequest, LogReadResponse>;
   /** Entries from a position on, and then what is appended. */
   tail: handleServerStreamingCall<LogTailRequest, LogTailResponse>;
+  /** Many appends on one stream, answered as they complete and matched by id. Appends of one message keep their order. */
+  pipeline: handleBidiStreamingCall<LogPipelineRequest, LogPipelineResponse>;
+  /** Gives up entries from the beginning on. */
+  trimLog: handleUnaryCall<TrimLogRequest, TrimLogResponse>;
+  /** What a log remembers of a producer: where it is to go on. */
+  describeProducer: handleUnaryCall<DescribeProducerRequest, DescribeProducerResponse>;
+  /** Stores how far a consumer has come. Within a generation positions are merged by maximum. */
+  commitPosition: handleUnaryCall<CommitPositionRequest, CommitPositionResponse>;
+  /** A consumer's position; NOT_FOUND where it never committed one. */
+  getPosition: handleUnaryCall<GetPositionRequest, GetPositionResponse>;
+  /** The consumers of a log, with their lag, in order of their names. */
+  listConsumers: handleUnaryCall<ListConsumersRequest, ListConsumersResponse>;
+  /** Puts a consumer elsewhere, backwards too: begins a new generation, and commits of the old one fail with CONFLICT. */
+  seekConsumer: handleUnaryCall<SeekConsumerRequest, SeekConsumerResponse>;
+  /** Forgets a consumer. Succeeds where there is none. */
+  deleteConsumer: handleUnaryCall<DeleteConsumerRequest, DeleteConsumerResponse>;
 }
 
 export interface LogClient extends Client {
@@ -2010,6 +3976,125 @@ export interface LogClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<LogTailResponse>;
+  /** Many appends on one stream, answered as they complete and matched by id. Appends of one message keep their order. */
+  pipeline(): ClientDuplexStream<LogPipelineRequest, LogPipelineResponse>;
+  pipeline(options: Partial<CallOptions>): ClientDuplexStream<LogPipelineRequest, LogPipelineResponse>;
+  pipeline(
+    metadata: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientDuplexStream<LogPipelineRequest, LogPipelineResponse>;
+  /** Gives up entries from the beginning on. */
+  trimLog(
+    request: TrimLogRequest,
+    callback: (error: ServiceError | null, response: TrimLogResponse) => void,
+  ): ClientUnaryCall;
+  trimLog(
+    request: TrimLogRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TrimLogResponse) => void,
+  ): ClientUnaryCall;
+  trimLog(
+    request: TrimLogRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TrimLogResponse) => void,
+  ): ClientUnaryCall;
+  /** What a log remembers of a producer: where it is to go on. */
+  describeProducer(
+    request: DescribeProducerRequest,
+    callback: (error: ServiceError | null, response: DescribeProducerResponse) => void,
+  ): ClientUnaryCall;
+  describeProducer(
+    request: DescribeProducerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DescribeProducerResponse) => void,
+  ): ClientUnaryCall;
+  describeProducer(
+    request: DescribeProducerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DescribeProducerResponse) => void,
+  ): ClientUnaryCall;
+  /** Stores how far a consumer has come. Within a generation positions are merged by maximum. */
+  commitPosition(
+    request: CommitPositionRequest,
+    callback: (error: ServiceError | null, response: CommitPositionResponse) => void,
+  ): ClientUnaryCall;
+  commitPosition(
+    request: CommitPositionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CommitPositionResponse) => void,
+  ): ClientUnaryCall;
+  commitPosition(
+    request: CommitPositionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CommitPositionResponse) => void,
+  ): ClientUnaryCall;
+  /** A consumer's position; NOT_FOUND where it never committed one. */
+  getPosition(
+    request: GetPositionRequest,
+    callback: (error: ServiceError | null, response: GetPositionResponse) => void,
+  ): ClientUnaryCall;
+  getPosition(
+    request: GetPositionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetPositionResponse) => void,
+  ): ClientUnaryCall;
+  getPosition(
+    request: GetPositionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetPositionResponse) => void,
+  ): ClientUnaryCall;
+  /** The consumers of a log, with their lag, in order of their names. */
+  listConsumers(
+    request: ListConsumersRequest,
+    callback: (error: ServiceError | null, response: ListConsumersResponse) => void,
+  ): ClientUnaryCall;
+  listConsumers(
+    request: ListConsumersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListConsumersResponse) => void,
+  ): ClientUnaryCall;
+  listConsumers(
+    request: ListConsumersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListConsumersResponse) => void,
+  ): ClientUnaryCall;
+  /** Puts a consumer elsewhere, backwards too: begins a new generation, and commits of the old one fail with CONFLICT. */
+  seekConsumer(
+    request: SeekConsumerRequest,
+    callback: (error: ServiceError | null, response: SeekConsumerResponse) => void,
+  ): ClientUnaryCall;
+  seekConsumer(
+    request: SeekConsumerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SeekConsumerResponse) => void,
+  ): ClientUnaryCall;
+  seekConsumer(
+    request: SeekConsumerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SeekConsumerResponse) => void,
+  ): ClientUnaryCall;
+  /** Forgets a consumer. Succeeds where there is none. */
+  deleteConsumer(
+    request: DeleteConsumerRequest,
+    callback: (error: ServiceError | null, response: DeleteConsumerResponse) => void,
+  ): ClientUnaryCall;
+  deleteConsumer(
+    request: DeleteConsumerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteConsumerResponse) => void,
+  ): ClientUnaryCall;
+  deleteConsumer(
+    request: DeleteConsumerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteConsumerResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const LogClient = makeGenericClientConstructor(LogService, "shanghai.v1.Log") as unknown as {
