@@ -34,7 +34,7 @@ export async function startSequence(start: LogStart, log: KnownLog, wal: Wal): P
 }
 
 /** Entries from `from` on. Rejects with `OUT_OF_RANGE` where they are not there any more, or not yet. */
-export async function readPage(
+export async function pageFrom(
   log: KnownLog,
   wal: Wal,
   from: number,

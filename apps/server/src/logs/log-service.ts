@@ -11,7 +11,7 @@ import { AppendBatches, type BatchedLog } from './append-batches.js';
 import { type KnownLog, KnownLogs, linearizable, placeOf, unknownLog } from './known-logs.js';
 import { checkAppend, checkLogName, checkLogRead, checkSettings } from './log-checks.js';
 import type { LogFiles } from './log-files.js';
-import { readPage, startSequence } from './log-pages.js';
+import { pageFrom, startSequence } from './log-pages.js';
 import type {
   LogAppend,
   LogAppended,
@@ -124,7 +124,7 @@ export class LogService implements LogRequests {
     const now = this.#logs.known(request.log);
     return this.#parts.files.use(placeOf(now), async (wal) => {
       const from = await startSequence(request.start, now, wal);
-      return readPage(now, wal, from, request.limit, request.maxBytes);
+      return pageFrom(now, wal, from, request.limit, request.maxBytes);
     });
   }
 
@@ -146,7 +146,7 @@ export class LogService implements LogRequests {
       if (counters === undefined) throw unknownLog(log.entry.name);
       const now = { ...log, counters };
       const seen = published.count;
-      const page = await files.use(placeOf(log), (wal) => readPage(now, wal, next, tailPageEntries, limits.pageBytes));
+      const page = await files.use(placeOf(log), (wal) => pageFrom(now, wal, next, tailPageEntries, limits.pageBytes));
       next = page.nextSequence;
       if (page.entries.length > 0) yield page;
       else await published.wait(signal, seen);
