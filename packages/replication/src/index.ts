@@ -11,6 +11,7 @@ export {
   stampHlc,
   zeroHlc,
 } from './core/hlc.js';
+export type { AcknowledgementLevel } from './core/holdings.js';
 export {
   compareKeys,
   defaultMaxAheadMs,
@@ -69,9 +70,9 @@ export {
   unpackEntries,
 } from './core/run.js';
 export type { BehindLog, OriginMark, StreamPosition } from './core/stream-position.js';
+export { openReplicator } from './host/open-replicator.js';
 export type { ReplicationListener } from './host/replication-listener.js';
 export type {
-  AcknowledgementLevel,
   FetchingStatus,
   FollowerState,
   FollowerStatus,

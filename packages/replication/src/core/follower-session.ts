@@ -7,8 +7,9 @@ import { type StreamId, streamKey } from './entry-id.js';
 import type { Intake } from './intake.js';
 import type { ControlMessage, DataMessage } from './message.js';
 import { ReplicationError } from './replication-error.js';
-import type { Run } from './run.js';
+import { lastSequenceOf, type Run } from './run.js';
 import type { OriginMark, StreamPosition } from './stream-position.js';
+import { positionMessages } from './vector-messages.js';
 import { VersionVector } from './version-vector.js';
 
 /** What a follower session is told. `stored`: what `store` effects of this session cost, now durable. */
@@ -46,8 +47,6 @@ export interface FollowerContext {
 }
 
 const free: Credit = { entries: 0, bytes: 0 };
-/** Positions of one message: some 30 bytes each, and so well below a frame. */
-const positionsPerMessage = 8_192;
 
 /** One source, as its follower sees it. */
 export class FollowerSession {
@@ -135,7 +134,7 @@ export class FollowerSession {
 
   #open(): void {
     this.#isOpen = true;
-    for (const message of wholeVector(this.#context.held)) this.#send(message);
+    this.#sendPositions(this.#context.held.all());
     this.#send({ type: 'marks', marks: [...this.#context.marks.values()] });
     this.#send({ type: 'grant', ...this.#granter.open() });
     this.#send({ type: 'want', origins: [...this.#origins] });
@@ -157,7 +156,7 @@ export class FollowerSession {
       case 'run': {
         const cost = { entries: message.run.count, bytes: message.run.bytes.length };
         this.#granter.receive(cost);
-        this.#refuseOwn(message.run.stream);
+        this.#refuseOwn(message.run.stream, lastSequenceOf(message.run));
         const run = intake.take(message.run);
         this.#store(run === undefined ? undefined : { type: 'run', run }, cost);
         return;
@@ -170,7 +169,7 @@ export class FollowerSession {
       }
       case 'trimmed': {
         const { stream, firstSequence } = message;
-        this.#refuseOwn(stream);
+        this.#refuseOwn(stream, firstSequence - 1);
         if (intake.skip(stream, firstSequence)) this.#store({ type: 'skip', stream, firstSequence }, free);
         return;
       }
@@ -182,10 +181,11 @@ export class FollowerSession {
     }
   }
 
-  /** Nobody else writes what this node writes now. */
-  #refuseOwn(stream: StreamId): void {
+  /** Nobody else writes what this node writes now; it may come back before its source has heard that it is here. */
+  #refuseOwn(stream: StreamId, lastSequence: number): void {
     const { origin, epoch } = this.#context.own();
     if (stream.origin !== origin || stream.epoch < epoch) return;
+    if (lastSequence <= this.#context.held.lastOf(streamKey(stream))) return;
     throw new ReplicationError(
       'DIVERGED',
       `node ${this.#context.source} ships stream ${streamKey(stream)} to its own origin`,
@@ -213,33 +213,17 @@ export class FollowerSession {
 
   #flush(): void {
     if (!this.#isOpen) return;
-    if (this.#late.size > 0) this.#sendPositions([...this.#late.values()]);
+    if (this.#late.size > 0) this.#sendPositions(this.#late.values());
     this.#late.clear();
     if (this.#lateMarks.size > 0) this.#send({ type: 'marks', marks: [...this.#lateMarks.values()] });
     this.#lateMarks.clear();
   }
 
-  #sendPositions(positions: readonly StreamPosition[]): void {
-    for (let at = 0; at < positions.length; at += positionsPerMessage) {
-      const piece = positions.slice(at, at + positionsPerMessage);
-      this.#send({ type: 'positions', positions: piece, isComplete: true });
-    }
+  #sendPositions(positions: Iterable<StreamPosition>): void {
+    for (const message of positionMessages(positions)) this.#send(message);
   }
 
   #send(message: ControlMessage): void {
     this.#effects.push({ type: 'send', message });
   }
-}
-
-/** All that is held, in as many messages as it takes, and one at least. */
-export function wholeVector(held: VersionVector): ControlMessage[] {
-  const messages: ControlMessage[] = [];
-  const positions = [...held.all()];
-  let at = 0;
-  do {
-    const piece = positions.slice(at, at + positionsPerMessage);
-    at += positionsPerMessage;
-    messages.push({ type: 'positions', positions: piece, isComplete: at >= positions.length });
-  } while (at < positions.length);
-  return messages;
 }

@@ -45,6 +45,11 @@ export class Intake {
     if (arriving !== undefined && arriving <= this.#held.lastOf(key)) this.#arriving.delete(key);
   }
 
+  /** What was on its way may not have come: only what is durable counts. */
+  reset(): void {
+    this.#arriving.clear();
+  }
+
   removeLog(logId: number): void {
     for (const key of this.#arriving.keys()) if (key.startsWith(`${logId}/`)) this.#arriving.delete(key);
   }

@@ -12,15 +12,17 @@
 import { invariant } from '@shanghai/env';
 import { CreditAccount } from './credit.js';
 import { type StreamId, streamKey } from './entry-id.js';
-import type { DataMessage } from './message.js';
+import type { ControlMessage, DataMessage } from './message.js';
 import { emptyMark, markWithout, saysMore } from './origin-marks.js';
 import { ReplicationError } from './replication-error.js';
 import type { Run } from './run.js';
 import type { OriginMark, StreamPosition } from './stream-position.js';
+import { positionMessages } from './vector-messages.js';
 import { VersionVector } from './version-vector.js';
 
 /** What a source session is told. `held`: streams of this node's store that have changed, the vector is up to date. */
 export type SourceEvent =
+  | { readonly type: 'open' }
   | { readonly type: 'held'; readonly positions: readonly StreamPosition[] }
   | { readonly type: 'positions'; readonly positions: readonly StreamPosition[]; readonly isComplete: boolean }
   | { readonly type: 'want'; readonly origins: readonly number[] }
@@ -30,7 +32,7 @@ export type SourceEvent =
   | { readonly type: 'logRemoved'; readonly logId: number }
   | { readonly type: 'pause'; readonly isPaused: boolean }
   | { readonly type: 'full'; readonly isFull: boolean }
-  | { readonly type: 'marks' };
+  | { readonly type: 'tick' };
 
 /** What a read has found, as the store says it. */
 export type SourceReadResult =
@@ -49,6 +51,7 @@ export type SourceEffect =
     }
   | { readonly type: 'readRows'; readonly logId: number; readonly cursor: Uint8Array; readonly maxBytes: number }
   | { readonly type: 'send'; readonly message: DataMessage }
+  | { readonly type: 'sendControl'; readonly message: ControlMessage }
   | { readonly type: 'end'; readonly error: ReplicationError };
 
 /** What it shares with its node. Read, never changed. */
@@ -87,6 +90,8 @@ export class SourceSession {
   readonly #account = new CreditAccount();
   readonly #streams = new Map<string, Shipping>();
   readonly #ring: Shipping[] = [];
+  /** What this node holds since it last said so: the follower chooses its sources by that, and has time. */
+  readonly #late = new Map<string, StreamPosition>();
   readonly #sentMarks = new Map<number, OriginMark>();
   #wanted: ReadonlySet<number> = new Set();
   #isTold = false;
@@ -143,8 +148,14 @@ export class SourceSession {
 
   #take(event: SourceEvent): void {
     switch (event.type) {
+      case 'open':
+        this.#tell(positionMessages(this.#context.held.all()));
+        return;
       case 'held':
-        for (const { stream } of event.positions) this.#consider(stream);
+        for (const position of event.positions) {
+          this.#late.set(streamKey(position.stream), position);
+          this.#consider(position.stream);
+        }
         return;
       case 'positions':
         for (const position of event.positions) this.#told.set(position);
@@ -175,10 +186,16 @@ export class SourceSession {
       case 'full':
         this.#isFull = event.isFull;
         return;
-      case 'marks':
+      case 'tick':
+        if (this.#late.size > 0) this.#tell(positionMessages(this.#late.values()));
+        this.#late.clear();
         this.#sendMarks();
         return;
     }
+  }
+
+  #tell(messages: readonly ControlMessage[]): void {
+    for (const message of messages) this.#effects.push({ type: 'sendControl', message });
   }
 
   #want(origins: ReadonlySet<number>): void {

@@ -56,11 +56,11 @@ export class VersionVector {
     }
   }
 
-  /** How many entries of an origin this vector has and `other` lacks. */
-  leadOver(other: VersionVector, origin: number): number {
+  /** How many entries of an origin this vector has and `other` lacks, of epochs before `beforeEpoch`. */
+  leadOver(other: VersionVector, origin: number, beforeEpoch = Number.POSITIVE_INFINITY): number {
     let entries = 0;
-    for (const { stream, lastSequence } of this.ofOrigin(origin)) {
-      entries += Math.max(0, lastSequence - (other.get(stream)?.lastSequence ?? 0));
+    for (const [key, { stream, lastSequence }] of this.#byOrigin.get(origin) ?? []) {
+      if (stream.epoch < beforeEpoch) entries += Math.max(0, lastSequence - other.lastOf(key));
     }
     return entries;
   }

@@ -56,6 +56,3 @@ export interface ReplicatorStatus {
   /** Members without a session in which this node fetches from them. */
   readonly unreachable: readonly number[];
 }
-
-/** How many of the members must hold an entry: this node, more than half, or all that are not removed. */
-export type AcknowledgementLevel = 'local' | 'quorum' | 'all';

@@ -1,6 +1,7 @@
 import type { StreamId } from '../core/entry-id.js';
 import type { Hlc } from '../core/hlc.js';
-import type { AcknowledgementLevel, ReplicatorStatus } from './replication-status.js';
+import type { AcknowledgementLevel } from '../core/holdings.js';
+import type { ReplicatorStatus } from './replication-status.js';
 
 /** A node of the cluster. */
 export interface ReplicationMember {

@@ -1,0 +1,7 @@
+export { MemoryEntryDirectory } from './memory-entry-directory.js';
+export { MemoryEntryStore, type MemoryEntryStoreOptions } from './memory-entry-store.js';
+export {
+  MemoryReplicationNetwork,
+  type MemoryReplicationNetworkOptions,
+  type MemorySession,
+} from './memory-replication-network.js';
