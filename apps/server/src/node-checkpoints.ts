@@ -8,12 +8,15 @@ import type { LogCatalogueEntry } from './apply/catalogue.js';
 import type { LogFiles, LogPlace } from './logs/log-files.js';
 import { expiredBefore } from './logs/log-retention.js';
 import type { NodeListener } from './node-events.js';
+import type { OwnReplica } from './raft/own-replica.js';
 import type { Replica } from './raft/replica.js';
 import type { SystemGroup } from './raft/system-group.js';
 
 /** What housekeeping works on. */
 export interface CheckpointParts {
+  /** Of the groups that are shared with others. */
   readonly replicas: readonly Replica[];
+  readonly own: OwnReplica;
   readonly system: SystemGroup;
   readonly files: LogFiles;
   readonly wal: Wal;
@@ -24,6 +27,16 @@ export interface CheckpointParts {
 }
 
 const tickMs = 1000;
+
+/** What a group knows of the log, or stream, that lies there. */
+function countersOf(replicas: readonly Replica[], place: LogPlace): { readonly firstSequence: number } | undefined {
+  const { streamEpoch: epoch } = place;
+  for (const { machine } of replicas) {
+    const found = epoch === undefined ? machine.logs.get(place.logId) : machine.streams.get({ ...place, epoch });
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
 
 /** The housekeeper of a node. */
 export class NodeCheckpoints {
@@ -71,8 +84,13 @@ export class NodeCheckpoints {
     await this.#running?.catch(() => undefined);
   }
 
+  #replicas(): readonly Replica[] {
+    return [...this.#parts.replicas, ...this.#parts.own.all];
+  }
+
   async #tick(): Promise<void> {
-    const { replicas, clock, intervalMs, bytes, wal } = this.#parts;
+    const { clock, intervalMs, bytes, wal } = this.#parts;
+    const replicas = this.#replicas();
     for (const replica of replicas) {
       const { state, role } = replica.log.status();
       if (state !== 'open' || role !== 'leader') continue;
@@ -89,7 +107,8 @@ export class NodeCheckpoints {
   }
 
   async #run(): Promise<readonly { groupId: number; durableAppliedIndex: number }[]> {
-    const { replicas, files, clock, listener, wal } = this.#parts;
+    const { files, clock, listener, wal } = this.#parts;
+    const replicas = this.#replicas();
     const done = [];
     const { appendedBytes } = wal.info();
     for (const replica of replicas) {
@@ -99,23 +118,26 @@ export class NodeCheckpoints {
       const { groupId } = replica;
       const durableAppliedIndex = await replica.checkpoint(async () => {
         await files.flush();
-        return files.unstoredFrom((logId) => replica.machine.logs.get(logId) !== undefined);
+        return files.unstoredFrom((logId) => replica.machine.holdsLog(logId));
       });
-      if (groupId !== 0) await this.#forgetLogs(replica);
       listener.checkpointed?.({ groupId, durableAppliedIndex, durationMs: clock.monotonicMs() - startMs });
       done.push({ groupId, durableAppliedIndex });
     }
+    await this.#forgetLogs();
     this.#lastMs = clock.monotonicMs();
     this.#appendedBytes = appendedBytes;
     return done;
   }
 
   /** Files go only now: their deletion or trim is durable in the state. */
-  async #forgetLogs(replica: Replica): Promise<void> {
+  async #forgetLogs(): Promise<void> {
     const { files } = this.#parts;
-    await files.removeGone((logId) => replica.machine.logs.isGone(logId, replica.durableAppliedIndex));
+    const replicas = this.#replicas();
+    await files.removeGone((logId) =>
+      replicas.every(({ machine, durableAppliedIndex }) => machine.isLogGone(logId, durableAppliedIndex)),
+    );
     for (const place of files.openPlaces()) {
-      const log = replica.machine.logs.get(place.logId);
+      const log = countersOf(replicas, place);
       if (log === undefined || log.firstSequence === 1) continue;
       await files.release(place, log.firstSequence);
     }
@@ -127,7 +149,8 @@ export class NodeCheckpoints {
    */
   async #trimLogs(): Promise<void> {
     const { files, system, listener } = this.#parts;
-    const places = new Map(files.openPlaces().map((place) => [place.logId, place]));
+    const shared = files.openPlaces().filter(({ streamEpoch }) => streamEpoch === undefined);
+    const places = new Map(shared.map((place) => [place.logId, place]));
     for (const log of system.catalogue.logs()) {
       const place = places.get(log.logId);
       const { retentionMs, retentionBytes } = log.settings;

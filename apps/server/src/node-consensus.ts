@@ -14,6 +14,7 @@ import {
 import { openWalHostLog } from '@shanghai/raft/wal';
 import type { Wal } from '@shanghai/wal';
 import { firstDataGroup } from './apply/catalogue.js';
+import { ownGroup } from './apply/own-group.js';
 import { maxEntryBytes, type NodeLimits } from './limits.js';
 import { ConsensusEvents } from './raft/consensus-events.js';
 
@@ -56,7 +57,7 @@ export async function openConsensus(options: ConsensusOptions): Promise<NodeCons
     random,
     limits: { ...hostLimits(limits), ...options.raft },
     listener: events.listener,
-    onFatal: (error) => events.fatal(error, [0, firstDataGroup]),
+    onFatal: (error) => events.fatal(error, [0, firstDataGroup, ownGroup]),
   });
   const waitingMs = () => {
     const since = log.waitingSinceMs();

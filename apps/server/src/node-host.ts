@@ -21,6 +21,7 @@ import type { NodeConsensus } from './node-consensus.js';
 import type { NodeDuties } from './node-duties.js';
 import { readinessChecks } from './node-readiness.js';
 import { groupStatus, storageStatus, walStatus } from './node-status.js';
+import type { OwnReplica } from './raft/own-replica.js';
 import type { Replica } from './raft/replica.js';
 import type { StateChecksum } from './raft/state-checksum.js';
 import type { SystemGroup } from './raft/system-group.js';
@@ -45,7 +46,9 @@ export interface NodeParts {
   readonly consensus: NodeConsensus;
   readonly duties: NodeDuties;
   readonly leaderCalls: LeaderCalls;
+  /** The groups that are shared with others. */
   readonly replicas: readonly Replica[];
+  readonly own: OwnReplica;
   readonly router: SlotRouter;
   readonly files: LogFiles;
   readonly gate: Gate;
@@ -76,6 +79,7 @@ export class NodeHost implements ShanghaiNode {
     this.members = new CatalogueMembers(parts.system, parts.directory.identity.engine);
     this.#startedAtMs = parts.clock.nowMs();
     for (const { state } of parts.replicas) state.beginServing();
+    parts.own.beginServing();
   }
 
   status(): NodeStatus {
@@ -137,7 +141,7 @@ export class NodeHost implements ShanghaiNode {
   }
 
   readiness(): readonly ReadinessCheck[] {
-    const { gate, replicas, system, wal } = this.#parts;
+    const { gate, replicas, own, system, wal } = this.#parts;
     const knowsSettings = ({ groupId, machine }: Replica) => groupId === 0 || machine.visible.settingsVersion > 0;
     const [awaited = []] = replicas.map(({ log }) => log.status().raft.awaits).filter((ids) => ids.length > 0);
     return readinessChecks({
@@ -145,7 +149,7 @@ export class NodeHost implements ShanghaiNode {
       isMade: system.catalogue.cluster !== undefined && replicas.every(knowsSettings),
       awaited,
       walState: wal.info().state,
-      groups: replicas.map(({ groupId, log }) => ({ ...log.status(), groupId })),
+      groups: [...replicas, ...own.all].map(({ groupId, log }) => ({ ...log.status(), groupId })),
     });
   }
 
@@ -163,7 +167,7 @@ export class NodeHost implements ShanghaiNode {
     force: boolean,
   ): Promise<{ segmentsMerged: number; recordsCopied: number; bytesBefore: number; bytesAfter: number }> {
     const total = { segmentsMerged: 0, recordsCopied: 0, bytesBefore: 0, bytesAfter: 0 };
-    for (const { store } of this.#parts.replicas) {
+    for (const { store } of [...this.#parts.replicas, ...this.#parts.own.all]) {
       const merged = await store.merge({ force });
       total.segmentsMerged += merged.segmentsMerged;
       total.recordsCopied += merged.recordsCopied;
@@ -196,6 +200,7 @@ export class NodeHost implements ShanghaiNode {
       fullDiskWatch,
       leaderCalls,
       replicas,
+      own,
       files,
       wal,
       directory,
@@ -214,11 +219,13 @@ export class NodeHost implements ShanghaiNode {
       }
     };
     await attempt(() => checkpoints.stop());
+    await own.stop();
     // Others lead before this one is gone, so that nobody waits for an election.
     if (drainMs > 0) await Promise.all(replicas.map((replica) => attempt(() => replica.log.stepAside())));
-    await Promise.all(replicas.map((replica) => attempt(() => replica.log.close(drainMs))));
+    const all = [...replicas, ...own.all];
+    await Promise.all(all.map((replica) => attempt(() => replica.log.close(drainMs))));
     await attempt(() => consensus.host.close(0));
-    await Promise.all(replicas.map((replica) => attempt(() => replica.close(0))));
+    await Promise.all(all.map((replica) => attempt(() => replica.close(0))));
     leaderCalls.close();
     await attempt(() => files.close());
     await attempt(() => wal.close());

@@ -5,10 +5,12 @@ import type { CatalogueCommand } from './apply/catalogue-command.js';
 import { type DataDirectory, type NodeIdentity, renewInstance } from './data-directory.js';
 import { grpcLeaderCalls } from './forward/grpc-leader-calls.js';
 import type { LeaderCalls } from './forward/leader-calls.js';
+import { alignStreams, expectStreams } from './logs/align-log-files.js';
 import { admitChange } from './members/admit-change.js';
 import { groupView } from './members/group-member-duty.js';
 import { markRemoved } from './members/joining-file.js';
 import { type NodeConsensus, openConsensus } from './node-consensus.js';
+import type { NodeListener } from './node-events.js';
 import { openReplica } from './open-node-replica.js';
 import type { NodeBeingOpened, NodeStorage } from './open-node-storage.js';
 import { openPeers, type PeersOptions } from './peers/open-peers.js';
@@ -16,6 +18,7 @@ import { ownPeerAddress } from './peers/own-peer-address.js';
 import { PeerBook } from './peers/peer-book.js';
 import { ReplacedWatch } from './peers/replaced-watch.js';
 import type { GroupState } from './raft/group-state.js';
+import { OwnReplica } from './raft/own-replica.js';
 import type { Replica, TimeAtLeader } from './raft/replica.js';
 import { SystemGroup } from './raft/system-group.js';
 
@@ -26,6 +29,8 @@ export interface NodeGroups {
   readonly leaderCalls: LeaderCalls;
   readonly system: SystemGroup;
   readonly data: Replica;
+  /** The group whose only voter is this node. */
+  readonly own: OwnReplica;
   /** Where the other nodes reach this one; `''`: it has no listener for them. */
   readonly ownAddress: string;
   /** Where the peer listener is bound; `''`: there is none. */
@@ -69,6 +74,19 @@ export async function openGroups(
     options.transport ??
     (await openPeers({ identity, peerAddress: ownAddress, book, clock, random, limits, peers, onRefused }));
   opened.push(() => transport.close());
+  const own = new OwnReplica(async () => {
+    const state = await storage.openOwn();
+    const alone = { ...emptyConfState, voters: [nodeId] };
+    const replica = await openReplica({
+      ...parts(),
+      state,
+      initial: alone,
+      beginsTogether: false,
+      mayLackEnd: isUnsynced,
+    });
+    await alignOwn(replica, storage, listener);
+    return replica;
+  });
   const consensus = await openConsensus({
     nodeId,
     wal: storage.wal,
@@ -79,6 +97,7 @@ export async function openGroups(
     listener: options.raftListener ?? {},
     onFailed: (groupId, error) => {
       for (const { changes } of [storage.system, storage.data]) changes.published.notify();
+      own.replica?.state.changes.published.notify();
       const isReverted = error instanceof RaftError && error.code === 'LOG_REVERTED';
       const tell = () => listener.failed?.({ groupId, error });
       // Whoever hears of it may end the process, and by then the next start must be warned.
@@ -96,19 +115,8 @@ export async function openGroups(
   const timeAtLeader: TimeAtLeader = (leader, groupId) => leaderCalls.advanceTime(leader, groupId);
   // Whoever holds more of the system group than its beginning has not lost what it had.
   const beginsTogether = initial.voters.length > 1 && storage.system.appliedIndex <= 1;
-  const open = (state: GroupState) =>
-    openReplica({
-      state,
-      clock,
-      limits,
-      listener,
-      consensus,
-      initial,
-      beginsTogether,
-      mayLackEnd,
-      nodes,
-      timeAtLeader,
-    });
+  const parts = () => ({ clock, limits, listener, consensus, nodes, timeAtLeader });
+  const open = (state: GroupState) => openReplica({ ...parts(), state, initial, beginsTogether, mayLackEnd });
   const systemReplica = await open(storage.system);
   const admit = (change: CatalogueCommand) => {
     const { catalogue } = systemReplica.machine;
@@ -118,6 +126,7 @@ export async function openGroups(
   };
   const system = new SystemGroup({ replica: systemReplica, forwarder: leaderCalls, admit });
   const data = await open(storage.data);
+  if (storage.hasOwn) await own.open();
   replaced.begin(({ verdict, error }) => {
     // It votes no more, whatever whoever hears of it does.
     void consensus.host.close(0);
@@ -126,7 +135,12 @@ export async function openGroups(
     else tell();
   });
   const { address: peerAddress = '' } = transport;
-  return { consensus, book, leaderCalls, system, data, ownAddress, peerAddress };
+  return { consensus, book, leaderCalls, system, data, own, ownAddress, peerAddress };
+}
+
+async function alignOwn(own: Replica, { wal, files }: NodeStorage, listener: NodeListener): Promise<void> {
+  if (wal.info().durability !== 'always') await alignStreams(own, files, listener);
+  await expectStreams(own, files);
 }
 
 /** Who votes where nothing is in the log yet. A node that joins waits to be taken in. */

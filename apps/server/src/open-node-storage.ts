@@ -2,6 +2,7 @@
 import { entryOverheadBytes } from '@shanghai/raft/wal';
 import { openWal, type Wal } from '@shanghai/wal';
 import { firstDataGroup } from './apply/catalogue.js';
+import { ownGroup } from './apply/own-group.js';
 import { maxEntryBytes, type NodeLimits } from './limits.js';
 import { LogFiles } from './logs/log-files.js';
 import type { NodeOptions } from './node-options.js';
@@ -25,6 +26,10 @@ export interface NodeStorage {
   readonly files: LogFiles;
   readonly system: GroupState;
   readonly data: GroupState;
+  /** Whether the group that this node has for itself was made already. */
+  readonly hasOwn: boolean;
+  /** Opens it, making it where there is none. */
+  openOwn(): Promise<GroupState>;
 }
 
 /** Opens all of it. Nothing is replayed yet. */
@@ -39,7 +44,9 @@ export async function openStorage(node: NodeBeingOpened, clusterId: string): Pro
     opened.push(() => state.close());
     return state;
   };
-  return { wal, files, system: await open(0), data: await open(firstDataGroup) };
+  const hasOwn = (await node.settings.disk.stat(`${node.options.dataDirectory}/groups/${ownGroup}`)) !== undefined;
+  const system = await open(0);
+  return { wal, files, system, data: await open(firstDataGroup), hasOwn, openOwn: () => open(ownGroup) };
 }
 
 function openSharedWal({ options, settings }: NodeBeingOpened): Promise<Wal> {

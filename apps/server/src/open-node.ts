@@ -123,6 +123,7 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
     wal,
     system,
     replicas,
+    own: groups.own,
     consensus: groups.consensus,
     ownAddress: groups.ownAddress,
     peerAddress: groups.peerAddress,
@@ -213,10 +214,11 @@ function belongingOf(
 
 function checkpointsOf({ settings }: NodeBeingOpened, groups: NodeGroups, storage: NodeStorage): NodeCheckpoints {
   const { clock, listener, checkpointIntervalMs: intervalMs, checkpointBytes: bytes } = settings;
-  const { system, data } = groups;
+  const { system, data, own } = groups;
   const { files, wal } = storage;
   return new NodeCheckpoints({
     replicas: [system.replica, data],
+    own,
     system,
     files,
     wal,

@@ -72,7 +72,7 @@ async function beginLog(options: ResolvedWalOptions, maker: SegmentMaker, found:
   const prepared = await maker.makeWhole(capacityBytes);
   const logId = options.logId ?? toHex(options.random.bytes(16));
   const features = options.compression === 'lz4' ? compressionFeature : 0;
-  const plan = { logId, baseLsn: 1, capacityBytes, features };
+  const plan = { logId, baseLsn: options.firstLsn, capacityBytes, features };
   const { segment, file } = await activateSegment(options, maker, prepared, plan);
   return { ...found, segments: [segment], file };
 }

@@ -23,6 +23,7 @@ export interface ResolvedWalOptions {
   readonly lock: boolean;
   readonly breakLock: boolean;
   readonly logId: string | undefined;
+  readonly firstLsn: number;
   readonly listener: WalListener;
   readonly disk: Disk;
   readonly clock: Clock;
@@ -92,6 +93,7 @@ export function resolveWalOptions(options: WalOptions): ResolvedWalOptions {
     lock: options.lock ?? true,
     breakLock: options.breakLock ?? false,
     logId: options.logId,
+    firstLsn: within('firstLsn', options.firstLsn, 1, 1, Number.MAX_SAFE_INTEGER),
     listener: options.listener ?? {},
     disk: options.disk ?? nodeDisk(),
     clock: options.clock ?? nodeClock(),

@@ -48,6 +48,8 @@ export interface WalOptions {
   readonly clock?: Clock;
   /** Id that a new log gets: 32 hexadecimal digits. Default: drawn. An owner that gives it can tell its log from another's by `info().logId`. */
   readonly logId?: string;
+  /** LSN that the first record of a new log gets, ≥ 1. Default 1. Where the log exists it says nothing. */
+  readonly firstLsn?: number;
   /** Draws the ids of logs and segments. A seeded form must not give the same numbers at two openings of one directory. */
   readonly random?: Random;
 }

@@ -17,7 +17,11 @@ export type ApplyResult =
       readonly lastSequence: number;
       readonly timeMs: number;
       readonly duplicate: boolean;
+      /** Of the origin; absent in mode quorum. */
+      readonly epoch?: number;
     }
+  /** One for each append of a command. */
+  | { readonly type: 'appends'; readonly results: readonly ApplyResult[] }
   | { readonly type: 'done' };
 
 /** The result of entries that say nothing. */

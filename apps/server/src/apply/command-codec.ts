@@ -14,6 +14,7 @@ import { parseCatalogueCommand } from './catalogue-command.js';
 import type { Command, CommandBody, CommandHeader, LogAppendCommand, WriteCommand } from './command.js';
 import { CommandError } from './command-error.js';
 import { FieldReader } from './field-reader.js';
+import { originBodyLength, readOriginBody, writeOriginBody } from './origin-command-codec.js';
 
 /** The version this program writes. It reads every older one. */
 export const commandVersion = 1;
@@ -32,6 +33,13 @@ const kindNumbers = {
   logAppend: 17,
   logTrim: 18,
   logDrop: 19,
+  originAppend: 24,
+  originReceive: 25,
+  originSkip: 26,
+  originTrim: 27,
+  originEpoch: 28,
+  hlcCeiling: 29,
+  originDrop: 30,
   catalogue: 32,
 } as const satisfies Record<CommandBody['kind'], number>;
 
@@ -118,6 +126,14 @@ function bodyLength(body: CommandBody): number {
       return 12;
     case 'logDrop':
       return 4;
+    case 'originAppend':
+    case 'originReceive':
+    case 'originSkip':
+    case 'originTrim':
+    case 'originEpoch':
+    case 'originDrop':
+    case 'hlcCeiling':
+      return originBodyLength(body);
     case 'catalogue':
       return 0;
   }
@@ -154,6 +170,15 @@ function writeBody(bytes: Uint8Array, at: number, body: CommandBody): void {
     case 'logDrop':
       writeU32(bytes, at, body.logId);
       return;
+    case 'originAppend':
+    case 'originReceive':
+    case 'originSkip':
+    case 'originTrim':
+    case 'originEpoch':
+    case 'originDrop':
+    case 'hlcCeiling':
+      writeOriginBody(bytes, at, body);
+      return;
     case 'catalogue':
       return;
   }
@@ -186,6 +211,14 @@ function readBodyFields(reader: FieldReader, kind: CommandBody['kind']): Command
       return { kind, logId: reader.u32(), firstSequence: reader.u64() };
     case 'logDrop':
       return { kind, logId: reader.u32() };
+    case 'originAppend':
+    case 'originReceive':
+    case 'originSkip':
+    case 'originTrim':
+    case 'originEpoch':
+    case 'originDrop':
+    case 'hlcCeiling':
+      return readOriginBody(reader, kind);
     case 'catalogue':
       return { kind, change: parseCatalogueCommand(reader.take(reader.left)) };
   }

@@ -26,6 +26,8 @@ interface ProducerState {
   lastUsedIndex: number;
   /** Newest last. Never empty. */
   batches: SentBatch[];
+  /** In which epoch of this node, as an origin, the batches lie. 0 = it is none. */
+  originEpoch: number;
 }
 
 const recordVersion = 1;
@@ -44,7 +46,7 @@ export class ProducerTable {
   }
 
   /** Why the records must not be appended (a repetition, a gap, an old epoch), or `undefined`. */
-  judge(logId: number, producer: Producer, count: number): ApplyResult | undefined {
+  judge(logId: number, producer: Producer, count: number, originEpoch = 0): ApplyResult | undefined {
     const state = this.#producers.get(nameOf(logId, producer.producerId));
     if (state !== undefined && producer.epoch < state.epoch) {
       return failed(
@@ -65,20 +67,30 @@ export class ProducerTable {
     const sent = state.batches.find(
       ({ first, count: records }) => producer.sequence >= first && producer.sequence + count <= first + records,
     );
-    if (sent === undefined) return wrongSequence(producer, expected);
+    // What it sent in another epoch of this node has another name than it would be answered with.
+    if (sent === undefined || state.originEpoch !== originEpoch) return wrongSequence(producer, expected);
     const firstSequence = sent.logFirst + producer.sequence - sent.first;
     const lastSequence = firstSequence + count - 1;
-    return { type: 'logAppended', firstSequence, lastSequence, timeMs: sent.timeMs, duplicate: true };
+    const answer = { firstSequence, lastSequence, timeMs: sent.timeMs, duplicate: true } as const;
+    return { type: 'logAppended', ...answer, ...(originEpoch === 0 ? {} : { epoch: originEpoch }) };
   }
 
   /** Remembers an append that was accepted. */
-  sent(logId: number, producer: Producer, batch: SentBatch, entryIndex: number, writes: WriteSet): void {
+  sent(
+    logId: number,
+    producer: Producer,
+    batch: SentBatch,
+    entryIndex: number,
+    writes: WriteSet,
+    originEpoch = 0,
+  ): void {
     const name = nameOf(logId, producer.producerId);
     const known = this.#producers.get(name);
-    const batches = known?.epoch === producer.epoch ? [...known.batches, batch].slice(-rememberedAppends) : [batch];
+    const goesOn = known?.epoch === producer.epoch && known.originEpoch === originEpoch;
+    const batches = goesOn ? [...known.batches, batch].slice(-rememberedAppends) : [batch];
     if (known === undefined && this.#producers.size >= maxProducers) this.#evict(writes);
     const { producerId, epoch } = producer;
-    const state: ProducerState = { logId, producerId, epoch, lastUsedIndex: entryIndex, batches };
+    const state: ProducerState = { logId, producerId, epoch, lastUsedIndex: entryIndex, batches, originEpoch };
     this.#producers.delete(name);
     this.#producers.set(name, state);
     writes.put(producerKey(logId, producerId), encodeProducer(state));
@@ -113,7 +125,7 @@ function wrongSequence(producer: Producer, expected: number): ApplyResult {
 }
 
 //   0        1..3  4       8            16     24                     32   40     44
-//   version  0     log id  producer id  epoch  index of the last use  0    count  batches: first, log first, time, count
+//   version  0     log id  producer id  epoch  index of the last use  origin epoch  count  batches: first, log first, time, count
 function encodeProducer(state: ProducerState): Buffer {
   const bytes = Buffer.alloc(headBytes + state.batches.length * batchBytes);
   bytes[0] = recordVersion;
@@ -121,6 +133,7 @@ function encodeProducer(state: ProducerState): Buffer {
   writeU64(bytes, 8, state.producerId);
   writeU64(bytes, 16, state.epoch);
   writeU64(bytes, 24, state.lastUsedIndex);
+  writeU64(bytes, 32, state.originEpoch);
   writeU32(bytes, 40, state.batches.length);
   for (const [i, batch] of state.batches.entries()) {
     const at = headBytes + i * batchBytes;
@@ -151,6 +164,7 @@ function decodeProducer(bytes: Uint8Array): ProducerState {
     producerId: readU64(bytes, 8),
     epoch: readU64(bytes, 16),
     lastUsedIndex: readU64(bytes, 24),
+    originEpoch: readU64(bytes, 32),
     batches,
   };
 }

@@ -2,6 +2,7 @@
  * Where in a group's store each part of its state lies: one byte says which part. docs/formats/state-machine.md lists
  * them. Numbers in keys are big-endian, so that ranges come in numeric order.
  */
+import type { StreamId } from '@shanghai/replication';
 import { writeU32Ordered, writeU64Ordered } from './byte-fields.js';
 
 /** The first byte of every key of a group's store. */
@@ -13,11 +14,15 @@ export const statePrefix = {
   log: 0x04,
   producer: 0x05,
   catalogue: 0x06,
+  stream: 0x07,
+  origin: 0x08,
   data: 0x20,
   /** This node's own notes; not part of the replicated state. */
   local: 0xf0,
   /** Whose store it is; not part of the replicated state either. */
   owner: 0xf1,
+  /** This node's own notes of its own group. */
+  originNotes: 0xf2,
 } as const;
 
 /** The one record of counters. */
@@ -78,10 +83,32 @@ export function catalogueKey(table: string, name: string): Buffer {
   return Buffer.concat([Buffer.from([statePrefix.catalogue]), Buffer.from(table), Buffer.from(name)]);
 }
 
+/** A stream's record. */
+export function streamRecordKey({ logId, origin, epoch }: StreamId): Buffer {
+  const bytes = Buffer.allocUnsafe(17);
+  bytes[0] = statePrefix.stream;
+  writeU32Ordered(bytes, 1, logId);
+  writeU32Ordered(bytes, 5, origin);
+  writeU64Ordered(bytes, 9, epoch);
+  return bytes;
+}
+
+/** The one record of this node as an origin. */
+export const originKey = Buffer.from([statePrefix.origin]);
+
 /** Which log appends a run of entries ending at `index` accepted. */
 export function acceptedAppendsKey(index: number): Buffer {
+  return noteKey(statePrefix.local, index);
+}
+
+/** Which appends of this origin a run of entries ending at `index` accepted. */
+export function originNotesKey(index: number): Buffer {
+  return noteKey(statePrefix.originNotes, index);
+}
+
+function noteKey(prefix: number, index: number): Buffer {
   const bytes = Buffer.allocUnsafe(9);
-  bytes[0] = statePrefix.local;
+  bytes[0] = prefix;
   writeU64Ordered(bytes, 1, index);
   return bytes;
 }

@@ -16,7 +16,7 @@ const seed = 4_711;
 async function open(store: MapStore): Promise<StateMachine> {
   return StateMachine.open({
     store: store.asStore(),
-    logWriter: { write: async () => undefined },
+    logWriter: { write: async () => undefined, writeRuns: async () => undefined },
     ring: { maxChanges: 1000, maxBytes: 1 << 20 },
     clock: createManualClock(0),
   });

@@ -9,11 +9,11 @@
  * What readers see is the state of the last batch that completed (`visible`), never the step's own.
  */
 import { type Clock, delay, invariant } from '@shanghai/env';
+import type { StreamId } from '@shanghai/replication';
 import type { CommandApplier, CommittedEntry } from '../raft/command-log.js';
 import { clusterVersionName, supportedVersions, versionOfChange } from '../version/cluster-version.js';
-import { type AppendNote, decodeAppendNotes, encodeAppendNotes } from './accepted-appends.js';
+import { AppliedNotes } from './applied-notes.js';
 import { type ApplyResult, done, failed } from './apply-result.js';
-import { readU64Ordered } from './byte-fields.js';
 import { Catalogue } from './catalogue.js';
 import type { CatalogueCommand } from './catalogue-command.js';
 import { type Change, ChangeRing, type ChangeRingLimits } from './change-ring.js';
@@ -25,12 +25,16 @@ import { decodeCounters, emptyCounters, encodeCounters, type GroupCounters } fro
 import { applyWrites, keysRead, operationSlots } from './key-value-apply.js';
 import { type AcceptedAppend, LogTable } from './log-table.js';
 import type { LogWriter } from './log-writer.js';
+import type { OriginAppend, OriginAppendCommand, OriginCommand, OriginReceiveCommand } from './origin-command.js';
+import type { OriginNote } from './origin-notes.js';
 import { decodeRestoredMark, type RestoredMark } from './restored-mark.js';
 import { decodeResult, encodeFailure, encodeOutcomes } from './result-codec.js';
 import { SessionTable } from './session-table.js';
-import { acceptedAppendsKey, metaKey, restoredKey, statePrefix } from './state-keys.js';
+import { metaKey, originKey, restoredKey, statePrefix } from './state-keys.js';
 import { readStatePart } from './state-part.js';
 import type { StateStore } from './state-store.js';
+import type { AcceptedRun, StreamRun } from './stream-run.js';
+import { StreamTable } from './stream-table.js';
 import { WriteSet } from './write-set.js';
 
 /** What a state machine is made of. */
@@ -64,6 +68,8 @@ export class StateMachine implements CommandApplier<ApplyResult> {
   readonly store: StateStore;
   readonly sessions = new SessionTable();
   readonly logs = new LogTable();
+  /** Only an own group has any. */
+  readonly streams = new StreamTable(this.logs.producers);
   readonly catalogue = new Catalogue();
   readonly changes: ChangeRing;
   readonly #options: StateMachineOptions;
@@ -71,15 +77,14 @@ export class StateMachine implements CommandApplier<ApplyResult> {
   #visible: Readonly<GroupCounters>;
   #shownIndex: number;
   #restored: RestoredMark | undefined;
-  /** Notes not yet forgotten: the key's index, oldest first. */
-  readonly #noteIndexes: number[] = [];
-  readonly #notes = new Map<number, AppendNote>();
+  readonly #notes: AppliedNotes;
   readonly #closing = new AbortController();
   #isServing = false;
   /** Attempts of the run under way that met a full disk and are waiting to be made again. */
   #attemptsWaiting = 0;
 
-  private constructor(options: StateMachineOptions, counters: GroupCounters) {
+  private constructor(options: StateMachineOptions, counters: GroupCounters, notes: AppliedNotes) {
+    this.#notes = notes;
     this.#options = options;
     this.store = options.store;
     this.#counters = counters;
@@ -91,14 +96,17 @@ export class StateMachine implements CommandApplier<ApplyResult> {
   /** Loads the state of a store. */
   static async open(options: StateMachineOptions): Promise<StateMachine> {
     const meta = await options.store.getEntry(metaKey, { horizonMs: 0 });
-    const machine = new StateMachine(options, meta === undefined ? emptyCounters() : decodeCounters(meta.value));
+    const counters = meta === undefined ? emptyCounters() : decodeCounters(meta.value);
+    const machine = new StateMachine(options, counters, await AppliedNotes.load(options.store));
     const restored = await options.store.getEntry(restoredKey, { horizonMs: 0 });
     if (restored !== undefined) machine.#restored = decodeRestoredMark(restored.value);
     machine.sessions.load(await readStatePart(options.store, statePrefix.sessionHeader));
     machine.logs.load(await readStatePart(options.store, statePrefix.log));
     machine.logs.producers.load(await readStatePart(options.store, statePrefix.producer));
     machine.catalogue.load(await readStatePart(options.store, statePrefix.catalogue));
-    for (const record of await readStatePart(options.store, statePrefix.local)) machine.#loadNotes(record);
+    machine.streams.load(await readStatePart(options.store, statePrefix.stream));
+    const own = await options.store.getEntry(originKey, { horizonMs: 0 });
+    if (own !== undefined) machine.streams.loadOwn(own.value);
     return machine;
   }
 
@@ -134,7 +142,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     const writes = new WriteSet(this.store);
     const keys = this.#keysRead(commands);
     if (keys.length > 0) await writes.prefetch(keys);
-    const run: Run = { writes, changes: [], accepted: [], fresh: 0 };
+    const run: Run = { writes, changes: [], accepted: [], runs: [], originNotes: [], fresh: 0 };
     const results = entries.map((entry, i) => this.#step(entry, commands[i], run));
     await this.#commit(run);
     if (run.fresh === 0) return results;
@@ -151,18 +159,8 @@ export class StateMachine implements CommandApplier<ApplyResult> {
    * Deletes the notes that nobody needs once everything up to `durableIndex` is durable. A full disk leaves them for the
    * next time: the log can be cut all the same, which may be what makes space.
    */
-  async forgetNotes(durableIndex: number): Promise<void> {
-    const kept = this.#noteIndexes.findIndex((index) => index > durableIndex);
-    const old = this.#noteIndexes.slice(0, kept === -1 ? this.#noteIndexes.length : kept);
-    for (const index of this.#notes.keys()) if (index <= durableIndex) this.#notes.delete(index);
-    if (old.length === 0) return;
-    try {
-      await this.store.batch(old.map((index) => ({ type: 'delete', key: acceptedAppendsKey(index) })));
-    } catch (error) {
-      if (isDiskFull(error)) return;
-      throw error;
-    }
-    this.#noteIndexes.splice(0, old.length);
+  forgetNotes(durableIndex: number): Promise<void> {
+    return this.#notes.forget(durableIndex);
   }
 
   /** Lets a log go on behind the last sequence its files hold. Only before the first new entry. */
@@ -172,14 +170,26 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     await this.store.batch(writes.operations);
   }
 
+  /** Likewise, a stream. */
+  async alignStream(stream: StreamId, lastSequence: number): Promise<void> {
+    const writes = new WriteSet(this.store);
+    this.streams.align(stream, lastSequence, writes);
+    await this.store.batch(writes.operations);
+  }
+
+  /** Whether files of the log are the group's. */
+  holdsLog(logId: number): boolean {
+    return this.logs.get(logId) !== undefined || this.streams.holds(logId);
+  }
+
+  /** Whether no files of the log are the group's any more once the state up to `durableIndex` is durable. */
+  isLogGone(logId: number, durableIndex: number): boolean {
+    return this.logs.isGone(logId, durableIndex) && this.streams.isGone(logId, durableIndex);
+  }
+
   /** Ends waiting for a full disk: such a run rejects. */
   stop(): void {
     this.#closing.abort(new Error('the state machine was stopped'));
-  }
-
-  #loadNotes({ key, value }: { readonly key: Uint8Array; readonly value: Uint8Array }): void {
-    this.#noteIndexes.push(readU64Ordered(key, 1));
-    for (const note of decodeAppendNotes(value)) this.#notes.set(note.entryIndex, note);
   }
 
   #keysRead(commands: readonly (Command | undefined)[]): Buffer[] {
@@ -244,10 +254,54 @@ export class StateMachine implements CommandApplier<ApplyResult> {
         return this.logs.trim(body.logId, body.firstSequence, writes);
       case 'logDrop':
         return this.logs.drop(body.logId, index, writes);
+      case 'originAppend':
+      case 'originReceive':
+      case 'originSkip':
+      case 'originTrim':
+      case 'originEpoch':
+      case 'originDrop':
+      case 'hlcCeiling':
+        return this.#performOrigin(index, body, run);
       case 'catalogue':
         this.#requireKnown(body.change);
         return this.catalogue.apply(body.change, counters.logTimeMs, writes);
     }
+  }
+
+  #performOrigin(entryIndex: number, body: OriginCommand, run: Run): ApplyResult {
+    const { writes } = run;
+    switch (body.kind) {
+      case 'originAppend': {
+        const results = body.appends.map((append, place) =>
+          this.streams.append(append, entryIndex, writes, (accepted, firstKept) => {
+            const { logId, epoch } = accepted.stream;
+            run.originNotes.push({ entryIndex, place, logId, epoch, firstSequence: accepted.firstSequence });
+            run.runs.push({ entryIndex, run: accepted, firstKept, isRecalled: false });
+          }),
+        );
+        return { type: 'appends', results };
+      }
+      case 'originReceive':
+        for (const received of body.runs) {
+          if (this.streams.receive(received, writes)) run.runs.push(this.#toWrite(entryIndex, received, false));
+        }
+        return done;
+      case 'originSkip':
+        return this.streams.skip(body.stream, body.firstSequence, writes);
+      case 'originTrim':
+        return this.streams.trim(body.stream, body.firstSequence, writes);
+      case 'originEpoch':
+        return this.streams.beginEpoch(body.origin, body.epoch, writes);
+      case 'originDrop':
+        return this.streams.drop(body.logId, entryIndex, writes);
+      case 'hlcCeiling':
+        this.streams.raiseCeiling(body.hlc, writes);
+        return done;
+    }
+  }
+
+  #toWrite(entryIndex: number, run: StreamRun, isRecalled: boolean): AcceptedRun {
+    return { entryIndex, run, firstKept: this.streams.get(run.stream)?.firstSequence ?? 1, isRecalled };
   }
 
   /** A cluster that went on without this program is not followed half blind. */
@@ -286,27 +340,44 @@ export class StateMachine implements CommandApplier<ApplyResult> {
   }
 
   /** An entry the store holds already: only the log files may lack it. */
-  #recall(entry: CommittedEntry, command: Command | undefined, run: Run): void {
-    const note = this.#notes.get(entry.index);
-    if (note === undefined || command?.body.kind !== 'logAppend') return;
+  #recall({ index }: CommittedEntry, command: Command | undefined, run: Run): void {
+    const body = command?.body;
+    if (body?.kind === 'originAppend' || body?.kind === 'originReceive') this.#recallRuns(index, body, run);
+    const note = this.#notes.append(index);
+    if (note === undefined || body?.kind !== 'logAppend') return;
     if (this.logs.get(note.logId) === undefined) return;
-    run.accepted.push({ ...note, command: command.body });
+    run.accepted.push({ ...note, command: body });
+  }
+
+  #recallRuns(index: number, body: OriginAppendCommand | OriginReceiveCommand, run: Run): void {
+    const recall = (recalled: StreamRun) => {
+      if (this.streams.get(recalled.stream) !== undefined) run.runs.push(this.#toWrite(index, recalled, true));
+    };
+    if (body.kind === 'originReceive') {
+      for (const received of body.runs) recall(received);
+      return;
+    }
+    const { origin } = this.streams.own;
+    for (const { place, logId, epoch, firstSequence } of this.#notes.originAppends(index)) {
+      const { lastHlc, count, bytes } = body.appends[place] as OriginAppend;
+      recall({ stream: { logId, origin, epoch }, firstSequence, lastHlc, count, bytes });
+    }
   }
 
   /** Writes a run's outcome and shows it. */
   async #commit(run: Run): Promise<void> {
-    const { writes, accepted } = run;
-    const writeFiles = () =>
-      accepted.length === 0 ? undefined : this.#untilSpace(() => this.#options.logWriter.write(accepted));
+    const { writes, accepted, runs } = run;
+    const writeFiles = async () => {
+      const { logWriter } = this.#options;
+      if (accepted.length > 0) await this.#untilSpace(() => logWriter.write(accepted));
+      if (runs.length > 0) await this.#untilSpace(() => logWriter.writeRuns(runs));
+    };
     if (run.fresh === 0) {
       await writeFiles();
       return;
     }
     const { appliedIndex } = this.#counters;
-    if (accepted.length > 0) {
-      writes.put(acceptedAppendsKey(appliedIndex), encodeAppendNotes(accepted));
-      this.#noteIndexes.push(appliedIndex);
-    }
+    this.#notes.add(appliedIndex, accepted, run.originNotes, writes);
     writes.put(metaKey, encodeCounters(this.#counters));
     const shown = { ...this.#counters };
     this.#shownIndex = appliedIndex;
@@ -341,6 +412,8 @@ interface Run {
   readonly writes: WriteSet;
   readonly changes: Change[];
   readonly accepted: AcceptedAppend[];
+  readonly runs: AcceptedRun[];
+  readonly originNotes: OriginNote[];
   /** Entries that were new to the state. */
   fresh: number;
 }

@@ -2,7 +2,7 @@
 import type { NodeListener } from '../node-events.js';
 import type { Replica } from '../raft/replica.js';
 import { isDamage } from './damaged-logs.js';
-import type { LogFiles, LogPlace } from './log-files.js';
+import { type LogFiles, type LogPlace, streamPlace } from './log-files.js';
 
 /**
  * With a write-ahead log that acknowledges before it syncs, a power failure may leave a log's files shorter or longer
@@ -17,6 +17,25 @@ export async function alignLogs(replica: Replica, files: LogFiles, listener: Nod
     if (held === undefined || held === lastSequence) continue;
     await replica.machine.alignLog(logId, held);
     if (held < lastSequence) listener.logShortened?.({ logId, from: lastSequence, to: held });
+  }
+}
+
+/** Likewise, the streams of an own group. */
+export async function alignStreams(own: Replica, files: LogFiles, listener: NodeListener): Promise<void> {
+  for (const stream of [...own.machine.streams.all()]) {
+    const { firstSequence, lastSequence, logId } = stream;
+    const held = firstSequence > lastSequence ? undefined : await lastHeld(streamPlace(stream), files);
+    if (held === undefined || held === lastSequence) continue;
+    await own.machine.alignStream(stream, held);
+    if (held < lastSequence) listener.logShortened?.({ logId, from: lastSequence, to: held });
+  }
+}
+
+/** Likewise `expectLogs`, for the streams of an own group. */
+export async function expectStreams(own: Replica, files: LogFiles): Promise<void> {
+  for (const stream of [...own.machine.streams.all()]) {
+    const { firstSequence, lastSequence } = stream;
+    await files.expect({ ...streamPlace(stream), firstSequence, lastSequence });
   }
 }
 

@@ -1,21 +1,30 @@
 /**
- * One entry of a named log as its files keep it (docs/formats/state-machine.md, "log files"):
+ * One entry of a named log as its files keep it (docs/formats/state-machine.md, "Log files"):
  *
  *   0        1      2..7  8            16        24                                     24 or 48
  *   version  flags  0     entry index  log time  producer id, epoch, sequence (flag 1)  record (log-record-codec.ts)
  *
  * The index of the command log's entry says where the record comes from; its sequence is its place in the file log.
+ * Entries of streams are the same on every node, and carry their stamp instead ("Files of streams"):
+ *
+ *   0        1      2      10                                       10 or 34
+ *   version  flags  stamp  producer id, epoch, sequence (flag 1)    record
  */
 
-import { readU64, writeU64 } from '../apply/byte-fields.js';
-import { readLogRecord, splitLogRecords } from '../apply/log-record-codec.js';
+import { advanceHlc, type Hlc } from '@shanghai/replication';
+import { readU64, writeU32, writeU64 } from '../apply/byte-fields.js';
+import { readHlc, writeHlc } from '../apply/hlc-field.js';
+import { encodedRecordBytes, encodeLogRecord, readLogRecord, splitLogRecords } from '../apply/log-record-codec.js';
 import type { AcceptedAppend } from '../apply/log-table.js';
-import type { LogEntry } from './log-requests.js';
+import type { LogEntry, LogRecord, Producer } from './log-requests.js';
 
 const version = 1;
+const streamVersion = 2;
 const producerFlag = 1;
 const plainHeadBytes = 24;
 const producerHeadBytes = 48;
+const streamHeadBytes = 10;
+const producerBytes = 24;
 
 /** The file records of an accepted append, from its `skip`-th record on, as views of one buffer. */
 export function encodeFileRecords(append: AcceptedAppend, skip: number): Uint8Array[] {
@@ -47,8 +56,33 @@ export function encodeFileRecords(append: AcceptedAppend, skip: number): Uint8Ar
   return encoded;
 }
 
+/** Records as a run of a stream, the first of them with this stamp, the others with those that follow. */
+export function encodeStreamEntries(records: readonly LogRecord[], firstHlc: Hlc, producer?: Producer): Uint8Array {
+  const headBytes = streamHeadBytes + (producer === undefined ? 0 : producerBytes);
+  let length = 0;
+  for (const record of records) length += 4 + headBytes + encodedRecordBytes(record);
+  const bytes = Buffer.allocUnsafe(length);
+  let at = 0;
+  for (const [i, record] of records.entries()) {
+    const head = at + 4;
+    bytes[head] = streamVersion;
+    bytes[head + 1] = producer === undefined ? 0 : producerFlag;
+    writeHlc(bytes, head + 2, advanceHlc(firstHlc, i));
+    if (producer !== undefined) {
+      writeU64(bytes, head + 10, producer.producerId);
+      writeU64(bytes, head + 18, producer.epoch);
+      writeU64(bytes, head + 26, producer.sequence + i);
+    }
+    const end = encodeLogRecord(bytes, head + headBytes, record);
+    writeU32(bytes, at, end - head);
+    at = end;
+  }
+  return bytes;
+}
+
 /** Reads a file record. Throws `RangeError` where it is none. */
 export function decodeFileRecord(bytes: Uint8Array, origin: number, epoch: number, sequence: number): LogEntry {
+  if (bytes[0] === streamVersion) return decodeStreamRecord(bytes, origin, epoch, sequence);
   if (bytes[0] !== version) throw new RangeError(`a log record of version ${bytes[0]} is not known`);
   const hasProducer = ((bytes[1] as number) & producerFlag) !== 0;
   const record = readLogRecord(bytes.subarray(hasProducer ? producerHeadBytes : plainHeadBytes));
@@ -58,9 +92,29 @@ export function decodeFileRecord(bytes: Uint8Array, origin: number, epoch: numbe
   return { ...entry, producer };
 }
 
-/** A file record's log time. */
+function decodeStreamRecord(bytes: Uint8Array, origin: number, epoch: number, sequence: number): LogEntry {
+  const hasProducer = ((bytes[1] as number) & producerFlag) !== 0;
+  const record = readLogRecord(bytes.subarray(streamHeadBytes + (hasProducer ? producerBytes : 0)));
+  const hlc = readHlc(bytes, 2);
+  const entry = { ...record, origin, epoch, sequence, timeMs: hlc.ms, hlc };
+  if (!hasProducer) return entry;
+  const producer = { producerId: readU64(bytes, 10), epoch: readU64(bytes, 18), sequence: readU64(bytes, 26) };
+  return { ...entry, producer };
+}
+
+/** A file record's log time; of one of a stream that of its stamp. */
 export function fileRecordTime(bytes: Uint8Array): number {
-  return readU64(bytes, 16);
+  return bytes[0] === streamVersion ? readHlc(bytes, 2).ms : readU64(bytes, 16);
+}
+
+/** The stamp of a record of a stream. */
+export function streamRecordHlc(bytes: Uint8Array): Hlc {
+  return readHlc(bytes, 2);
+}
+
+/** Whether two records of streams carry the same stamp, and so are the same. */
+export function isSameStamp(a: Uint8Array, b: Uint8Array): boolean {
+  return a[0] === b[0] && Buffer.compare(a.subarray(2, streamHeadBytes), b.subarray(2, streamHeadBytes)) === 0;
 }
 
 /** Index of the command log's entry that a file record comes from. */

@@ -9,13 +9,15 @@
  * (damaged-logs.ts), and refused until the next start.
  */
 import { type Clock, invariant } from '@shanghai/env';
+import type { StreamId } from '@shanghai/replication';
 import type { TornTail, Wal, WalError, WalRecord } from '@shanghai/wal';
 import type { AcceptedAppend } from '../apply/log-table.js';
 import type { LogWriter } from '../apply/log-writer.js';
+import { type AcceptedRun, splitRun } from '../apply/stream-run.js';
 import { ServerError } from '../requests/server-error.js';
 import { DamagedLogs, foreignEntry, foreignFiles, isDamage, shortFiles, unreadableFiles } from './damaged-logs.js';
 import { fileLogId, isOwnLog } from './file-log-id.js';
-import { encodeFileRecords, fileRecordIndex } from './log-file-record.js';
+import { encodeFileRecords, fileRecordIndex, isSameStamp } from './log-file-record.js';
 import { LogHomes } from './log-homes.js';
 import { type LogFileOptions, openLogFile } from './open-log-file.js';
 import { listIfPresent, removeIfPresent } from './remove-tree.js';
@@ -52,6 +54,8 @@ export interface LogTornTail extends TornTail {
 export interface LogPlace {
   readonly logId: number;
   readonly origin: number;
+  /** Of a stream. Absent in mode quorum. */
+  readonly streamEpoch?: number;
 }
 
 /** What a log's files must hold: nothing behind `firstSequence` is missing, nor anything up to `lastSequence`. */
@@ -75,6 +79,11 @@ export interface LogFileImage {
   /** Without directories. */
   readonly name: string;
   readonly bytes: number;
+}
+
+/** Where the files of a stream lie. */
+export function streamPlace({ logId, origin, epoch }: StreamId): LogPlace {
+  return { logId, origin, streamEpoch: epoch };
 }
 
 /** The files of all logs of this node. */
@@ -147,8 +156,8 @@ export class LogFiles implements LogWriter {
   }
 
   /** Says what the files of a log must hold, in place of what was known; such as are open already are judged now. */
-  async expect({ logId, origin, firstSequence, lastSequence }: LogPlace & Readonly<Expected>): Promise<void> {
-    const place = { logId, origin };
+  async expect({ firstSequence, lastSequence, ...log }: LogPlace & Readonly<Expected>): Promise<void> {
+    const place = placeOf(log);
     const name = nameOf(place);
     this.#expected.set(name, { firstSequence, lastSequence });
     const file = this.#open.get(name);
@@ -258,18 +267,106 @@ export class LogFiles implements LogWriter {
     await Promise.all([...this.#closing.values(), ...this.#leaving]);
   }
 
+  async writeRuns(accepted: readonly AcceptedRun[]): Promise<void> {
+    const byStream = new Map<string, AcceptedRun[]>();
+    for (const one of accepted) {
+      const name = nameOf(streamPlace(one.run.stream));
+      const runs = byStream.get(name);
+      if (runs === undefined) byStream.set(name, [one]);
+      else runs.push(one);
+      this.#writingTimeMs = Math.max(this.#writingTimeMs, one.run.lastHlc.ms);
+    }
+    await Promise.all(
+      [...byStream.values()].map((runs) => {
+        const [{ entryIndex, run }] = runs as [AcceptedRun];
+        const place = streamPlace(run.stream);
+        return this.#unlessDamaged(place, entryIndex, () => this.#storeRuns(place, runs));
+      }),
+    );
+  }
+
   /** A damaged log takes nothing, and that is no failure of the run: the command log keeps what was left out. */
   async #writeLog(appends: readonly AcceptedAppend[]): Promise<void> {
     const { logId, origin, entryIndex } = appends[0] as AcceptedAppend;
     const place = { logId, origin };
-    const name = nameOf(place);
+    await this.#unlessDamaged(place, entryIndex, () => this.#store(place, appends));
+  }
+
+  async #unlessDamaged(place: LogPlace, entryIndex: number, store: () => Promise<void>): Promise<void> {
     try {
-      await this.#store(place, appends);
+      await store();
     } catch (error) {
       if (!isDamage(error)) throw error;
       this.#damage(place, error);
-      this.#damaged.leaveOut(name, entryIndex);
+      this.#damaged.leaveOut(nameOf(place), entryIndex);
     }
+  }
+
+  async #storeRuns(place: LogPlace, accepted: readonly AcceptedRun[]): Promise<void> {
+    const expected = this.#expectedOf(nameOf(place));
+    for (let from = 0; from < accepted.length; ) {
+      const { run, firstKept, isRecalled } = accepted[from] as AcceptedRun;
+      if (expected.firstSequence === Number.MAX_SAFE_INTEGER) expected.firstSequence = firstKept;
+      else expected.firstSequence = Math.max(expected.firstSequence, firstKept);
+      if (!isRecalled) expected.lastSequence = Math.max(expected.lastSequence, run.firstSequence - 1);
+      const stored = await this.use(place, (wal) => this.#storeRunsInto(place, wal, accepted.slice(from)));
+      from += stored;
+      if (from < accepted.length) await this.#beginAnew(place, (accepted[from] as AcceptedRun).run.firstSequence);
+    }
+  }
+
+  /**
+   * Writes runs up to the first that the files must begin anew with: nobody reads what they hold, and it does not follow.
+   * Resolves to how many came before that one.
+   */
+  async #storeRunsInto(place: LogPlace, wal: Wal, accepted: readonly AcceptedRun[]): Promise<number> {
+    const { firstLsn, lastLsn } = wal.info();
+    let last = lastLsn;
+    let count = 0;
+    const records: WalRecord[] = [];
+    for (const { run, firstKept, isRecalled } of accepted) {
+      const held = last - run.firstSequence + 1;
+      if (held < 0 && firstKept > last) break;
+      if (held < 0 && !isRecalled) throw this.#short(place, { firstSequence: firstLsn, lastSequence: last });
+      count++;
+      if (held < 0) continue;
+      const entries = splitRun(run);
+      if (run.firstSequence <= lastLsn) await this.#checkHeldRun(place, wal, run.firstSequence, entries);
+      for (const payload of entries.slice(held)) records.push({ payload });
+      last = Math.max(last, run.firstSequence + run.count - 1);
+    }
+    if (records.length === 0) return count;
+    const name = nameOf(place);
+    const file = this.#open.get(name);
+    invariant(file !== undefined, 'a file in use is open');
+    await wal.appendBatch(records);
+    file.dirty = true;
+    const expected = this.#expectedOf(name);
+    expected.lastSequence = Math.max(expected.lastSequence, last);
+    return count;
+  }
+
+  /** What is skipped must be the same: entries of streams are never rewritten. */
+  async #checkHeldRun(place: LogPlace, wal: Wal, first: number, entries: readonly Uint8Array[]): Promise<void> {
+    const { firstLsn, lastLsn } = wal.info();
+    const lsn = Math.min(lastLsn, first + entries.length - 1);
+    if (lsn < firstLsn) return;
+    const held = await wal.read(lsn);
+    if (held !== undefined && isSameStamp(held.payload, entries[lsn - first] as Uint8Array)) return;
+    throw foreignEntry(place.logId, this.#homes.directory(place), lsn, 0);
+  }
+
+  async #beginAnew(place: LogPlace, firstSequence: number): Promise<void> {
+    const { disk, clusterId } = this.#options;
+    const name = nameOf(place);
+    const file = this.#open.get(name);
+    if (file !== undefined) await this.#leave(name, file);
+    await this.#closing.get(name);
+    const directory = this.#homes.directory(place);
+    await removeIfPresent(disk, directory);
+    await (
+      await openLogFile(this.#options, directory, fileLogId(clusterId, place), this.#clock, firstSequence)
+    ).close();
   }
 
   async #store(place: LogPlace, appends: readonly AcceptedAppend[]): Promise<void> {
@@ -360,10 +457,12 @@ export class LogFiles implements LogWriter {
   async #openFile(name: string, place: LogPlace): Promise<Wal> {
     const { clusterId, onTornTail } = this.#options;
     const directory = this.#homes.directory(place);
+    const expected = this.#expectedOf(name);
     // Files that were lost are not begun anew: that would hide it.
-    const isLost = this.#expectedOf(name).lastSequence > 0 && (await this.size(place)).segments === 0;
+    const isLost = expected.lastSequence > 0 && !isUnread(place, expected) && (await this.size(place)).segments === 0;
     if (isLost) throw this.#short(place, undefined);
-    const wal = await openLogFile(this.#options, directory, fileLogId(clusterId, place), this.#clock);
+    const first = isUnread(place, expected) ? expected.firstSequence : 1;
+    const wal = await openLogFile(this.#options, directory, fileLogId(clusterId, place), this.#clock, first);
     const { tornTail } = wal.info();
     if (tornTail !== undefined) onTornTail?.({ ...tornTail, logId: place.logId, directory });
     const damage = this.#judgeOrigin(place, wal) ?? this.#judge(place, wal);
@@ -381,6 +480,7 @@ export class LogFiles implements LogWriter {
   #judge(place: LogPlace, wal: Wal): ServerError | undefined {
     const { firstLsn, lastLsn } = wal.info();
     const expected = this.#expectedOf(nameOf(place));
+    if (isUnread(place, expected)) return undefined;
     if (lastLsn >= expected.lastSequence && firstLsn <= expected.firstSequence) return undefined;
     return this.#short(place, { firstSequence: firstLsn, lastSequence: lastLsn });
   }
@@ -427,8 +527,18 @@ export class LogFiles implements LogWriter {
   }
 }
 
-function nameOf({ logId, origin }: LogPlace): string {
-  return `${logId}/${origin}`;
+function nameOf({ logId, origin, streamEpoch }: LogPlace): string {
+  return streamEpoch === undefined ? `${logId}/${origin}` : `${logId}/${origin}.${streamEpoch}`;
+}
+
+/** Without what else it has. */
+function placeOf({ logId, origin, streamEpoch }: LogPlace): LogPlace {
+  return streamEpoch === undefined ? { logId, origin } : { logId, origin, streamEpoch };
+}
+
+/** Of a stream all that came may have been skipped or trimmed; then the files need hold nothing. */
+function isUnread({ streamEpoch }: LogPlace, { firstSequence, lastSequence }: Readonly<Expected>): boolean {
+  return streamEpoch !== undefined && firstSequence !== Number.MAX_SAFE_INTEGER && firstSequence > lastSequence;
 }
 
 /** Where it was taken out of use meanwhile nobody needs it any more. */

@@ -17,8 +17,8 @@ export class LogHomes {
   }
 
   /** The directory of a log's files. */
-  directory({ logId, origin }: LogPlace): string {
-    return `${this.treeOf(logId)}/${origin}`;
+  directory({ logId, origin, streamEpoch }: LogPlace): string {
+    return `${this.treeOf(logId)}/${streamEpoch === undefined ? origin : `${origin}.${streamEpoch}`}`;
   }
 
   /** The directory of all origins of a log. */

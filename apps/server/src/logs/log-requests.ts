@@ -1,3 +1,4 @@
+import type { Hlc } from '@shanghai/replication';
 import type { RequestContext } from '../requests/request-context.js';
 
 /** The log plane as the API calls it. Errors are `ServerError`s: `NOT_FOUND`, `ALREADY_EXISTS`, `OUT_OF_RANGE` (details: firstSequence, lastSequence), `CONFLICT`. */
@@ -91,6 +92,8 @@ export interface LogEntry extends LogRecord {
   readonly sequence: number;
   readonly timeMs: number;
   readonly producer?: Producer;
+  /** Only in mode multi-master: its stamp. */
+  readonly hlc?: Hlc;
 }
 
 /** Where reading begins: a sequence number (0 = the first kept), the first entry of a time or later, or behind the last. */

@@ -12,18 +12,20 @@ export interface LogFileOptions {
   readonly firstSegmentBytes: number;
 }
 
-/** Opens a log's files, making them where there are none. They are not synced by themselves. Rejects with `WalError`. */
+/** Opens a log's files, making them where there are none, to begin with `firstSequence`. They are not synced by themselves. Rejects with `WalError`. */
 export async function openLogFile(
   options: LogFileOptions,
   directory: string,
   logId: string,
   clock: Clock,
+  firstSequence = 1,
 ): Promise<Wal> {
   const { disk, random, segmentBytes, firstSegmentBytes, maxRecordBytes, maxQueuedBytes } = options;
   await ensureDirectory(disk, directory);
   return openWal({
     directory,
     logId,
+    firstLsn: firstSequence,
     durability: 'never',
     // Files grow, and are never used again: what is written of them stays as it is, also under another name.
     segmentsAhead: 0,

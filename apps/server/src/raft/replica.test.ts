@@ -23,7 +23,7 @@ async function follower(timeAtLeader?: TimeAtLeader) {
   const store = new MapStore();
   const machine = await StateMachine.open({
     store: store.asStore(),
-    logWriter: { write: async () => undefined },
+    logWriter: { write: async () => undefined, writeRuns: async () => undefined },
     ring: { maxChanges: 100, maxBytes: 1 << 20 },
     clock,
   });

@@ -26,7 +26,7 @@ export interface StateChecksum {
 /** Entries may come from memory, many at a time: others get their turn in between. */
 const entriesPerTurn = 500;
 
-const nodeLocal: readonly number[] = [statePrefix.local, statePrefix.owner];
+const nodeLocal: readonly number[] = [statePrefix.local, statePrefix.owner, statePrefix.originNotes];
 
 /**
  * Reads a whole store and, with `files`, the readable records of its logs, which must be held. Other work goes on

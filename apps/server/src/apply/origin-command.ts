@@ -1,0 +1,71 @@
+import type { Hlc, StreamId } from '@shanghai/replication';
+import type { Producer } from '../logs/log-requests.js';
+import type { StreamRun } from './stream-run.js';
+
+/** Entries of one log that this node writes as an origin, kept or refused together. */
+export interface OriginAppend {
+  readonly logId: number;
+  readonly producer?: Producer;
+  readonly expectedLastSequence?: number;
+  readonly firstHlc: Hlc;
+  readonly lastHlc: Hlc;
+  /** ≥ 1. */
+  readonly count: number;
+  /** As in a `StreamRun`. */
+  readonly bytes: Uint8Array;
+}
+
+/** Appends to streams of this node, each judged by itself. */
+export interface OriginAppendCommand {
+  readonly kind: 'originAppend';
+  readonly appends: readonly OriginAppend[];
+}
+
+/** Runs that came from other nodes. */
+export interface OriginReceiveCommand {
+  readonly kind: 'originReceive';
+  readonly runs: readonly StreamRun[];
+}
+
+/** What comes before `firstSequence` of a stream will not come: nobody has it any more. */
+export interface OriginSkipCommand {
+  readonly kind: 'originSkip';
+  readonly stream: StreamId;
+  readonly firstSequence: number;
+}
+
+/** What comes before `firstSequence` of a stream is no longer readable here. */
+export interface OriginTrimCommand {
+  readonly kind: 'originTrim';
+  readonly stream: StreamId;
+  readonly firstSequence: number;
+}
+
+/** From here on this node writes in this epoch. */
+export interface OriginEpochCommand {
+  readonly kind: 'originEpoch';
+  readonly origin: number;
+  readonly epoch: number;
+}
+
+/** The streams of a log go, for good; its id is never used again. */
+export interface OriginDropCommand {
+  readonly kind: 'originDrop';
+  readonly logId: number;
+}
+
+/** This node gives out no stamp up to this one any more. */
+export interface HlcCeilingCommand {
+  readonly kind: 'hlcCeiling';
+  readonly hlc: Hlc;
+}
+
+/** What entries of a node's own group do. */
+export type OriginCommand =
+  | OriginAppendCommand
+  | OriginReceiveCommand
+  | OriginSkipCommand
+  | OriginTrimCommand
+  | OriginEpochCommand
+  | OriginDropCommand
+  | HlcCeilingCommand;

@@ -1,0 +1,273 @@
+/**
+ * The streams of multi-master logs as a node's own group knows them: how far each of them is here, and what this node
+ * has given out as an origin. The entries lie in files (`logs/log-files.ts`). docs/formats/state-machine.md, "Own group".
+ *
+ * Entries of a stream are the same wherever they are met, so what a node holds of one is two numbers; and what came twice,
+ * or in another order than it was sent, is told by them alone.
+ */
+import { invariant } from '@shanghai/env';
+import { compareHlc, type Hlc, laterHlc, type StreamId, zeroHlc } from '@shanghai/replication';
+import { type ApplyResult, done, failed } from './apply-result.js';
+import { readU32, readU64, writeU32, writeU64 } from './byte-fields.js';
+import { readHlc, writeHlc } from './hlc-field.js';
+import type { OriginAppend } from './origin-command.js';
+import type { ProducerTable } from './producer-table.js';
+import { originKey, streamRecordKey } from './state-keys.js';
+import type { StreamRun } from './stream-run.js';
+import type { WriteSet } from './write-set.js';
+
+/** A stream as far as it is here. */
+export interface StreamCounters extends StreamId {
+  /** First sequence that may be read. */
+  readonly firstSequence: number;
+  /** Below `firstSequence`: none may. */
+  readonly lastSequence: number;
+  /** Of the last entry that came. */
+  readonly lastHlc: Hlc;
+}
+
+/** This node as an origin. */
+export interface OriginCounters {
+  /** 0 before it has an epoch. */
+  readonly origin: number;
+  /** 0 = it has none yet. */
+  readonly epoch: number;
+  /** The highest stamp that it may have given out. */
+  readonly highestHlc: Hlc;
+}
+
+const recordVersion = 1;
+const streamRecordBytes = 48;
+const originRecordBytes = 32;
+
+/** All streams of a node. */
+export class StreamTable {
+  readonly #producers: ProducerTable;
+  /** By log, then by origin and epoch. */
+  readonly #logs = new Map<number, Map<string, StreamCounters>>();
+  /** Logs that are gone, with the entry that did it; 0 = before the start. */
+  readonly #dropped = new Map<number, number>();
+  #own: OriginCounters = { origin: 0, epoch: 0, highestHlc: zeroHlc };
+
+  constructor(producers: ProducerTable) {
+    this.#producers = producers;
+  }
+
+  load(records: readonly { readonly value: Uint8Array }[]): void {
+    for (const { value } of records) {
+      const stream = decodeStream(value);
+      if (stream.origin === 0) this.#dropped.set(stream.logId, 0);
+      else this.#put(stream);
+    }
+  }
+
+  loadOwn(record: Uint8Array): void {
+    this.#own = decodeOrigin(record);
+  }
+
+  get own(): OriginCounters {
+    return this.#own;
+  }
+
+  get({ logId, origin, epoch }: StreamId): StreamCounters | undefined {
+    return this.#logs.get(logId)?.get(nameOf(origin, epoch));
+  }
+
+  /** Those of a log, by origin and epoch. */
+  ofLog(logId: number): StreamCounters[] {
+    const streams = [...(this.#logs.get(logId)?.values() ?? [])];
+    return streams.sort((a, b) => a.origin - b.origin || a.epoch - b.epoch);
+  }
+
+  /** All of them. */
+  *all(): IterableIterator<StreamCounters> {
+    for (const streams of this.#logs.values()) yield* streams.values();
+  }
+
+  /** Logs of which something is here. */
+  logIds(): number[] {
+    return [...this.#logs.keys()];
+  }
+
+  /** Whether something of the log is here. */
+  holds(logId: number): boolean {
+    return this.#logs.has(logId);
+  }
+
+  isDropped(logId: number): boolean {
+    return this.#dropped.has(logId);
+  }
+
+  /** Whether nothing of the log is here, nor will be once the state up to `durableIndex` is durable. */
+  isGone(logId: number, durableIndex: number): boolean {
+    return !this.#logs.has(logId) && (this.#dropped.get(logId) ?? 0) <= durableIndex;
+  }
+
+  /** Judges an append of this node; what it may be given goes to `take`. */
+  append(
+    append: OriginAppend,
+    entryIndex: number,
+    writes: WriteSet,
+    take: (run: StreamRun, firstKept: number) => void,
+  ): ApplyResult {
+    const { logId, producer, expectedLastSequence, firstHlc, lastHlc, count, bytes } = append;
+    const { origin, epoch, highestHlc } = this.#own;
+    if (epoch === 0 || compareHlc(firstHlc, highestHlc) <= 0) {
+      return failed('INTERNAL_ERROR', 'an append with no epoch, or with a stamp that was given out before');
+    }
+    this.raiseCeiling(lastHlc, writes);
+    if (this.#dropped.has(logId)) return failed('NOT_FOUND', `there is no log with id ${logId} any more`);
+    const stream = { logId, origin, epoch };
+    const known = this.get(stream);
+    const lastSequence = known?.lastSequence ?? 0;
+    const verdict = producer === undefined ? undefined : this.#producers.judge(logId, producer, count, epoch);
+    if (verdict !== undefined) return verdict;
+    if (expectedLastSequence !== undefined && expectedLastSequence !== lastSequence) {
+      return failed('CONFLICT', `this origin's last sequence is ${lastSequence}, expected ${expectedLastSequence}`, {
+        lastSequence,
+      });
+    }
+    const firstSequence = lastSequence + 1;
+    const next = { ...stream, firstSequence: known?.firstSequence ?? 1, lastSequence: lastSequence + count, lastHlc };
+    this.#write(next, writes);
+    const timeMs = firstHlc.ms;
+    if (producer !== undefined) {
+      const batch = { first: producer.sequence, count, logFirst: firstSequence, timeMs };
+      this.#producers.sent(logId, producer, batch, entryIndex, writes, epoch);
+    }
+    take({ stream, firstSequence, count, lastHlc, bytes }, next.firstSequence);
+    return { type: 'logAppended', firstSequence, lastSequence: next.lastSequence, timeMs, duplicate: false, epoch };
+  }
+
+  /** Takes a run as far as it follows what is here and is not here yet. Returns whether any of it was. */
+  receive(run: StreamRun, writes: WriteSet): boolean {
+    const { stream, firstSequence, count, lastHlc } = run;
+    const known = this.get(stream);
+    const lastSequence = known?.lastSequence ?? 0;
+    const end = firstSequence + count - 1;
+    if (firstSequence > lastSequence + 1 || end <= lastSequence || this.#dropped.has(stream.logId)) return false;
+    // Nobody but this node writes there: whoever has more of it has what this node lost, and it must begin a new epoch first.
+    if (stream.origin === this.#own.origin && stream.epoch === this.#own.epoch) return false;
+    this.#write({ ...stream, firstSequence: known?.firstSequence ?? 1, lastSequence: end, lastHlc }, writes);
+    return true;
+  }
+
+  /** See *Origin skip*. */
+  skip(stream: StreamId, firstSequence: number, writes: WriteSet): ApplyResult {
+    const known = this.get(stream);
+    if (firstSequence <= (known?.lastSequence ?? 0) + 1) return this.trim(stream, firstSequence, writes);
+    if (this.#dropped.has(stream.logId)) return done;
+    const lastSequence = firstSequence - 1;
+    this.#write({ ...idOf(stream), firstSequence, lastSequence, lastHlc: known?.lastHlc ?? zeroHlc }, writes);
+    return done;
+  }
+
+  trim(stream: StreamId, firstSequence: number, writes: WriteSet): ApplyResult {
+    const known = this.get(stream);
+    if (known === undefined) return done;
+    const first = Math.min(firstSequence, known.lastSequence + 1);
+    if (first > known.firstSequence) this.#write({ ...known, firstSequence: first }, writes);
+    return done;
+  }
+
+  beginEpoch(origin: number, epoch: number, writes: WriteSet): ApplyResult {
+    if (epoch <= this.#own.epoch) return done;
+    this.#writeOwn({ ...this.#own, origin, epoch }, writes);
+    return done;
+  }
+
+  raiseCeiling(hlc: Hlc, writes: WriteSet): void {
+    const highestHlc = laterHlc(this.#own.highestHlc, hlc);
+    if (highestHlc !== this.#own.highestHlc) this.#writeOwn({ ...this.#own, highestHlc }, writes);
+  }
+
+  /** Lets all streams of a log go, for good. */
+  drop(logId: number, entryIndex: number, writes: WriteSet): ApplyResult {
+    if (this.#dropped.has(logId)) return done;
+    for (const stream of this.ofLog(logId)) writes.delete(streamRecordKey(stream));
+    this.#logs.delete(logId);
+    this.#dropped.set(logId, entryIndex);
+    const mark = { logId, origin: 0, epoch: 0 };
+    writes.put(streamRecordKey(mark), encodeStream({ ...mark, firstSequence: 1, lastSequence: 0, lastHlc: zeroHlc }));
+    this.#producers.dropLog(logId, writes);
+    return done;
+  }
+
+  /** Takes over where a stream's files end, as `LogTable.align`. */
+  align(stream: StreamId, lastSequence: number, writes: WriteSet): void {
+    const known = this.get(stream);
+    invariant(known !== undefined, `there is no stream of log ${stream.logId}`);
+    const firstSequence = Math.min(known.firstSequence, lastSequence + 1);
+    this.#write({ ...known, firstSequence, lastSequence }, writes);
+  }
+
+  #write(stream: StreamCounters, writes: WriteSet): void {
+    this.#put(stream);
+    writes.put(streamRecordKey(stream), encodeStream(stream));
+  }
+
+  #put(stream: StreamCounters): void {
+    let streams = this.#logs.get(stream.logId);
+    if (streams === undefined) {
+      streams = new Map();
+      this.#logs.set(stream.logId, streams);
+    }
+    streams.set(nameOf(stream.origin, stream.epoch), stream);
+  }
+
+  #writeOwn(own: OriginCounters, writes: WriteSet): void {
+    this.#own = own;
+    writes.put(originKey, encodeOrigin(own));
+  }
+}
+
+function nameOf(origin: number, epoch: number): string {
+  return `${origin}.${epoch}`;
+}
+
+function idOf({ logId, origin, epoch }: StreamId): StreamId {
+  return { logId, origin, epoch };
+}
+
+//   0        1..7  8       12      16     24              32             40
+//   version  0     log id  origin  epoch  first sequence  last sequence  last stamp
+function encodeStream(stream: StreamCounters): Buffer {
+  const bytes = Buffer.alloc(streamRecordBytes);
+  bytes[0] = recordVersion;
+  writeU32(bytes, 8, stream.logId);
+  writeU32(bytes, 12, stream.origin);
+  writeU64(bytes, 16, stream.epoch);
+  writeU64(bytes, 24, stream.firstSequence);
+  writeU64(bytes, 32, stream.lastSequence);
+  writeHlc(bytes, 40, stream.lastHlc);
+  return bytes;
+}
+
+/** Reads a stream's record; one of origin 0 says that its log was dropped. */
+export function decodeStream(bytes: Uint8Array): StreamCounters {
+  invariant(bytes.length === streamRecordBytes && bytes[0] === recordVersion, 'a stream record of an unknown version');
+  return {
+    logId: readU32(bytes, 8),
+    origin: readU32(bytes, 12),
+    epoch: readU64(bytes, 16),
+    firstSequence: readU64(bytes, 24),
+    lastSequence: readU64(bytes, 32),
+    lastHlc: readHlc(bytes, 40),
+  };
+}
+
+//   0        1..7  8       12..15  16     24
+//   version  0     origin  0       epoch  highest stamp
+function encodeOrigin({ origin, epoch, highestHlc }: OriginCounters): Buffer {
+  const bytes = Buffer.alloc(originRecordBytes);
+  bytes[0] = recordVersion;
+  writeU32(bytes, 8, origin);
+  writeU64(bytes, 16, epoch);
+  writeHlc(bytes, 24, highestHlc);
+  return bytes;
+}
+
+function decodeOrigin(bytes: Uint8Array): OriginCounters {
+  invariant(bytes.length === originRecordBytes && bytes[0] === recordVersion, 'an origin record of an unknown version');
+  return { origin: readU32(bytes, 8), epoch: readU64(bytes, 16), highestHlc: readHlc(bytes, 24) };
+}
