@@ -5,7 +5,8 @@
 import type { Clock, Timer } from '@shanghai/env';
 import type { Wal } from '@shanghai/wal';
 import type { LogCatalogueEntry } from './apply/catalogue.js';
-import type { LogFiles, LogPlace } from './logs/log-files.js';
+import type { LogFiles } from './logs/log-files.js';
+import type { LogPlace } from './logs/log-place.js';
 import { expiredBefore } from './logs/log-retention.js';
 import type { NodeListener } from './node-events.js';
 import type { OwnReplica } from './raft/own-replica.js';

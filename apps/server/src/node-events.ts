@@ -1,5 +1,5 @@
 import type { AppliedRun } from './apply/state-machine.js';
-import type { LogDamage, LogTornTail } from './logs/log-files.js';
+import type { LogDamage, LogTornTail } from './logs/log-damage.js';
 
 /** What a node tells whoever listens. Every method is optional and must not throw. */
 export interface NodeListener {

@@ -14,11 +14,18 @@ import {
 } from '../../../apps/server/src/apply/group-counters.js';
 import { encodeLogRecords, readLogRecord, splitLogRecords } from '../../../apps/server/src/apply/log-record-codec.js';
 import { decodeLog } from '../../../apps/server/src/apply/log-table.js';
+import { decodeOriginNotes, encodeOriginNotes } from '../../../apps/server/src/apply/origin-notes.js';
 import { ProducerTable } from '../../../apps/server/src/apply/producer-table.js';
 import { decodeResult, encodeFailure, encodeOutcomes } from '../../../apps/server/src/apply/result-codec.js';
 import { SessionTable } from '../../../apps/server/src/apply/session-table.js';
 import { decodeStoredValue, encodeStoredValue } from '../../../apps/server/src/apply/stored-value.js';
-import { decodeFileRecord, encodeFileRecords } from '../../../apps/server/src/logs/log-file-record.js';
+import { splitRun } from '../../../apps/server/src/apply/stream-run.js';
+import { decodeStream, encodeStream, type StreamCounters } from '../../../apps/server/src/apply/stream-table.js';
+import {
+  decodeFileRecord,
+  encodeFileRecords,
+  encodeStreamEntries,
+} from '../../../apps/server/src/logs/log-file-record.js';
 import { GroupSnapshotError } from '../../../apps/server/src/raft/group-snapshot-error.js';
 import { checkOffer, encodeOffer } from '../../../apps/server/src/raft/snapshot-offer.js';
 import { decodeContinuation, encodeContinuation } from '../../../apps/server/src/requests/range-continuation.js';
@@ -50,7 +57,21 @@ const settings = {
   cleanupPolicy: 'delete',
 } as const;
 
+const hlc = { ms: 1_700_000_000_123, counter: 5 };
+const stream = { logId: 3, origin: 2, epoch: 1 };
+const entryBytes = encodeStreamEntries([...records, ...records], hlc, { producerId: 4, epoch: 1, sequence: 1 });
+const run = { stream, firstSequence: 7, count: 2, lastHlc: hlc, bytes: entryBytes };
+const counters: StreamCounters = { ...stream, firstSequence: 2, lastSequence: 9, lastHlc: hlc };
+
 const bodies: readonly CommandBody[] = [
+  {
+    kind: 'originAppend',
+    appends: [{ logId: 3, firstHlc: hlc, lastHlc: hlc, count: 2, bytes: entryBytes, expectedLastSequence: 6 }],
+  },
+  { kind: 'originReceive', runs: [run, run] },
+  { kind: 'originSkip', stream, firstSequence: 9 },
+  { kind: 'originEpoch', origin: 2, epoch: 3 },
+  { kind: 'hlcCeiling', hlc },
   { kind: 'independent', keyspaceId: 0, conditions: [], operations: [{ type: 'put', key, value, ttlMs: 5000 }] },
   {
     kind: 'transact',
@@ -155,7 +176,7 @@ export const stateTargets: readonly FuzzTarget[] = [
   },
   {
     name: "server: record of a log's file",
-    examples: () => appended.map(plain),
+    examples: () => [...appended, ...splitRun(run)].map(plain),
     decode: (bytes) => decodeFileRecord(bytes, 1, 1, 1),
     refusals: [RangeError],
   },
@@ -189,6 +210,20 @@ export const stateTargets: readonly FuzzTarget[] = [
     examples: () => [plain(encodeCounters({ ...emptyCounters(), appliedIndex: 2 ** 40, revision: 5 }))],
     decode: (bytes) => decodeCounters(bytes),
     encode: (counters: GroupCounters) => encodeCounters(counters),
+    refusals: [InvariantError, RangeError],
+  },
+  {
+    name: 'server: counters of a stream',
+    examples: () => [plain(encodeStream(counters))],
+    decode: (bytes) => decodeStream(bytes),
+    encode: (known: StreamCounters) => encodeStream(known),
+    refusals: [InvariantError, RangeError],
+  },
+  {
+    name: 'server: accepted appends of an origin',
+    examples: () => [plain(encodeOriginNotes([{ entryIndex: 9, place: 1, logId: 3, epoch: 1, firstSequence: 1 }]))],
+    decode: (bytes) => decodeOriginNotes(bytes),
+    encode: (notes: ReturnType<typeof decodeOriginNotes>) => encodeOriginNotes(notes),
     refusals: [InvariantError, RangeError],
   },
   {

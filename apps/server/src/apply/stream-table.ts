@@ -229,9 +229,13 @@ function idOf({ logId, origin, epoch }: StreamId): StreamId {
   return { logId, origin, epoch };
 }
 
-//   0        1..7  8       12      16     24              32             40
-//   version  0     log id  origin  epoch  first sequence  last sequence  last stamp
-function encodeStream(stream: StreamCounters): Buffer {
+/**
+ * A stream's record:
+ *
+ *   0        1..7  8       12      16     24              32             40
+ *   version  0     log id  origin  epoch  first sequence  last sequence  last stamp
+ */
+export function encodeStream(stream: StreamCounters): Buffer {
   const bytes = Buffer.alloc(streamRecordBytes);
   bytes[0] = recordVersion;
   writeU32(bytes, 8, stream.logId);

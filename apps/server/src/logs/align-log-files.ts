@@ -2,7 +2,8 @@
 import type { NodeListener } from '../node-events.js';
 import type { Replica } from '../raft/replica.js';
 import { isDamage } from './damaged-logs.js';
-import { type LogFiles, type LogPlace, streamPlace } from './log-files.js';
+import type { LogFiles } from './log-files.js';
+import { type LogPlace, streamPlace } from './log-place.js';
 
 /**
  * With a write-ahead log that acknowledges before it syncs, a power failure may leave a log's files shorter or longer

@@ -3,7 +3,7 @@
  * origin, four bytes each, big-endian; files of streams have another mark, and a checksum of origin and epoch. Files without the mark, drawn at random, are from before, or were salvaged.
  */
 import { crc32 } from '@shanghai/env';
-import type { LogPlace } from './log-files.js';
+import type { LogPlace } from './log-place.js';
 
 const mark = '6c6f6773';
 const streamMark = '73747273';

@@ -9,17 +9,19 @@
  * (damaged-logs.ts), and refused until the next start.
  */
 import { type Clock, invariant } from '@shanghai/env';
-import type { StreamId } from '@shanghai/replication';
-import type { TornTail, Wal, WalError, WalRecord } from '@shanghai/wal';
+import type { Wal, WalError, WalRecord } from '@shanghai/wal';
 import type { AcceptedAppend } from '../apply/log-table.js';
 import type { LogWriter } from '../apply/log-writer.js';
-import { type AcceptedRun, splitRun } from '../apply/stream-run.js';
+import type { AcceptedRun } from '../apply/stream-run.js';
 import { ServerError } from '../requests/server-error.js';
 import { DamagedLogs, foreignEntry, foreignFiles, isDamage, shortFiles, unreadableFiles } from './damaged-logs.js';
 import { fileLogId, isOwnLog } from './file-log-id.js';
+import type { LogDamage, LogTornTail } from './log-damage.js';
 import { encodeFileRecords, fileRecordIndex, isSameStamp } from './log-file-record.js';
 import { LogHomes } from './log-homes.js';
+import { type ExpectedLog, isUnread, type LogPlace, nameOf, placeOf, streamPlace } from './log-place.js';
 import { type LogFileOptions, openLogFile } from './open-log-file.js';
+import { planRuns } from './plan-runs.js';
 import { listIfPresent, removeIfPresent } from './remove-tree.js';
 
 /** What the files are made with. */
@@ -35,33 +37,6 @@ export interface LogFilesOptions extends LogFileOptions {
   readonly onDamaged?: (event: LogDamage) => void;
   /** Told of the end of a log's files that a crash left half written: it was copied aside and cut off. */
   readonly onTornTail?: (event: LogTornTail) => void;
-}
-
-/** A log whose files cannot be trusted. */
-export interface LogDamage {
-  readonly logId: number;
-  readonly directory: string;
-  readonly error: Error;
-}
-
-/** A torn end of a log's files that was cut off. */
-export interface LogTornTail extends TornTail {
-  readonly logId: number;
-  readonly directory: string;
-}
-
-/** A log's files. */
-export interface LogPlace {
-  readonly logId: number;
-  readonly origin: number;
-  /** Of a stream. Absent in mode quorum. */
-  readonly streamEpoch?: number;
-}
-
-/** What a log's files must hold: nothing behind `firstSequence` is missing, nor anything up to `lastSequence`. */
-interface Expected {
-  firstSequence: number;
-  lastSequence: number;
 }
 
 interface OpenFile {
@@ -81,11 +56,6 @@ export interface LogFileImage {
   readonly bytes: number;
 }
 
-/** Where the files of a stream lie. */
-export function streamPlace({ logId, origin, epoch }: StreamId): LogPlace {
-  return { logId, origin, streamEpoch: epoch };
-}
-
 /** The files of all logs of this node. */
 export class LogFiles implements LogWriter {
   readonly #options: LogFilesOptions;
@@ -93,7 +63,7 @@ export class LogFiles implements LogWriter {
   /** In the order of last use, oldest first. */
   readonly #open = new Map<string, OpenFile>();
   readonly #closing = new Map<string, Promise<void>>();
-  readonly #expected = new Map<string, Expected>();
+  readonly #expected = new Map<string, ExpectedLog>();
   readonly #damaged = new DamagedLogs();
   readonly #homes: LogHomes;
   /** Files that are another state's, and are still read. */
@@ -156,7 +126,7 @@ export class LogFiles implements LogWriter {
   }
 
   /** Says what the files of a log must hold, in place of what was known; such as are open already are judged now. */
-  async expect({ firstSequence, lastSequence, ...log }: LogPlace & Readonly<Expected>): Promise<void> {
+  async expect({ firstSequence, lastSequence, ...log }: LogPlace & Readonly<ExpectedLog>): Promise<void> {
     const place = placeOf(log);
     const name = nameOf(place);
     this.#expected.set(name, { firstSequence, lastSequence });
@@ -321,20 +291,11 @@ export class LogFiles implements LogWriter {
    */
   async #storeRunsInto(place: LogPlace, wal: Wal, accepted: readonly AcceptedRun[]): Promise<number> {
     const { firstLsn, lastLsn } = wal.info();
-    let last = lastLsn;
-    let count = 0;
-    const records: WalRecord[] = [];
-    for (const { run, firstKept, isRecalled } of accepted) {
-      const held = last - run.firstSequence + 1;
-      if (held < 0 && firstKept > last) break;
-      if (held < 0 && !isRecalled) throw this.#short(place, { firstSequence: firstLsn, lastSequence: last });
-      count++;
-      if (held < 0) continue;
-      const entries = splitRun(run);
-      if (run.firstSequence <= lastLsn) await this.#checkHeldRun(place, wal, run.firstSequence, entries);
-      for (const payload of entries.slice(held)) records.push({ payload });
-      last = Math.max(last, run.firstSequence + run.count - 1);
-    }
+    const plan = planRuns(accepted, lastLsn);
+    if (plan === 'short') throw this.#short(place, { firstSequence: firstLsn, lastSequence: lastLsn });
+    for (const { lsn, payload } of plan.held) await this.#checkHeldRun(place, wal, lsn, payload);
+    const { count, last } = plan;
+    const records = plan.payloads.map((payload) => ({ payload }));
     if (records.length === 0) return count;
     const name = nameOf(place);
     const file = this.#open.get(name);
@@ -347,12 +308,10 @@ export class LogFiles implements LogWriter {
   }
 
   /** What is skipped must be the same: entries of streams are never rewritten. */
-  async #checkHeldRun(place: LogPlace, wal: Wal, first: number, entries: readonly Uint8Array[]): Promise<void> {
-    const { firstLsn, lastLsn } = wal.info();
-    const lsn = Math.min(lastLsn, first + entries.length - 1);
-    if (lsn < firstLsn) return;
+  async #checkHeldRun(place: LogPlace, wal: Wal, lsn: number, payload: Uint8Array): Promise<void> {
+    if (lsn < wal.info().firstLsn) return;
     const held = await wal.read(lsn);
-    if (held !== undefined && isSameStamp(held.payload, entries[lsn - first] as Uint8Array)) return;
+    if (held !== undefined && isSameStamp(held.payload, payload)) return;
     throw foreignEntry(place.logId, this.#homes.directory(place), lsn, 0);
   }
 
@@ -403,7 +362,7 @@ export class LogFiles implements LogWriter {
     throw foreignEntry(logId, this.#homes.directory({ logId, origin }), firstSequence, entryIndex);
   }
 
-  #expectedOf(name: string): Expected {
+  #expectedOf(name: string): ExpectedLog {
     const known = this.#expected.get(name);
     if (known !== undefined) return known;
     // Until the start says what the state knows, only writing bounds what must be there.
@@ -420,7 +379,7 @@ export class LogFiles implements LogWriter {
     return error;
   }
 
-  #short(place: LogPlace, found: Readonly<Expected> | undefined): ServerError {
+  #short(place: LogPlace, found: Readonly<ExpectedLog> | undefined): ServerError {
     const expected = { ...this.#expectedOf(nameOf(place)) };
     return shortFiles({ logId: place.logId, directory: this.#homes.directory(place), expected, found });
   }
@@ -525,20 +484,6 @@ export class LogFiles implements LogWriter {
     this.#closing.set(name, closing);
     return closing;
   }
-}
-
-function nameOf({ logId, origin, streamEpoch }: LogPlace): string {
-  return streamEpoch === undefined ? `${logId}/${origin}` : `${logId}/${origin}.${streamEpoch}`;
-}
-
-/** Without what else it has. */
-function placeOf({ logId, origin, streamEpoch }: LogPlace): LogPlace {
-  return streamEpoch === undefined ? { logId, origin } : { logId, origin, streamEpoch };
-}
-
-/** Of a stream all that came may have been skipped or trimmed; then the files need hold nothing. */
-function isUnread({ streamEpoch }: LogPlace, { firstSequence, lastSequence }: Readonly<Expected>): boolean {
-  return streamEpoch !== undefined && firstSequence !== Number.MAX_SAFE_INTEGER && firstSequence > lastSequence;
 }
 
 /** Where it was taken out of use meanwhile nobody needs it any more. */

@@ -2,7 +2,7 @@
  * Where the files of each log lie: below `logs/` of the data directory, or below the directory of the snapshot that
  * brought them (docs/formats/group-snapshot.md).
  */
-import type { LogPlace } from './log-files.js';
+import type { LogPlace } from './log-place.js';
 
 /** The directories of a node's logs, and which of them must stay. */
 export class LogHomes {
