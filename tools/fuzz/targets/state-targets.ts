@@ -64,14 +64,6 @@ const run = { stream, firstSequence: 7, count: 2, lastHlc: hlc, bytes: entryByte
 const counters: StreamCounters = { ...stream, firstSequence: 2, lastSequence: 9, lastHlc: hlc };
 
 const bodies: readonly CommandBody[] = [
-  {
-    kind: 'originAppend',
-    appends: [{ logId: 3, firstHlc: hlc, lastHlc: hlc, count: 2, bytes: entryBytes, expectedLastSequence: 6 }],
-  },
-  { kind: 'originReceive', runs: [run, run] },
-  { kind: 'originSkip', stream, firstSequence: 9 },
-  { kind: 'originEpoch', origin: 2, epoch: 3 },
-  { kind: 'hlcCeiling', hlc },
   { kind: 'independent', keyspaceId: 0, conditions: [], operations: [{ type: 'put', key, value, ttlMs: 5000 }] },
   {
     kind: 'transact',
@@ -101,6 +93,14 @@ const bodies: readonly CommandBody[] = [
   { kind: 'logTrim', logId: 3, firstSequence: 100 },
   { kind: 'logDrop', logId: 3 },
   { kind: 'catalogue', change: { type: 'createLog', name: 'events', settings, origin: 1 } },
+  {
+    kind: 'originAppend',
+    appends: [{ logId: 3, firstHlc: hlc, lastHlc: hlc, count: 2, bytes: entryBytes, expectedLastSequence: 6 }],
+  },
+  { kind: 'originReceive', runs: [run, run] },
+  { kind: 'originSkip', stream, firstSequence: 9 },
+  { kind: 'originEpoch', origin: 2, epoch: 3 },
+  { kind: 'hlcCeiling', hlc },
 ];
 
 const plain = (bytes: Uint8Array) => new Uint8Array(bytes);
