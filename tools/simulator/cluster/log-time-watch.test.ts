@@ -12,7 +12,9 @@ async function watched(count: number, logTimeAheadMs: number): Promise<string | 
   const world = new VirtualWorld({ seed: 1 });
   const room = { world, network: new VirtualNetwork(world), directory: new Map() };
   let logTimeMs = 0;
-  const boot = async () => ({ node: { status: () => ({ groups: [{ groupId: 1, logTimeMs }] }) } });
+  const configuration = { voters: Array.from({ length: count }, (_, i) => i + 1), votersOutgoing: [], learners: [] };
+  const groups = () => [{ groupId: 1, logTimeMs, consensus: { configuration } }];
+  const boot = async () => ({ node: { status: () => ({ groups: groups() }) } });
   const machines = Array.from({ length: count }, (_, i) => new Machine(i + 1, room, boot as never));
   for (const machine of machines) machine.start();
   watchLogTime(world, machines as unknown as Machine<ServerProcess>[]);

@@ -4,6 +4,9 @@
  *
  * A node alone has nobody to ask: whether its clock jumped, or it was down for so long, it cannot tell when it starts.
  * It is promised to follow its clock, in steps, too, so what that has shown is as far as log time may be there.
+ *
+ * Where all clocks are behind log time, it still goes on, by the time that passes where a group is led by a node whose
+ * clock is off: so the limit goes on, too, as fast as the fastest clock.
  */
 import { Violation } from '../raft/truth.js';
 import type { Machine } from './machine.js';
@@ -19,10 +22,16 @@ const everyMs = 100;
 /** Looks at the log time of all groups on all machines, from now on. */
 export function watchLogTime(world: VirtualWorld, machines: readonly Machine<ServerProcess>[]): void {
   let latestMs = 0;
+  let lookedMs = world.nowMs;
+  let isAlone = machines.length === 1;
   const look = () => {
-    const isAlone = machines.length === 1;
-    const shown = machines.map((one) => (isAlone ? one.latestShownMs : one.clock.nowMs() - one.jumpMs));
-    latestMs = Math.max(latestMs, ...shown);
+    // Also where it has got company since the last look.
+    const wasAlone = isAlone;
+    isAlone &&= machines.every(hasNoPeers);
+    const shown = machines.map((one) => (wasAlone ? one.latestShownMs : one.clock.nowMs() - one.jumpMs));
+    const passedMs = (world.nowMs - lookedMs) * Math.max(1, ...machines.map((one) => one.clockConditions.rate));
+    lookedMs = world.nowMs;
+    latestMs = Math.max(latestMs + passedMs, ...shown);
     for (const { id, process } of machines) {
       for (const { groupId, logTimeMs } of process?.node.status().groups ?? []) {
         const aheadMs = logTimeMs - latestMs;
@@ -36,4 +45,13 @@ export function watchLogTime(world: VirtualWorld, machines: readonly Machine<Ser
     world.queue.after(everyMs, again);
   };
   again();
+}
+
+/** Whether no group of a machine has another member, as far as can be seen. */
+function hasNoPeers({ process }: Machine<ServerProcess>): boolean {
+  const groups = process?.node.status().groups ?? [];
+  return groups.every(({ consensus }) => {
+    const { voters, votersOutgoing, learners } = consensus.configuration;
+    return voters.length + votersOutgoing.length + learners.length <= 1;
+  });
 }
