@@ -51,6 +51,7 @@ export function watchLogTime(world: VirtualWorld, machines: readonly Machine<Ser
 function hasNoPeers({ process }: Machine<ServerProcess>): boolean {
   const groups = process?.node.status().groups ?? [];
   return groups.every(({ consensus }) => {
+    if (consensus === undefined) return true;
     const { voters, votersOutgoing, learners } = consensus.configuration;
     return voters.length + votersOutgoing.length + learners.length <= 1;
   });
