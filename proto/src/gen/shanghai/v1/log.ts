@@ -74,6 +74,23 @@ export namespace CleanupPolicy {
   export type CLEANUP_POLICY_COMPACT = typeof CleanupPolicy.CLEANUP_POLICY_COMPACT;
 }
 
+/** In which order the entries of several origins come. Each origin's own come in theirs. */
+export const LogOrder = {
+  /** LOG_ORDER_UNSPECIFIED - As the node that answers has them. */
+  LOG_ORDER_UNSPECIFIED: 0,
+  LOG_ORDER_ARRIVAL: 1,
+  /** LOG_ORDER_TIME - By their stamps, the same on every node, as far as nothing earlier can come. */
+  LOG_ORDER_TIME: 2,
+} as const;
+
+export type LogOrder = typeof LogOrder[keyof typeof LogOrder];
+
+export namespace LogOrder {
+  export type LOG_ORDER_UNSPECIFIED = typeof LogOrder.LOG_ORDER_UNSPECIFIED;
+  export type LOG_ORDER_ARRIVAL = typeof LogOrder.LOG_ORDER_ARRIVAL;
+  export type LOG_ORDER_TIME = typeof LogOrder.LOG_ORDER_TIME;
+}
+
 export interface LogSettings {
   mode: LogMode;
   acknowledgement: Acknowledgement;
@@ -96,7 +113,10 @@ export interface LogDescription {
   origins: OriginDescription[];
 }
 
-/** One origin's log. In mode quorum there is one origin, 0. */
+/**
+ * One origin's log. In mode quorum there is one origin, 0; in mode multi-master one of each (origin, epoch) of which the
+ * node that answers has heard.
+ */
 export interface OriginDescription {
   origin: bigint;
   epoch: bigint;
@@ -212,6 +232,20 @@ export interface LogReadRequest {
   limit: number;
   /** Bytes of entries in the answer, at least one entry; 0 = 1 MiB. */
   maxBytes: number;
+  /** Mode multi-master: of from_sequence; 0 = the origin's last. Entries of earlier epochs are passed over. */
+  epoch?:
+    | bigint
+    | undefined;
+  /** Mode multi-master: of all origins. */
+  allOrigins?:
+    | boolean
+    | undefined;
+  /**
+   * Mode multi-master: the last entries read, at most one of each (origin, epoch); in the place of a start. What is not
+   * named begins with its first entry.
+   */
+  positions?: LogPositions | undefined;
+  order?: LogOrder | undefined;
 }
 
 export interface LogReadResponse {
@@ -222,6 +256,12 @@ export interface LogReadResponse {
   lastSequence: bigint;
   /** Sequence numbers between the place asked for and next_sequence that compaction took away. */
   gaps: LogGap[];
+  /** Mode multi-master: where to go on. */
+  positions?:
+    | LogPositions
+    | undefined;
+  /** Mode multi-master: all entries up to this time, of every origin, are on the node that answered. */
+  watermarkMs?: bigint | undefined;
 }
 
 /** Sequence numbers of an origin whose entries are not there any more. */
@@ -247,12 +287,20 @@ export interface LogTailRequest {
     /** So many entries before the end, counted by sequence numbers. */
     { $case: "fromLast"; value: bigint }
     | undefined;
+  /** As in LogReadRequest. */
+  epoch?: bigint | undefined;
+  allOrigins?: boolean | undefined;
+  positions?: LogPositions | undefined;
+  order?: LogOrder | undefined;
 }
 
 export interface LogTailResponse {
   entries: LogEntry[];
   nextSequence: bigint;
   gaps: LogGap[];
+  /** As in LogReadResponse. */
+  positions?: LogPositions | undefined;
+  watermarkMs?: bigint | undefined;
 }
 
 export interface LogPipelineRequest {
@@ -1684,7 +1732,17 @@ export const LogEntry: MessageFns<LogEntry> = {
 };
 
 function createBaseLogReadRequest(): LogReadRequest {
-  return { log: "", origin: 0n, start: undefined, limit: 0, maxBytes: 0 };
+  return {
+    log: "",
+    origin: 0n,
+    start: undefined,
+    limit: 0,
+    maxBytes: 0,
+    epoch: undefined,
+    allOrigins: undefined,
+    positions: undefined,
+    order: undefined,
+  };
 }
 
 export const LogReadRequest: MessageFns<LogReadRequest> = {
@@ -1723,6 +1781,21 @@ export const LogReadRequest: MessageFns<LogReadRequest> = {
     }
     if (message.maxBytes !== 0) {
       writer.uint32(48).uint32(message.maxBytes);
+    }
+    if (message.epoch !== undefined) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.epoch);
+    }
+    if (message.allOrigins !== undefined) {
+      writer.uint32(72).bool(message.allOrigins);
+    }
+    if (message.positions !== undefined) {
+      LogPositions.encode(message.positions, writer.uint32(82).fork()).join();
+    }
+    if (message.order !== undefined) {
+      writer.uint32(88).int32(message.order);
     }
     return writer;
   },
@@ -1796,6 +1869,38 @@ export const LogReadRequest: MessageFns<LogReadRequest> = {
             message.maxBytes = reader.uint32();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.allOrigins = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.positions = LogPositions.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.order = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1810,7 +1915,15 @@ export const LogReadRequest: MessageFns<LogReadRequest> = {
 };
 
 function createBaseLogReadResponse(): LogReadResponse {
-  return { entries: [], nextSequence: 0n, firstSequence: 0n, lastSequence: 0n, gaps: [] };
+  return {
+    entries: [],
+    nextSequence: 0n,
+    firstSequence: 0n,
+    lastSequence: 0n,
+    gaps: [],
+    positions: undefined,
+    watermarkMs: undefined,
+  };
 }
 
 export const LogReadResponse: MessageFns<LogReadResponse> = {
@@ -1838,6 +1951,15 @@ export const LogReadResponse: MessageFns<LogReadResponse> = {
     }
     for (const v of message.gaps) {
       LogGap.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.positions !== undefined) {
+      LogPositions.encode(message.positions, writer.uint32(50).fork()).join();
+    }
+    if (message.watermarkMs !== undefined) {
+      if (BigInt.asUintN(64, message.watermarkMs) !== message.watermarkMs) {
+        throw new globalThis.Error("value provided for field message.watermarkMs of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.watermarkMs);
     }
     return writer;
   },
@@ -1893,6 +2015,22 @@ export const LogReadResponse: MessageFns<LogReadResponse> = {
             }
 
             message.gaps.push(LogGap.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.positions = LogPositions.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.watermarkMs = reader.uint64() as bigint;
             continue;
           }
         }
@@ -2000,7 +2138,15 @@ export const LogGap: MessageFns<LogGap> = {
 };
 
 function createBaseLogTailRequest(): LogTailRequest {
-  return { log: "", origin: 0n, start: undefined };
+  return {
+    log: "",
+    origin: 0n,
+    start: undefined,
+    epoch: undefined,
+    allOrigins: undefined,
+    positions: undefined,
+    order: undefined,
+  };
 }
 
 export const LogTailRequest: MessageFns<LogTailRequest> = {
@@ -2036,6 +2182,21 @@ export const LogTailRequest: MessageFns<LogTailRequest> = {
         }
         writer.uint32(48).uint64(message.start.value);
         break;
+    }
+    if (message.epoch !== undefined) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.epoch);
+    }
+    if (message.allOrigins !== undefined) {
+      writer.uint32(64).bool(message.allOrigins);
+    }
+    if (message.positions !== undefined) {
+      LogPositions.encode(message.positions, writer.uint32(74).fork()).join();
+    }
+    if (message.order !== undefined) {
+      writer.uint32(80).int32(message.order);
     }
     return writer;
   },
@@ -2101,6 +2262,38 @@ export const LogTailRequest: MessageFns<LogTailRequest> = {
             message.start = { $case: "fromLast", value: reader.uint64() as bigint };
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.allOrigins = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.positions = LogPositions.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.order = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2115,7 +2308,7 @@ export const LogTailRequest: MessageFns<LogTailRequest> = {
 };
 
 function createBaseLogTailResponse(): LogTailResponse {
-  return { entries: [], nextSequence: 0n, gaps: [] };
+  return { entries: [], nextSequence: 0n, gaps: [], positions: undefined, watermarkMs: undefined };
 }
 
 export const LogTailResponse: MessageFns<LogTailResponse> = {
@@ -2131,6 +2324,15 @@ export const LogTailResponse: MessageFns<LogTailResponse> = {
     }
     for (const v of message.gaps) {
       LogGap.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.positions !== undefined) {
+      LogPositions.encode(message.positions, writer.uint32(34).fork()).join();
+    }
+    if (message.watermarkMs !== undefined) {
+      if (BigInt.asUintN(64, message.watermarkMs) !== message.watermarkMs) {
+        throw new globalThis.Error("value provided for field message.watermarkMs of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.watermarkMs);
     }
     return writer;
   },
@@ -2170,6 +2372,22 @@ export const LogTailResponse: MessageFns<LogTailResponse> = {
             }
 
             message.gaps.push(LogGap.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.positions = LogPositions.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.watermarkMs = reader.uint64() as bigint;
             continue;
           }
         }
