@@ -75,7 +75,9 @@ export type CatalogueCommand =
   | { readonly type: 'raiseClusterVersion'; readonly version: number }
   | { readonly type: 'createKeyspace'; readonly name: string }
   | { readonly type: 'createLog'; readonly name: string; readonly settings: LogSettings; readonly origin: number }
-  | { readonly type: 'deleteLog'; readonly name: string };
+  | { readonly type: 'deleteLog'; readonly name: string }
+  /** Gives a node the next epoch that it may write in as an origin. */
+  | { readonly type: 'beginEpoch'; readonly nodeId: number };
 
 /** Reads a change from its JSON bytes. Anything else: `RangeError`. */
 export function parseCatalogueCommand(bytes: Uint8Array): CatalogueCommand {
@@ -108,6 +110,7 @@ const requiredFields: Readonly<Record<CatalogueCommand['type'], Readonly<Record<
   createKeyspace: { name: 'string' },
   createLog: { name: 'string', settings: 'object', origin: 'number' },
   deleteLog: { name: 'string' },
+  beginEpoch: { nodeId: 'number' },
 };
 
 function parsedJson(bytes: Uint8Array): unknown {

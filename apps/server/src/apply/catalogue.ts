@@ -8,6 +8,7 @@ import { nodesWithout, supports } from '../version/cluster-version.js';
 import { type ApplyResult, done, failed } from './apply-result.js';
 import type { CatalogueCommand, NodeEntry } from './catalogue-command.js';
 import { defaultReplicationFactor, maxReplicationFactor, NodeTable, type NodeTableCommand } from './node-table.js';
+import { ownGroup } from './own-group.js';
 import { catalogueKey } from './state-keys.js';
 import type { WriteSet } from './write-set.js';
 
@@ -57,8 +58,9 @@ export interface LogCatalogueEntry {
   readonly name: string;
   readonly settings: LogSettings;
   readonly createdAtMs: number;
+  /** The group that orders it; `ownGroup`: each node has what it has of it in its own. */
   readonly groupId: number;
-  /** 0 in mode quorum; the origin node's id in mode multi-master. */
+  /** 0, but in logs of mode multi-master that were made in cluster version 1 and lie in a data group. */
   readonly origin: number;
 }
 
@@ -68,6 +70,10 @@ const clusterTable = 'c';
 const nodeTable = 'n';
 const keyspaceTable = 'k';
 const logTable = 'l';
+const epochTable = 'e';
+
+/** From this cluster version on logs of mode multi-master lie in the own groups. */
+const ownGroupsVersion = 2;
 
 /** The catalogue of a cluster. */
 export class Catalogue {
@@ -75,6 +81,7 @@ export class Catalogue {
   readonly #nodes = new NodeTable();
   readonly #keyspaces = new Map<string, number>([['', 0]]);
   readonly #logs = new Map<string, LogCatalogueEntry>();
+  readonly #epochs = new Map<number, number>();
 
   /** Loads the records of a store, keys without their prefix byte. */
   load(records: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]): void {
@@ -92,6 +99,9 @@ export class Catalogue {
           break;
         case logTable:
           this.#logs.set((item as LogCatalogueEntry).name, item as LogCatalogueEntry);
+          break;
+        case epochTable:
+          this.#epochs.set((item as { nodeId: number }).nodeId, (item as { epoch: number }).epoch);
           break;
         default:
           invariant(false, `a catalogue record of an unknown table '${key[1]}'`);
@@ -122,6 +132,11 @@ export class Catalogue {
   /** The id of a keyspace, or `undefined` where nobody has written to it. */
   keyspaceId(name: string): number | undefined {
     return this.#keyspaces.get(name);
+  }
+
+  /** The last epoch that a node was given; 0 = none. */
+  originEpoch(nodeId: number): number {
+    return this.#epochs.get(nodeId) ?? 0;
   }
 
   log(name: string): LogCatalogueEntry | undefined {
@@ -157,6 +172,13 @@ export class Catalogue {
         if (!this.#logs.delete(change.name)) return failed('NOT_FOUND', `there is no log '${change.name}'`);
         writes.delete(catalogueKey(logTable, change.name));
         return done;
+      case 'beginEpoch': {
+        const { nodeId } = change;
+        const epoch = this.originEpoch(nodeId) + 1;
+        this.#epochs.set(nodeId, epoch);
+        put(writes, epochTable, String(nodeId), { nodeId, epoch });
+        return done;
+      }
     }
   }
 
@@ -257,8 +279,10 @@ export class Catalogue {
     const cluster = this.#cluster;
     if (cluster === undefined) return notMadeYet();
     const logId = cluster.nextLogId;
-    const origin = settings.mode === 'quorum' ? 0 : change.origin;
-    const log: LogCatalogueEntry = { logId, name, settings, createdAtMs: logTimeMs, groupId: firstDataGroup, origin };
+    const isOwn = settings.mode === 'multi-master' && cluster.clusterVersion >= ownGroupsVersion;
+    const groupId = isOwn ? ownGroup : firstDataGroup;
+    const origin = settings.mode === 'quorum' || isOwn ? 0 : change.origin;
+    const log: LogCatalogueEntry = { logId, name, settings, createdAtMs: logTimeMs, groupId, origin };
     this.#logs.set(name, log);
     put(writes, logTable, name, log);
     this.#putCluster({ ...cluster, nextLogId: logId + 1 }, writes);

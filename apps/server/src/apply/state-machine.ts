@@ -34,7 +34,7 @@ import { metaKey, originKey, restoredKey, statePrefix } from './state-keys.js';
 import { readStatePart } from './state-part.js';
 import type { StateStore } from './state-store.js';
 import type { AcceptedRun, StreamRun } from './stream-run.js';
-import { StreamTable } from './stream-table.js';
+import { type StreamChanges, StreamTable } from './stream-table.js';
 import { WriteSet } from './write-set.js';
 
 /** What a state machine is made of. */
@@ -61,6 +61,11 @@ export interface AppliedRun {
   readonly sessionsEnded: number;
 }
 
+/** Streams that a run changed, and what it wrote to them. */
+export interface ShownStreams extends StreamChanges {
+  readonly runs: readonly AcceptedRun[];
+}
+
 const diskFullRetryMs = 500;
 
 /** The state of one group. One `apply` at a time. */
@@ -77,6 +82,8 @@ export class StateMachine implements CommandApplier<ApplyResult> {
   #visible: Readonly<GroupCounters>;
   #shownIndex: number;
   #restored: RestoredMark | undefined;
+  /** Told of every run that changed streams, when readers see it; must not throw. */
+  onStreams: ((shown: ShownStreams) => void) | undefined;
   readonly #notes: AppliedNotes;
   readonly #closing = new AbortController();
   #isServing = false;
@@ -175,6 +182,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     const writes = new WriteSet(this.store);
     this.streams.align(stream, lastSequence, writes);
     await this.store.batch(writes.operations);
+    this.streams.publish();
   }
 
   /** Whether files of the log are the group's. */
@@ -383,7 +391,13 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     this.#shownIndex = appliedIndex;
     await Promise.all([this.#untilSpace(() => this.store.batch(writes.operations)), writeFiles()]);
     this.#visible = shown;
+    this.#showStreams(runs);
     this.changes.publish(run.changes, shown.revision);
+  }
+
+  #showStreams(runs: readonly AcceptedRun[]): void {
+    const { streams, dropped } = this.streams.publish();
+    if (streams.length + dropped.length > 0) this.onStreams?.({ streams, dropped, runs });
   }
 
   /** A full disk is waited out: the entries are committed and must be applied, and nothing of the attempt was kept. */

@@ -6,7 +6,7 @@
  * or in another order than it was sent, is told by them alone.
  */
 import { invariant } from '@shanghai/env';
-import { compareHlc, type Hlc, laterHlc, type StreamId, zeroHlc } from '@shanghai/replication';
+import { compareHlc, type Hlc, laterHlc, type StreamId, streamKey, zeroHlc } from '@shanghai/replication';
 import { type ApplyResult, done, failed } from './apply-result.js';
 import { readU32, readU64, writeU32, writeU64 } from './byte-fields.js';
 import { readHlc, writeHlc } from './hlc-field.js';
@@ -36,6 +36,13 @@ export interface OriginCounters {
   readonly highestHlc: Hlc;
 }
 
+/** What a run changed. */
+export interface StreamChanges {
+  readonly streams: readonly StreamCounters[];
+  /** Logs that are gone. */
+  readonly dropped: readonly number[];
+}
+
 const recordVersion = 1;
 const streamRecordBytes = 48;
 const originRecordBytes = 32;
@@ -45,6 +52,12 @@ export class StreamTable {
   readonly #producers: ProducerTable;
   /** By log, then by origin and epoch. */
   readonly #logs = new Map<number, Map<string, StreamCounters>>();
+  /** What readers see: as of the last run that was written. */
+  readonly #visible = new Map<string, StreamCounters>();
+  #visibleOwn: OriginCounters = { origin: 0, epoch: 0, highestHlc: zeroHlc };
+  /** What has changed since. */
+  #changed = new Map<string, StreamCounters>();
+  #droppedSince: number[] = [];
   /** Logs that are gone, with the entry that did it; 0 = before the start. */
   readonly #dropped = new Map<number, number>();
   #own: OriginCounters = { origin: 0, epoch: 0, highestHlc: zeroHlc };
@@ -59,10 +72,45 @@ export class StreamTable {
       if (stream.origin === 0) this.#dropped.set(stream.logId, 0);
       else this.#put(stream);
     }
+    this.publish();
   }
 
   loadOwn(record: Uint8Array): void {
     this.#own = decodeOrigin(record);
+    this.publish();
+  }
+
+  /** As of the last run that was written; `own` and `get` may be ahead of it. */
+  get visibleOwn(): OriginCounters {
+    return this.#visibleOwn;
+  }
+
+  /** Likewise. */
+  visible(stream: StreamId): StreamCounters | undefined {
+    return this.#visible.get(streamKey(stream));
+  }
+
+  /** Likewise, of a log, by origin and epoch. */
+  visibleOf(logId: number): StreamCounters[] {
+    return this.ofLog(logId).flatMap((stream) => this.visible(stream) ?? []);
+  }
+
+  /** Likewise, all of them. */
+  allVisible(): IterableIterator<StreamCounters> {
+    return this.#visible.values();
+  }
+
+  /** A run was written: readers see it from now on. What that changed. */
+  publish(): StreamChanges {
+    const changes = { streams: [...this.#changed.values()], dropped: this.#droppedSince };
+    for (const [key, stream] of this.#changed) this.#visible.set(key, stream);
+    for (const logId of this.#droppedSince) {
+      for (const [key, stream] of this.#visible) if (stream.logId === logId) this.#visible.delete(key);
+    }
+    this.#visibleOwn = this.#own;
+    if (this.#changed.size > 0) this.#changed = new Map();
+    if (this.#droppedSince.length > 0) this.#droppedSince = [];
+    return changes;
   }
 
   get own(): OriginCounters {
@@ -186,6 +234,8 @@ export class StreamTable {
     if (this.#dropped.has(logId)) return done;
     for (const stream of this.ofLog(logId)) writes.delete(streamRecordKey(stream));
     this.#logs.delete(logId);
+    for (const [key, stream] of this.#changed) if (stream.logId === logId) this.#changed.delete(key);
+    this.#droppedSince.push(logId);
     this.#dropped.set(logId, entryIndex);
     const mark = { logId, origin: 0, epoch: 0 };
     writes.put(streamRecordKey(mark), encodeStream({ ...mark, firstSequence: 1, lastSequence: 0, lastHlc: zeroHlc }));
@@ -213,6 +263,7 @@ export class StreamTable {
       this.#logs.set(stream.logId, streams);
     }
     streams.set(nameOf(stream.origin, stream.epoch), stream);
+    this.#changed.set(streamKey(stream), stream);
   }
 
   #writeOwn(own: OriginCounters, writes: WriteSet): void {

@@ -1,6 +1,7 @@
 import type { LogCatalogueEntry } from '../apply/catalogue.js';
 import { firstDataGroup } from '../apply/catalogue.js';
 import type { LogCounters } from '../apply/log-table.js';
+import { ownGroup } from '../apply/own-group.js';
 import type { Replica } from '../raft/replica.js';
 import type { SystemGroup } from '../raft/system-group.js';
 import { ServerError } from '../requests/server-error.js';
@@ -13,7 +14,7 @@ export interface KnownLog {
   readonly counters: LogCounters;
 }
 
-/** Finds logs by their names in what this node has of the catalogue and of the groups. */
+/** Finds logs of groups that nodes share by their names in what this node has of the catalogue and of the groups. */
 export class KnownLogs {
   readonly #system: SystemGroup;
   readonly #router: SlotRouter;
@@ -26,7 +27,7 @@ export class KnownLogs {
   /** `undefined` also while a log is in the catalogue and not yet, or no longer, in its group. */
   find(name: string): KnownLog | undefined {
     const entry = this.#system.replica.machine.catalogue.log(name);
-    if (entry === undefined) return undefined;
+    if (entry === undefined || entry.groupId === ownGroup) return undefined;
     const replica = this.#router.replica(entry.groupId);
     const counters = replica.machine.logs.get(entry.logId);
     return counters === undefined ? undefined : { entry, replica, counters };

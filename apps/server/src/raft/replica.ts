@@ -91,6 +91,11 @@ export class Replica {
     return this.state.machine;
   }
 
+  /** The time now as this node stamps what it proposes: never falls, and not a clock that the others contradict. */
+  nowMs(): number {
+    return this.#logClock.stamp();
+  }
+
   /** What is durable without the log. */
   get durableAppliedIndex(): number {
     return Math.max(this.#durableAtStart, this.state.durableIndex);

@@ -37,6 +37,7 @@ const changeVersions: Readonly<Record<Exclude<CatalogueCommand['type'], 'raiseCl
   placeNode: 2,
   setReplication: 2,
   recovered: 2,
+  beginEpoch: 2,
 };
 
 /** The release of which it is the version, such as `0.2`; of a version to come its number. */
@@ -51,7 +52,10 @@ export function lowestProtocol(clusterVersion: number | undefined): number {
 
 /** The cluster version that a change needs. */
 export function versionOfChange(change: CatalogueCommand): number {
-  return change.type === 'raiseClusterVersion' ? change.version : changeVersions[change.type];
+  if (change.type === 'raiseClusterVersion') return change.version;
+  // Programs of the first release would put it into the data group.
+  if (change.type === 'createLog' && change.settings.mode === 'multi-master') return 2;
+  return changeVersions[change.type];
 }
 
 /** Whether a node can work in a version. One that has not said is of the first release. */
