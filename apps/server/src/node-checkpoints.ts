@@ -154,8 +154,9 @@ export class NodeCheckpoints {
     const places = new Map(shared.map((place) => [place.logId, place]));
     for (const log of system.catalogue.logs()) {
       const place = places.get(log.logId);
-      const { retentionMs, retentionBytes } = log.settings;
-      if (place === undefined || (retentionMs === 0 && retentionBytes === 0)) continue;
+      const { retentionMs, retentionBytes, retentionEntries } = log.settings;
+      const isKept = retentionMs === 0 && retentionBytes === 0 && retentionEntries === undefined;
+      if (place === undefined || isKept) continue;
       try {
         await this.#trimLog(log, place);
         this.#retentionFailed.delete(log.logId);

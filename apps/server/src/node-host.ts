@@ -11,6 +11,7 @@ import type { FullDiskWatch } from './full-disk-watch.js';
 import { handOverAll } from './hand-over.js';
 import type { LogFiles } from './logs/log-files.js';
 import type { LogRequests } from './logs/log-requests.js';
+import type { LogUpkeepRequests } from './logs/log-upkeep-requests.js';
 import type { Belonging } from './members/belonging.js';
 import { CatalogueMembers } from './members/catalogue-members.js';
 import type { GroupMemberDuty } from './members/group-member-duty.js';
@@ -57,6 +58,7 @@ export interface NodeParts {
   readonly fullDiskWatch: FullDiskWatch;
   readonly keyValue: KeyValueRequests;
   readonly logs: LogRequests;
+  readonly logUpkeep: LogUpkeepRequests;
   readonly clock: Clock;
 }
 
@@ -64,6 +66,7 @@ export interface NodeParts {
 export class NodeHost implements ShanghaiNode {
   readonly keyValue: KeyValueRequests;
   readonly logs: LogRequests;
+  readonly logUpkeep: LogUpkeepRequests;
   readonly peerAddress: string;
   readonly members: NodeMembers;
   readonly #parts: NodeParts;
@@ -75,6 +78,7 @@ export class NodeHost implements ShanghaiNode {
     this.#parts = parts;
     this.keyValue = parts.keyValue;
     this.logs = parts.logs;
+    this.logUpkeep = parts.logUpkeep;
     this.peerAddress = parts.peerAddress;
     this.members = new CatalogueMembers(parts.system, parts.directory.identity.engine);
     this.#startedAtMs = parts.clock.nowMs();

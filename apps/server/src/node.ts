@@ -2,6 +2,7 @@ import type { GroupStatus as RaftGroupStatus } from '@shanghai/raft';
 import type { CatalogueCommand, NodeEntry } from './apply/catalogue-command.js';
 import type { BackupPart, GroupLogPage } from './backup/backup-parts.js';
 import type { LogRequests } from './logs/log-requests.js';
+import type { LogUpkeepRequests } from './logs/log-upkeep-requests.js';
 import type { NodeMembers } from './members/node-members.js';
 import type { StateChecksum } from './raft/state-checksum.js';
 import type { KeyValueRequests } from './requests/key-value-requests.js';
@@ -10,6 +11,8 @@ import type { KeyValueRequests } from './requests/key-value-requests.js';
 export interface ShanghaiNode {
   readonly keyValue: KeyValueRequests;
   readonly logs: LogRequests;
+  /** Trims, producers and consumers of logs. Absent: the node has none. */
+  readonly logUpkeep?: LogUpkeepRequests;
   /** Where the listener for other nodes is bound, `host:port`. `''` or absent: there is none. */
   readonly peerAddress?: string;
   /** Who belongs to the cluster, and how that is changed. Absent: the node has no cluster to change. */

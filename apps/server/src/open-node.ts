@@ -15,11 +15,14 @@ import { DataDirectoryError } from './data-directory-error.js';
 import type { EngineName } from './engine/storage-engine.js';
 import { askOverGrpc } from './forward/ask-over-grpc.js';
 import { ForwardingKeyValue } from './forward/forwarding-key-value.js';
+import { ForwardingLogUpkeep } from './forward/forwarding-log-upkeep.js';
 import { ForwardingLogs } from './forward/forwarding-logs.js';
 import { LeaderPatience } from './forward/leader-patience.js';
 import { FullDiskWatch } from './full-disk-watch.js';
 import { alignLogs, expectLogs } from './logs/align-log-files.js';
+import { KnownLogs } from './logs/known-logs.js';
 import { LogService } from './logs/log-service.js';
+import { LogUpkeepService } from './logs/log-upkeep-service.js';
 import { Belonging } from './members/belonging.js';
 import { GroupMemberDuty } from './members/group-member-duty.js';
 import { joinCluster } from './members/join-cluster.js';
@@ -94,6 +97,7 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
   const gate = new Gate();
   const keyValue = new KeyValueService({ system, router, limits, gate, firstGroup: data, clock });
   const logs = new LogService({ system, router, files, limits, gate, nodeId });
+  const upkeep = new LogUpkeepService({ system, logs: new KnownLogs(system, router), files, gate, clock });
   const checkpoints = checkpointsOf(node, groups, storage);
   checkpoints.start();
   duties.start();
@@ -138,6 +142,7 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
     leaderCalls,
     keyValue: new ForwardingKeyValue(keyValue, leaderCalls, patience),
     logs: new ForwardingLogs(logs, leaderCalls, patience),
+    logUpkeep: new ForwardingLogUpkeep(upkeep, leaderCalls, patience),
     clock,
   });
 }

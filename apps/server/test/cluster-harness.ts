@@ -137,6 +137,19 @@ export function leaderCallsTo(reach: (address: string) => ShanghaiNode): LeaderC
     createLog: async (leader, name, settings, context) => reach(leader).logs.create(name, settings, once(context)),
     deleteLog: async (leader, name, context) => reach(leader).logs.delete(name, once(context)),
     appendLog: async (leader, request, context) => reach(leader).logs.append(request, once(context)),
+    logUpkeep: (leader) => {
+      const upkeep = async () => {
+        const { logUpkeep } = reach(leader);
+        if (logUpkeep === undefined) throw new Error('the node keeps no consumers');
+        return logUpkeep;
+      };
+      return {
+        trim: async (request, context) => (await upkeep()).trim(request, once(context)),
+        commit: async (request, context) => (await upkeep()).commit(request, once(context)),
+        seek: async (request, context) => (await upkeep()).seek(request, once(context)),
+        deleteConsumer: async (log, consumer, context) => (await upkeep()).deleteConsumer(log, consumer, once(context)),
+      };
+    },
     proposeCatalogue: async (leader, change) => {
       const index = reach(leader.grpcAddress).proposeCatalogue?.(change);
       if (index === undefined) throw new Error('the node takes no changes');

@@ -11,11 +11,13 @@ import { createFaultDisk, type FaultDisk } from '@shanghai/env/testing';
 import { afterEach, expect, test } from 'vitest';
 import type { ShanghaiNode } from '../src/node.js';
 import { ServerError } from '../src/requests/server-error.js';
+import { clusterVersionName, supportedVersions } from '../src/version/cluster-version.js';
 import { isReady, TestCluster } from './cluster-harness.js';
 import { bytes, get, put, readLog, request, text } from './core-harness.js';
 
 const kept = fileURLToPath(new URL('../testdata/', import.meta.url));
 const firstRelease = { lowest: 1, highest: 1 };
+const present = supportedVersions.highest;
 let cluster: TestCluster;
 
 afterEach(async () => {
@@ -100,13 +102,13 @@ test('the kept cluster is upgraded node by node: all data stays, and the version
     await write(`with ${nodeId}`);
     written.push(`without ${nodeId}`, `with ${nodeId}`);
   }
-  await cluster.until('all know the new version', () => versionsSeen().every((version) => version === 2));
+  await cluster.until('all know the new version', () => versionsSeen().every((version) => version === present));
   for (const node of cluster.nodes.values()) {
     await expectKept(node);
     for (const key of written) expect(await cluster.during(get(node, key))).toBe(key);
-    expect(node.status().clusterVersionName).toBe('0.2');
+    expect(node.status().clusterVersionName).toBe(clusterVersionName(present));
     const versions = node.status().nodes?.map((one) => one.versions);
-    expect(versions).toEqual(cluster.ids.map(() => ({ program: '0.2.0', lowest: 1, highest: 2 })));
+    expect(versions).toEqual(cluster.ids.map(() => ({ program: '0.2.0', lowest: 1, highest: present })));
   }
   const [first, ...others] = await Promise.all([...cluster.nodes.values()].map((node) => node.checksums()));
   for (const other of others) expect(other).toEqual(first);
@@ -118,12 +120,14 @@ test('a program of the first release does not come back into a cluster that was 
     await cluster.stop(nodeId);
     await cluster.start(nodeId, { flags: false });
   }
-  await cluster.until('all know the new version', () => versionsSeen().every((version) => version === 2));
+  await cluster.until('all know the new version', () => versionsSeen().every((version) => version === present));
   await cluster.until('it is ready', allReady);
   await cluster.stop(3);
   await expect(cluster.start(3, { flags: false, versions: firstRelease })).rejects.toMatchObject({
     code: 'UNSUPPORTED_FORMAT',
-    message: expect.stringContaining('works in version 0.2, this program supports 0.1; start a newer program'),
+    message: expect.stringContaining(
+      `works in version ${clusterVersionName(present)}, this program supports 0.1; start a newer program`,
+    ),
   });
 });
 
@@ -138,7 +142,7 @@ test('a node that is lost before it could be upgraded is taken out, and holds th
   await cluster.until('the others lead', () => cluster.leader(0) !== undefined && cluster.leader(1) !== undefined);
   expect(versionsSeen()).toEqual([1, 1]);
   await cluster.during(cluster.node(1).members?.leave(3, false) as Promise<void>);
-  await cluster.until('the version rises', () => versionsSeen().every((version) => version === 2));
+  await cluster.until('the version rises', () => versionsSeen().every((version) => version === present));
   await cluster.until('it is out', () => cluster.node(1).status().nodes?.length === 2);
   await expectKept(cluster.node(2));
 });
@@ -147,7 +151,7 @@ test('the directory of the first release of one node opens, and others join it',
   cluster = new TestCluster(1);
   cluster.disks.set(3, await restored(join(kept, 'v1-data-directory'), 3));
   const first = await cluster.start(3, { flags: false, peers: { port: 9190, host: 'node-3' } });
-  await cluster.until('it is upgraded at once', () => first.status().clusterVersion === 2);
+  await cluster.until('it is upgraded at once', () => first.status().clusterVersion === present);
   await put(first, 'before', 'they came');
   expect(await cluster.during(readLog(first, 'events'))).toEqual(['one', 'two', 'three']);
   for (let i = 0; i < 20; i++) {

@@ -92,6 +92,16 @@ const bodies: readonly CommandBody[] = [
   },
   { kind: 'logTrim', logId: 3, firstSequence: 100 },
   { kind: 'logDrop', logId: 3 },
+  {
+    kind: 'consumerCommit',
+    logId: 3,
+    consumer: 'reader',
+    generation: 2,
+    positions: [{ origin: 0, epoch: 1, sequence: 2 ** 40 }],
+  },
+  { kind: 'consumerSeek', logId: 3, consumer: 'reader', positions: [] },
+  { kind: 'consumerDelete', logId: 3, consumer: 'reader' },
+  { kind: 'logHide', logId: 3, compactedTo: 5000, chunks: [{ index: 1, bits: new Uint8Array(512).fill(0x55) }] },
   { kind: 'catalogue', change: { type: 'createLog', name: 'events', settings, origin: 1 } },
   {
     kind: 'originAppend',

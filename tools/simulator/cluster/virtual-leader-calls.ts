@@ -34,6 +34,20 @@ export function virtualLeaderCalls(parts: LeaderCallsParts): LeaderCalls {
       ask(leader, ({ logs }) => logs.create(name, settings, passedOn(context))),
     deleteLog: (leader, name, context) => ask(leader, ({ logs }) => logs.delete(name, passedOn(context))),
     appendLog: (leader, request, context) => ask(leader, ({ logs }) => logs.append(request, passedOn(context))),
+    logUpkeep: (leader) => {
+      const asked = <T>(work: (upkeep: NonNullable<ShanghaiNode['logUpkeep']>) => Promise<T>) =>
+        ask(leader, ({ logUpkeep }) => {
+          if (logUpkeep === undefined) throw new ServerError('UNSUPPORTED', 'it keeps no consumers');
+          return work(logUpkeep);
+        });
+      return {
+        trim: (request, context) => asked((upkeep) => upkeep.trim(request, passedOn(context))),
+        commit: (request, context) => asked((upkeep) => upkeep.commit(request, passedOn(context))),
+        seek: (request, context) => asked((upkeep) => upkeep.seek(request, passedOn(context))),
+        deleteConsumer: (log, consumer, context) =>
+          asked((upkeep) => upkeep.deleteConsumer(log, consumer, passedOn(context))),
+      };
+    },
     proposeCatalogue: (leader, change) =>
       ask(leader.grpcAddress, (node) => {
         if (node.proposeCatalogue === undefined) throw new ServerError('UNSUPPORTED', 'it takes no changes');

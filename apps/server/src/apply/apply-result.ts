@@ -1,5 +1,6 @@
 import type { ErrorCode } from '@shanghai/proto';
 import type { OperationOutcome } from '../requests/key-value-requests.js';
+import type { LogPosition } from './consumer-table.js';
 
 /** What applying an entry gave. The same on every replica; a session remembers it. */
 export type ApplyResult =
@@ -19,6 +20,13 @@ export type ApplyResult =
       readonly duplicate: boolean;
       /** Of the origin; absent in mode quorum. */
       readonly epoch?: number;
+    }
+  | {
+      readonly type: 'consumer';
+      readonly generation: number;
+      readonly positions: readonly LogPosition[];
+      /** What it had before; empty where it was not known. */
+      readonly earlierPositions: readonly LogPosition[];
     }
   /** One for each append of a command. */
   | { readonly type: 'appends'; readonly results: readonly ApplyResult[] }

@@ -14,6 +14,7 @@ import { parseCatalogueCommand } from './catalogue-command.js';
 import type { Command, CommandBody, CommandHeader, LogAppendCommand, WriteCommand } from './command.js';
 import { CommandError } from './command-error.js';
 import { FieldReader } from './field-reader.js';
+import { logUpkeepLength, takeLogUpkeep, writeLogUpkeep } from './log-upkeep-codec.js';
 import { originBodyLength, readOriginBody, writeOriginBody } from './origin-command-codec.js';
 
 /** The version this program writes. It reads every older one. */
@@ -33,6 +34,10 @@ const kindNumbers = {
   logAppend: 17,
   logTrim: 18,
   logDrop: 19,
+  consumerCommit: 20,
+  consumerSeek: 21,
+  consumerDelete: 22,
+  logHide: 23,
   originAppend: 24,
   originReceive: 25,
   originSkip: 26,
@@ -126,6 +131,11 @@ function bodyLength(body: CommandBody): number {
       return 12;
     case 'logDrop':
       return 4;
+    case 'consumerCommit':
+    case 'consumerSeek':
+    case 'consumerDelete':
+    case 'logHide':
+      return logUpkeepLength(body);
     case 'originAppend':
     case 'originReceive':
     case 'originSkip':
@@ -170,6 +180,12 @@ function writeBody(bytes: Uint8Array, at: number, body: CommandBody): void {
     case 'logDrop':
       writeU32(bytes, at, body.logId);
       return;
+    case 'consumerCommit':
+    case 'consumerSeek':
+    case 'consumerDelete':
+    case 'logHide':
+      writeLogUpkeep(bytes, at, body);
+      return;
     case 'originAppend':
     case 'originReceive':
     case 'originSkip':
@@ -211,6 +227,11 @@ function readBodyFields(reader: FieldReader, kind: CommandBody['kind']): Command
       return { kind, logId: reader.u32(), firstSequence: reader.u64() };
     case 'logDrop':
       return { kind, logId: reader.u32() };
+    case 'consumerCommit':
+    case 'consumerSeek':
+    case 'consumerDelete':
+    case 'logHide':
+      return takeLogUpkeep(reader, kind);
     case 'originAppend':
     case 'originReceive':
     case 'originSkip':

@@ -1,6 +1,7 @@
 import type { Producer } from '../logs/log-requests.js';
 import type { Condition, WriteOperation } from '../requests/key-value-requests.js';
 import type { CatalogueCommand } from './catalogue-command.js';
+import type { LogUpkeepCommand } from './log-upkeep-command.js';
 import type { OriginCommand } from './origin-command.js';
 
 /** What a command carries whatever it does. `command-codec.ts` draws the bytes. */
@@ -99,6 +100,7 @@ export type CommandBody =
   | LogAppendCommand
   | LogTrimCommand
   | LogDropCommand
+  | LogUpkeepCommand
   | OriginCommand
   | CatalogueChange;
 

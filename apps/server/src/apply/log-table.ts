@@ -11,7 +11,10 @@ import type { Producer } from '../logs/log-requests.js';
 import { type ApplyResult, done, failed } from './apply-result.js';
 import { readU32, readU64, writeU32, writeU64 } from './byte-fields.js';
 import type { LogAppendCommand } from './command.js';
+import { ConsumerTable, type LogPosition } from './consumer-table.js';
 import type { GroupCounters } from './group-counters.js';
+import { HiddenEntries } from './hidden-entries.js';
+import type { LogUpkeepCommand } from './log-upkeep-command.js';
 import { ProducerTable } from './producer-table.js';
 import { logKey } from './state-keys.js';
 import type { WriteSet } from './write-set.js';
@@ -44,6 +47,8 @@ const recordBytes = 40;
 export class LogTable {
   readonly #logs = new Map<number, LogCounters>();
   readonly producers = new ProducerTable();
+  readonly consumers = new ConsumerTable();
+  readonly hidden = new HiddenEntries();
   /** Logs dropped since the start, with the entry that did it. */
   readonly #dropped = new Map<number, number>();
 
@@ -75,6 +80,8 @@ export class LogTable {
     this.#dropped.set(logId, entryIndex);
     writes.delete(logKey(logId));
     this.producers.dropLog(logId, writes);
+    this.consumers.dropLog(logId, writes);
+    this.hidden.dropLog(logId, writes);
     return done;
   }
 
@@ -90,7 +97,32 @@ export class LogTable {
     if (first <= log.firstSequence) return done;
     log.firstSequence = first;
     writes.put(logKey(logId), encodeLog(log));
+    this.hidden.trim(logId, first, writes);
     return done;
+  }
+
+  /** Consumers of a log, and what compaction takes away of it. */
+  upkeep(command: LogUpkeepCommand, timeMs: number, writes: WriteSet): ApplyResult {
+    const { logId } = command;
+    const log = this.#logs.get(logId);
+    if (log === undefined) return unknownLog(logId);
+    switch (command.kind) {
+      case 'consumerCommit': {
+        const { consumer, generation, positions } = command;
+        const refusal = refusedPosition(log, positions);
+        return refusal ?? this.consumers.commit(logId, consumer, generation, positions, timeMs, writes);
+      }
+      case 'consumerSeek': {
+        const { consumer, positions } = command;
+        return refusedPosition(log, positions) ?? this.consumers.seek(logId, consumer, positions, timeMs, writes);
+      }
+      case 'consumerDelete':
+        this.consumers.delete(logId, command.consumer, writes);
+        return done;
+      case 'logHide':
+        this.hidden.hide(logId, command.compactedTo, command.chunks, log.firstSequence, writes);
+        return done;
+    }
   }
 
   /** Gives the records sequence numbers, and the append to `accepted`, or says why not. */
@@ -146,6 +178,24 @@ export class LogTable {
     const batch = { first: producer.sequence, count, logFirst, timeMs };
     this.producers.sent(log.logId, producer, batch, entryIndex, writes);
   }
+}
+
+/** A log in mode quorum has one origin, and nobody has worked on what is not there yet. */
+function refusedPosition(log: LogCounters, positions: readonly LogPosition[]): ApplyResult | undefined {
+  for (const { origin, epoch, sequence } of positions) {
+    if (origin !== log.origin || epoch !== log.epoch) {
+      const there = `its entries are of origin ${log.origin}, epoch ${log.epoch}`;
+      return failed('INVALID_REQUEST', `the log has no entries of origin ${origin}, epoch ${epoch}; ${there}`);
+    }
+    if (sequence > log.lastSequence) {
+      const { firstSequence, lastSequence } = log;
+      return failed('OUT_OF_RANGE', `the log's last sequence is ${lastSequence}, the position names ${sequence}`, {
+        firstSequence,
+        lastSequence,
+      });
+    }
+  }
+  return undefined;
 }
 
 function unknownLog(logId: number): ApplyResult {

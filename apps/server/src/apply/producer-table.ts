@@ -45,6 +45,12 @@ export class ProducerTable {
     for (const state of states) this.#producers.set(nameOf(state.logId, state.producerId), state);
   }
 
+  /** The epoch a producer is in, and the last append that was accepted; `undefined` where it is not known. */
+  lastOf(logId: number, producerId: number): { readonly epoch: number; readonly last: SentBatch } | undefined {
+    const state = this.#producers.get(nameOf(logId, producerId));
+    return state === undefined ? undefined : { epoch: state.epoch, last: state.batches.at(-1) as SentBatch };
+  }
+
   /** Why the records must not be appended (a repetition, a gap, an old epoch), or `undefined`. */
   judge(logId: number, producer: Producer, count: number, originEpoch = 0): ApplyResult | undefined {
     const state = this.#producers.get(nameOf(logId, producer.producerId));

@@ -14,6 +14,9 @@ export const statePrefix = {
   log: 0x04,
   producer: 0x05,
   catalogue: 0x06,
+  consumer: 0x09,
+  /** What compaction took away. */
+  hidden: 0x0a,
   stream: 0x07,
   origin: 0x08,
   data: 0x20,
@@ -75,6 +78,33 @@ export function producerKey(logId: number, producerId: number): Buffer {
   bytes[0] = statePrefix.producer;
   writeU32Ordered(bytes, 1, logId);
   writeU64Ordered(bytes, 5, producerId);
+  return bytes;
+}
+
+/** A consumer of a log. */
+export function consumerKey(logId: number, name: string): Buffer {
+  const text = Buffer.from(name);
+  const bytes = Buffer.allocUnsafe(5 + text.length);
+  bytes[0] = statePrefix.consumer;
+  writeU32Ordered(bytes, 1, logId);
+  bytes.set(text, 5);
+  return bytes;
+}
+
+/** How far compaction of a log has come. In front of its chunks. */
+export function compactionKey(logId: number): Buffer {
+  const bytes = Buffer.allocUnsafe(5);
+  bytes[0] = statePrefix.hidden;
+  writeU32Ordered(bytes, 1, logId);
+  return bytes;
+}
+
+/** Which of 4,096 sequence numbers of a log are hidden. */
+export function hiddenChunkKey(logId: number, index: number): Buffer {
+  const bytes = Buffer.allocUnsafe(13);
+  bytes[0] = statePrefix.hidden;
+  writeU32Ordered(bytes, 1, logId);
+  writeU64Ordered(bytes, 5, index);
   return bytes;
 }
 

@@ -110,6 +110,8 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     machine.sessions.load(await readStatePart(options.store, statePrefix.sessionHeader));
     machine.logs.load(await readStatePart(options.store, statePrefix.log));
     machine.logs.producers.load(await readStatePart(options.store, statePrefix.producer));
+    machine.logs.consumers.load(await readStatePart(options.store, statePrefix.consumer));
+    machine.logs.hidden.load(await readStatePart(options.store, statePrefix.hidden));
     machine.catalogue.load(await readStatePart(options.store, statePrefix.catalogue));
     machine.streams.load(await readStatePart(options.store, statePrefix.stream));
     const own = await options.store.getEntry(originKey, { horizonMs: 0 });
@@ -262,6 +264,11 @@ export class StateMachine implements CommandApplier<ApplyResult> {
         return this.logs.trim(body.logId, body.firstSequence, writes);
       case 'logDrop':
         return this.logs.drop(body.logId, index, writes);
+      case 'consumerCommit':
+      case 'consumerSeek':
+      case 'consumerDelete':
+      case 'logHide':
+        return this.logs.upkeep(body, counters.logTimeMs, writes);
       case 'originAppend':
       case 'originReceive':
       case 'originSkip':

@@ -7,8 +7,10 @@ import { asBuffer } from '../api/grpc/wire-numbers.js';
 import type { RequestContext } from '../requests/request-context.js';
 import { ServerError } from '../requests/server-error.js';
 import { forwardedFailure } from './forwarded-failure.js';
+import type { ForwardedLogUpkeep } from './forwarding-log-upkeep.js';
 import type { LeaderCalls } from './leader-calls.js';
 import { type LeaderChannel, LeaderChannels } from './leader-channels.js';
+import { commitRequest, placeOf, seekRequest, trimRequest } from './log-upkeep-wire.js';
 import { appendedOf, appendRequest, descriptionOf } from './log-wire.js';
 import { addressOf, verdictOf } from './member-wire.js';
 import { batchRequest, outcomesOf, sessionOf, transactRequest } from './write-wire.js';
@@ -78,6 +80,7 @@ export function grpcLeaderCalls(options: GrpcLeaderCallsOptions): LeaderCalls {
     },
     appendLog: async (leader, request, context) =>
       appendedOf(await call(leader, ({ log }) => log.append.bind(log), appendRequest(request), context)),
+    logUpkeep: (leader) => upkeepAt((procedure, request, context) => call(leader, procedure, request, context)),
     async proposeCatalogue(leader, change) {
       const request = {
         clusterId: options.clusterId,
@@ -104,6 +107,29 @@ export function grpcLeaderCalls(options: GrpcLeaderCallsOptions): LeaderCalls {
     close() {
       isClosed = true;
       channels.close();
+    },
+  };
+}
+
+/** One call to a leader. */
+type Ask = <Request, Response>(
+  procedure: (channel: LeaderChannel) => Procedure<Request, Response>,
+  request: Request,
+  context: RequestContext,
+) => Promise<Response>;
+
+function upkeepAt(ask: Ask): ForwardedLogUpkeep {
+  return {
+    async trim(request, context) {
+      const kept = await ask(({ log }) => log.trimLog.bind(log), trimRequest(request), context);
+      return { firstSequence: Number(kept.firstSequence), lastSequence: Number(kept.lastSequence) };
+    },
+    commit: async (request, context) =>
+      placeOf(await ask(({ log }) => log.commitPosition.bind(log), commitRequest(request), context)),
+    seek: async (request, context) =>
+      placeOf(await ask(({ log }) => log.seekConsumer.bind(log), seekRequest(request), context)),
+    async deleteConsumer(log, consumer, context) {
+      await ask((channel) => channel.log.deleteConsumer.bind(channel.log), { log, consumer }, context);
     },
   };
 }

@@ -3,6 +3,7 @@ import type { NodeMembers } from '../members/node-members.js';
 import type { CatalogueForwarder } from '../raft/system-group.js';
 import type { KeyValueRequests, OperationOutcome, WriteRequest } from '../requests/key-value-requests.js';
 import type { Answered, RequestContext, WriteContext } from '../requests/request-context.js';
+import type { ForwardedLogUpkeep } from './forwarding-log-upkeep.js';
 
 /**
  * What a node asks of the one that leads, by its address: the port behind which `grpcLeaderCalls` stands. Requests keep
@@ -23,6 +24,8 @@ export interface LeaderCalls extends CatalogueForwarder {
   createLog(leader: string, name: string, settings: LogSettings, context: RequestContext): Promise<LogDescription>;
   deleteLog(leader: string, name: string, context: RequestContext): Promise<void>;
   appendLog(leader: string, request: LogAppend, context: RequestContext): Promise<LogAppended>;
+  /** What changes something about logs beside their entries. */
+  logUpkeep(leader: string): ForwardedLogUpkeep;
   /** Moves a group's log time to its leader's clock; resolves to the index from which on replicas have it. */
   advanceTime(leader: string, groupId: number): Promise<number>;
   /** Asks a node, by its gRPC address, what the node table says of a node. */

@@ -4,22 +4,26 @@ import type { LogSettings } from './log-requests.js';
 
 /**
  * The first sequence that retention keeps: whole segments behind it are older than `retentionMs`, or beyond
- * `retentionBytes`. The last segment is always kept.
+ * `retentionBytes`, and single entries beyond `retentionEntries`. By age and size the last segment is always kept.
  */
 export async function expiredBefore(
   wal: Wal,
-  { retentionMs, retentionBytes }: Pick<LogSettings, 'retentionMs' | 'retentionBytes'>,
+  {
+    retentionMs,
+    retentionBytes,
+    retentionEntries,
+  }: Pick<LogSettings, 'retentionMs' | 'retentionBytes' | 'retentionEntries'>,
   nowMs: number,
 ): Promise<number> {
-  const { firstLsn, bytes } = wal.info();
-  let first = firstLsn;
+  const { firstLsn, lastLsn, bytes } = wal.info();
+  let first = retentionEntries === undefined ? firstLsn : Math.max(firstLsn, lastLsn - retentionEntries + 1);
   let left = bytes;
   for (const segment of wal.pins().slice(0, -1)) {
     const beyondSize = retentionBytes > 0 && left - segment.bytes >= retentionBytes;
     const tooOld = retentionMs > 0 && !beyondSize && (await isOlder(wal, segment.lastLsn, nowMs - retentionMs));
     if (!beyondSize && !tooOld) break;
     left -= segment.bytes;
-    first = segment.lastLsn + 1;
+    first = Math.max(first, segment.lastLsn + 1);
   }
   return first;
 }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { ClusterEntry } from '../apply/catalogue.js';
 import type { NodeEntry } from '../apply/catalogue-command.js';
-import { lowestProtocol, supportedVersions, supports, versionToRaiseTo } from './cluster-version.js';
-import { requireJoinable, requireSupported, requireVersionFor } from './version-gate.js';
+import type { LogSettings } from '../logs/log-requests.js';
+import { lowestProtocol, supportedVersions, supports, versionOfChange, versionToRaiseTo } from './cluster-version.js';
+import { requireJoinable, requireSupported, requireVersion, requireVersionFor } from './version-gate.js';
 
 const node = (nodeId: number, highest: number, more: Partial<NodeEntry> = {}): NodeEntry => ({
   nodeId,
@@ -68,8 +69,8 @@ describe('a change that came in a later version', () => {
 
 test('a program outside the range of the cluster neither joins nor starts, and is told what to do', () => {
   expect(() => requireJoinable(two, 2)).not.toThrow();
-  expect(() => requireJoinable(two, 3)).toThrow(
-    /works in version number 3, this program supports 0\.1 to 0\.2; start a newer/,
+  expect(() => requireJoinable(two, 9)).toThrow(
+    /works in version number 9, this program supports 0\.1 to 0\.2; start a newer/,
   );
   expect(() => requireJoinable({ lowest: 3, highest: 4 }, 2)).toThrow(/start a program between the two first/);
   expect(() => requireSupported('/d', 2, two)).not.toThrow();
@@ -81,4 +82,22 @@ test('programs of the first release are known by the protocol they speak, once t
   expect(supports({}, 1)).toBe(true);
   expect(supports({}, 2)).toBe(false);
   expect(supportedVersions.lowest).toBe(1);
+});
+
+test('logs that an older program would not keep as they are meant need the version in which they came', () => {
+  const settings = { mode: 'quorum', acknowledgement: 'quorum', retentionMs: 0, retentionBytes: 0 } as const;
+  const create = (more: Partial<LogSettings>) =>
+    ({ type: 'createLog', name: 'l', settings: { ...settings, cleanupPolicy: 'delete', ...more }, origin: 1 }) as const;
+  expect(versionOfChange(create({}))).toBe(1);
+  expect(versionOfChange(create({ retentionEntries: 5 }))).toBe(3);
+  expect(versionOfChange(create({ cleanupPolicy: 'compact' }))).toBe(3);
+  const mixed = catalogue(2, node(1, 3), node(2, 2));
+  expect(() => requireVersionFor(create({ cleanupPolicy: 'compact' }), mixed)).toThrow(/upgrade node 2/);
+  expect(() => requireVersion('positions', 3, mixed)).toThrow(
+    expect.objectContaining({
+      code: 'UNSUPPORTED',
+      details: { clusterVersion: 2, neededClusterVersion: 3, nodes: [2] },
+    }),
+  );
+  expect(() => requireVersion('positions', 3, catalogue(3, node(1, 3)))).not.toThrow();
 });

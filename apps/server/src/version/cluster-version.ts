@@ -16,13 +16,13 @@ export type SupportedVersions = Pick<NodeVersions, 'lowest' | 'highest'>;
 const firstRelease: SupportedVersions = { lowest: 1, highest: 1 };
 
 /** What this program supports. */
-export const supportedVersions: SupportedVersions = { lowest: 1, highest: 2 };
+export const supportedVersions: SupportedVersions = { lowest: 1, highest: 3 };
 
 /** The release in which each version came. */
-const releases: Readonly<Record<number, string>> = { 1: '0.1', 2: '0.2' };
+const releases: Readonly<Record<number, string>> = { 1: '0.1', 2: '0.2', 3: '0.3' };
 
 /** The peer protocol that every program of a version speaks. */
-const protocols: Readonly<Record<number, number>> = { 1: 1, 2: 2 };
+const protocols: Readonly<Record<number, number>> = { 1: 1, 2: 2, 3: 2 };
 
 /** The version in which a change of the catalogue came. Whoever adds one adds it here. */
 const changeVersions: Readonly<Record<Exclude<CatalogueCommand['type'], 'raiseClusterVersion'>, number>> = {
@@ -50,12 +50,17 @@ export function lowestProtocol(clusterVersion: number | undefined): number {
   return protocols[clusterVersion ?? 1] ?? Math.max(...Object.values(protocols));
 }
 
+/** The cluster version from which on consumers store their positions in a log's group, and logs are compacted. */
+export const logUpkeepVersion = 3;
+
 /** The cluster version that a change needs. */
 export function versionOfChange(change: CatalogueCommand): number {
   if (change.type === 'raiseClusterVersion') return change.version;
+  if (change.type !== 'createLog') return changeVersions[change.type];
+  const { mode, cleanupPolicy, retentionEntries } = change.settings;
+  if (cleanupPolicy === 'compact' || retentionEntries !== undefined) return logUpkeepVersion;
   // Programs of the first release would put it into the data group.
-  if (change.type === 'createLog' && change.settings.mode === 'multi-master') return 2;
-  return changeVersions[change.type];
+  return mode === 'multi-master' ? 2 : changeVersions.createLog;
 }
 
 /** Whether a node can work in a version. One that has not said is of the first release. */

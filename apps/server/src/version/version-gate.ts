@@ -18,6 +18,16 @@ export function requireVersionFor(change: CatalogueCommand, { cluster, nodes }: 
   throw notYet(change.type, needed, cluster.clusterVersion, inTheWay);
 }
 
+/** Throws `ServerError` `UNSUPPORTED` where a command of a group may not be proposed yet. */
+export function requireVersion(
+  what: string,
+  needed: number,
+  { cluster, nodes }: Pick<Catalogue, 'cluster' | 'nodes'>,
+): void {
+  if (cluster === undefined || needed <= cluster.clusterVersion) return;
+  throw notYet(what, needed, cluster.clusterVersion, nodesWithout(needed, nodes));
+}
+
 function notYet(what: string, needed: number, clusterVersion: number, nodes: readonly NodeEntry[]): ServerError {
   const names = nodes.map(({ nodeId, versions }) => `node ${nodeId} (${versions?.program || 'first release'})`);
   const todo = names.length === 0 ? 'ask again soon' : `upgrade ${names.join(', ')}`;

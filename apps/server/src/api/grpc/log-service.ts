@@ -1,5 +1,4 @@
 import { type LogServer, LogTailResponse } from '@shanghai/proto';
-import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
 import {
   appendedMessage,
@@ -12,6 +11,7 @@ import {
   tailOf,
 } from './log-messages.js';
 import { logPipelineCall } from './log-pipeline-call.js';
+import { logUpkeepCalls } from './log-upkeep-calls.js';
 import type { OpenPipelines } from './pipelined-calls.js';
 import { serverStream } from './server-stream.js';
 import { unaryCall } from './unary-call.js';
@@ -47,16 +47,6 @@ export function logService(services: ApiServices, open: OpenPipelines): LogServe
       encode: (message) => asBuffer(LogTailResponse.encode(message).finish()),
     }),
     pipeline: logPipelineCall(services, logs, open),
-    trimLog: unaryCall(services, 'Log/TrimLog', notOffered),
-    describeProducer: unaryCall(services, 'Log/DescribeProducer', notOffered),
-    commitPosition: unaryCall(services, 'Log/CommitPosition', notOffered),
-    getPosition: unaryCall(services, 'Log/GetPosition', notOffered),
-    listConsumers: unaryCall(services, 'Log/ListConsumers', notOffered),
-    seekConsumer: unaryCall(services, 'Log/SeekConsumer', notOffered),
-    deleteConsumer: unaryCall(services, 'Log/DeleteConsumer', notOffered),
+    ...logUpkeepCalls(services),
   };
-}
-
-async function notOffered(): Promise<never> {
-  throw new ServerError('UNSUPPORTED', 'this version does not offer it');
 }
