@@ -1,12 +1,44 @@
+import { crc32 } from '@shanghai/env';
 import type { KeyspaceOperation } from '../../../packages/replication/src/core/keyspace/operation.js';
 import { decodeOperation, encodeOperation } from '../../../packages/replication/src/core/keyspace/operation-codec.js';
 import type { Row } from '../../../packages/replication/src/core/keyspace/row.js';
 import { decodeRow, decodeWinner, encodeRow } from '../../../packages/replication/src/core/keyspace/row-codec.js';
+import type { ControlMessage, DataMessage } from '../../../packages/replication/src/core/message.js';
 import { ReplicationError } from '../../../packages/replication/src/core/replication-error.js';
 import { checkRun, packEntries, unpackEntries } from '../../../packages/replication/src/core/run.js';
+import { Fragments, framesOf } from '../../../packages/replication/src/wire/fragments.js';
+import {
+  decodeControl,
+  decodeData,
+  encodeControl,
+  encodeData,
+} from '../../../packages/replication/src/wire/message-codec.js';
 import type { FuzzTarget } from '../fuzz-target.js';
 
 const entries = ['one', '', 'a longer one'].map((text) => new Uint8Array(Buffer.from(text)));
+
+const stream = { logId: 7, origin: 2, epoch: 3 };
+const hlc = { ms: 1_700_000_000_000, counter: 4 };
+const mark = { origin: 2, hlc, behind: [{ logId: 9, hlc: { ms: 4, counter: 1 } }] };
+const position = { stream, firstSequence: 3, lastSequence: 2 ** 40, lastHlc: hlc };
+const control: readonly ControlMessage[] = [
+  { type: 'positions', positions: [position, { ...position, lastSequence: 2 }], isComplete: true },
+  { type: 'marks', marks: [mark] },
+  { type: 'grant', entries: 1_024, bytes: 2 ** 22 },
+  { type: 'want', origins: [1, 300, 70_000] },
+];
+const data: readonly DataMessage[] = [
+  { type: 'run', run: { stream, firstSequence: 300, count: 3, lastHlc: hlc, bytes: packEntries(entries) } },
+  { type: 'mark', mark },
+  { type: 'rows', logId: 8, rows: new Uint8Array([1, 2, 3]) },
+  { type: 'trimmed', stream, firstSequence: 2 ** 45 },
+];
+
+function sealMessage(bytes: Uint8Array): void {
+  const at = bytes.length - 4;
+  if (at < 1) return;
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(at, crc32(bytes, 0, 1, at), true);
+}
 
 function runOf(bytes: Uint8Array) {
   const stream = { logId: 1, origin: 2, epoch: 3 };
@@ -34,6 +66,29 @@ const rows: readonly Row[] = [
 
 /** What one node ships to another. */
 export const replicationTargets: readonly FuzzTarget[] = [
+  {
+    name: 'replication: message of control',
+    examples: () => control.map(encodeControl),
+    decode: decodeControl,
+    refusals: [ReplicationError],
+    seal: sealMessage,
+    encode: (message: ControlMessage) => encodeControl(message),
+  },
+  {
+    name: 'replication: message of data',
+    examples: () => data.map((message) => new Uint8Array(encodeData(message))),
+    decode: decodeData,
+    refusals: [ReplicationError],
+    seal: sealMessage,
+    encode: (message: DataMessage) => new Uint8Array(encodeData(message)),
+  },
+  {
+    name: 'replication: pieces of a message',
+    examples: () => framesOf(new Uint8Array(1_100_000)).map((frame) => new Uint8Array(frame)),
+    decode: (bytes) => new Fragments(2_097_152).take(bytes),
+    refusals: [ReplicationError],
+    cost: 8,
+  },
   {
     name: 'replication: entries of a run',
     examples: () => [packEntries(entries)],

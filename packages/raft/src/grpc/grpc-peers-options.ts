@@ -1,4 +1,4 @@
-import type { ChannelCredentials, ServerCredentials } from '@grpc/grpc-js';
+import type { ChannelCredentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Clock, Random } from '@shanghai/env';
 import type { Refusal } from './hello.js';
 
@@ -31,8 +31,18 @@ export interface GrpcPeersOptions {
   readonly random: Random;
   readonly limits?: Partial<GrpcPeersLimits>;
   readonly listener?: GrpcPeersListener;
+  /** Adds services of others to the listener, before it listens. They judge by themselves who may use them. */
+  readonly extend?: (server: Server, connections: SharedConnections) => void;
   /** Without them nothing is encrypted and nobody is authenticated. */
   readonly credentials?: { readonly client: ChannelCredentials; readonly server: ServerCredentials };
+}
+
+/** Connections on which something else than consensus is carried. */
+export interface SharedConnections {
+  /** A stream was let in on the connection from `address`, as gRPC names it: it is not cut as idle. */
+  keep(address: string): void;
+  /** Such a stream has ended. */
+  release(address: string): void;
 }
 
 /** Times and bounds. Milliseconds and bytes. */

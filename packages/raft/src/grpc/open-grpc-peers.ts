@@ -91,6 +91,7 @@ class OpenPeers implements GrpcPeers {
     });
     const serverCredentials = credentials?.server ?? ServerCredentials.createInsecure();
     this.#listener = new PeerListener(this.#server, serverCredentials, clock, limits.idleConnectionMs);
+    options.extend?.(this.#server, this.#listener);
   }
 
   get address(): string {

@@ -5,3 +5,4 @@ export {
   type MemoryReplicationNetworkOptions,
   type MemorySession,
 } from './memory-replication-network.js';
+export { type ReplicationTransportSubject, replicationTransportContract } from './replication-transport-contract.js';
