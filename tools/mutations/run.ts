@@ -15,6 +15,7 @@ import { bitcaskMutations } from './bitcask-mutations.js';
 import { clientMutations } from './client-mutations.js';
 import { envMutations } from './env-mutations.js';
 import { hostMutations } from './host-mutations.js';
+import { keyspaceMutations } from './keyspace-mutations.js';
 import { memberMutations } from './member-mutations.js';
 import type { Mutation } from './mutation.js';
 import { peerMutations } from './peer-mutations.js';
@@ -137,7 +138,7 @@ async function sickTests(directory: string, mutations: readonly Mutation[]): Pro
 async function main(words: readonly string[]): Promise<number> {
   const all = [
     ...[envMutations, walMutations, bitcaskMutations, raftMutations, hostMutations, raftLogMutations],
-    ...[peerMutations, serverMutations, memberMutations, clientMutations],
+    ...[peerMutations, serverMutations, memberMutations, clientMutations, keyspaceMutations],
   ].flat();
   const unknown = words.filter((word) => !all.some(({ name }) => name.includes(word)));
   if (unknown.length > 0) {

@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { clusterCommand, clusterSubjects } from './cluster-command.js';
+import { keyspaceCommand } from './keyspace/keyspace-command.js';
 import { type Exercise, type ExerciseCounts, emptyExercise } from './raft/exercise.js';
 import { type FaultKind, faultKinds } from './raft/faults.js';
 import { runSimulation } from './raft/run-simulation.js';
@@ -11,6 +12,7 @@ import { runSimulation } from './raft/run-simulation.js';
 const usage = `usage: pnpm sim raft [options]       bare cores of consensus
        pnpm sim hosts [options]      hosts of many groups on real logs
        pnpm sim cluster [options]    whole nodes with clients
+       pnpm sim keyspace [options]   replicas of a keyspace that all write
 
 options of pnpm sim raft (the others: pnpm sim hosts --help):
   --seed n         the first seed; default: by the clock
@@ -106,4 +108,6 @@ function faultsOf(text: string): readonly FaultKind[] | undefined {
 
 const args = process.argv.slice(2);
 const isForClusters = clusterSubjects.some((subject) => args.includes(subject));
-process.exitCode = isForClusters ? await clusterCommand(args) : main();
+const isForKeyspaces = args[0] === 'keyspace';
+if (isForKeyspaces) process.exitCode = keyspaceCommand(args.slice(1));
+else process.exitCode = isForClusters ? await clusterCommand(args) : main();

@@ -42,19 +42,18 @@ export { decodeOperation, encodeOperation } from './core/keyspace/operation-code
 export {
   type LostVersion,
   type Row,
-  type Settlement,
   settlementOf,
   type Version,
   visibleVersion,
-  type Watermarks,
   winnerOf,
 } from './core/keyspace/row.js';
 export { decodeRow, decodeWinner, encodeRow } from './core/keyspace/row-codec.js';
 export {
+  abandonTakeover,
   mergeRows,
   type RowPage,
-  type SnapshotHead,
-  takeHead,
+  type SnapshotTail,
+  takeTail,
   type VerdictRecord,
 } from './core/keyspace/row-snapshot.js';
 export { hasSeen, type SeenVector, seenVector } from './core/keyspace/seen-vector.js';

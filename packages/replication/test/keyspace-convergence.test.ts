@@ -5,7 +5,7 @@ import { compareHlc, earlierHlc, type Hlc } from '../src/core/hlc.js';
 import { KeyspaceFold } from '../src/core/keyspace/keyspace-fold.js';
 import type { KeyspaceEntry, KeyspaceOperation } from '../src/core/keyspace/operation.js';
 import { decodeOperation, encodeOperation } from '../src/core/keyspace/operation-codec.js';
-import { mergeRows, takeHead } from '../src/core/keyspace/row-snapshot.js';
+import { mergeRows, takeTail } from '../src/core/keyspace/row-snapshot.js';
 import { MemoryKeyspaceStore } from '../src/testing/memory-keyspace-store.js';
 
 /**
@@ -136,21 +136,20 @@ class Copy {
   }
 
   settle(stable: Hlc): void {
-    const watermarks = { complete: this.complete(), stable };
-    this.fold.raiseFloor(watermarks);
-    this.fold.settle(this.store.dueKeys(this.fold.effective(watermarks)), watermarks);
+    this.fold.raiseFloor(stable);
+    this.fold.settle(this.store.dueKeys(this.fold.effective(stable)), stable);
   }
 
   /** Takes over another copy's rows, and with them its position. */
   takeRows(other: Copy): void {
     const has = [...other.has];
-    takeHead(this.fold, this.store, other.store.head(), this.nowMs);
     for (let from: Uint8Array | undefined, isLast = false; !isLast; ) {
       const page = other.store.page(from, 2);
       mergeRows(this.fold, this.store, page, this.store.keysIn(page), this.nowMs);
       isLast = page.to === undefined;
       from = page.to;
     }
+    takeTail(this.fold, this.store, other.store.tail(), this.nowMs);
     for (const [i, count] of has.entries()) this.has[i] = Math.max(this.has[i] as number, count);
   }
 }

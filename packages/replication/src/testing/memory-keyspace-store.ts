@@ -1,5 +1,5 @@
 import { compareStamps, type EntryId, type EntryStamp } from '../core/entry-id.js';
-import { compareHlc } from '../core/hlc.js';
+import { compareHlc, type Hlc } from '../core/hlc.js';
 import { compareKeys } from '../core/keyspace/keyspace-fold.js';
 import {
   emptyFoldState,
@@ -9,9 +9,9 @@ import {
   type StoredVerdict,
 } from '../core/keyspace/keyspace-store.js';
 import { entryKey } from '../core/keyspace/operation.js';
-import { type LostVersion, type Row, settlementOf, type Watermarks } from '../core/keyspace/row.js';
+import { type LostVersion, type Row, settlementOf } from '../core/keyspace/row.js';
 import { decodeRow, encodeRow } from '../core/keyspace/row-codec.js';
-import type { RowPage, SnapshotHead, VerdictRecord } from '../core/keyspace/row-snapshot.js';
+import type { RowPage, SnapshotTail, VerdictRecord } from '../core/keyspace/row-snapshot.js';
 
 /** A `KeyspaceStore` in memory. Rows are kept as bytes: what is compared is what a disk would hold. */
 export class MemoryKeyspaceStore implements KeyspaceStore {
@@ -84,15 +84,15 @@ export class MemoryKeyspaceStore implements KeyspaceStore {
   }
 
   /** Keys whose rows may be settled. */
-  dueKeys(watermarks: Watermarks): Uint8Array[] {
+  dueKeys(stable: Hlc): Uint8Array[] {
     return this.keys().filter((key) => {
       const due = settlementOf(this.row(key) as Row);
-      return due !== undefined && compareHlc(due.hlc, watermarks[due.watermark]) <= 0;
+      return due !== undefined && compareHlc(due, stable) <= 0;
     });
   }
 
-  /** What a copy tells another before its rows. */
-  head(): SnapshotHead {
+  /** What a copy tells another behind its rows. */
+  tail(): SnapshotTail {
     const { removed, acceptedMs } = this.#state;
     const [verdicts, lost] = [[...this.#verdicts.values()], [...this.#lost.values()]];
     return { verdicts, held: [...this.#held], lost, removed, acceptedMs };

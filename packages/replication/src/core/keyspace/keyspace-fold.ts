@@ -8,7 +8,7 @@
  * - a verdict that drops an entry takes it out of the set, wherever it had been folded before;
  * - of a member that was removed nothing counts behind its last entry.
  *
- * Watermarks say when knowledge is complete, and let rows forget (`row.ts`). From then on the rows stand for everything up
+ * What every member has is *stable*, and lets rows forget (`row.ts`). From then on the rows stand for everything up
  * to the *floor*: entries below it change nothing, be they late, repeated, or new to a copy that began with another's rows.
  *
  * Delivery: each stream in order, entries at least once. Time (`nowMs`) is the host's, never falls, and is the same when
@@ -19,16 +19,7 @@ import type { EntryId, EntryStamp } from '../entry-id.js';
 import { compareHlc, earlierHlc, type Hlc, laterHlc } from '../hlc.js';
 import type { KeyEntry, KeyspaceStore, LastEntry, StoredVerdict } from './keyspace-store.js';
 import type { KeyspaceEntry, VerdictOperation } from './operation.js';
-import {
-  lostVersions,
-  type Row,
-  settleRow,
-  type Version,
-  versionOf,
-  type Watermarks,
-  withoutVersions,
-  withVersion,
-} from './row.js';
+import { lostVersions, type Row, settleRow, type Version, versionOf, withoutVersions, withVersion } from './row.js';
 
 /** What a fold is made of. */
 export interface KeyspaceFoldOptions {
@@ -87,9 +78,9 @@ export class KeyspaceFold {
     }
   }
 
-  /** What the watermarks allow to forget in the rows of these keys. Tell `raiseFloor` first. */
-  settle(keys: Iterable<Uint8Array>, watermarks: Watermarks): void {
-    const reached = this.effective(watermarks);
+  /** Forgets in the rows of these keys what nobody needs any more. Tell `raiseFloor` first. `stable` as there. */
+  settle(keys: Iterable<Uint8Array>, stable: Hlc): void {
+    const reached = this.effective(stable);
     for (const key of keys) {
       const row = this.#store.row(key);
       if (row === undefined) continue;
@@ -98,19 +89,17 @@ export class KeyspaceFold {
     }
   }
 
-  /** From now on what is up to the stable watermark is past: every member has it. */
-  raiseFloor(watermarks: Watermarks): void {
+  /** From now on what is up to `stable` is past: every member, this one too, holds all entries up to there. */
+  raiseFloor(stable: Hlc): void {
     const state = this.#store.state();
-    const floor = laterHlc(state.floor, this.effective(watermarks).stable);
+    const floor = laterHlc(state.floor, this.effective(stable));
     if (floor !== state.floor) this.#store.setState({ ...state, floor });
   }
 
-  /** The watermarks of what is folded: what is held was received, and is not in the rows yet. */
-  effective({ complete, stable }: Watermarks): Watermarks {
+  /** The part of `stable` that is in the rows: what is held was received, and is not folded yet. */
+  effective(stable: Hlc): Hlc {
     const first = this.#store.firstHeld();
-    if (first === undefined) return { complete, stable };
-    const below = hlcBefore(first.hlc);
-    return { complete: earlierHlc(complete, below), stable: earlierHlc(stable, below) };
+    return first === undefined ? stable : earlierHlc(stable, hlcBefore(first.hlc));
   }
 
   /** A member is removed, and everyone has its entries up to `last`. Idempotent; of several the lowest counts. */
@@ -151,6 +140,14 @@ export class KeyspaceFold {
       this.#seeTime(stamp.hlc);
     }
     this.#replace(key, before, row, false);
+  }
+
+  /** Removes versions that came with another copy's rows and not as entries; see `abandonTakeover`. */
+  keepReceived(key: Uint8Array, isReceived: (id: EntryId) => boolean): void {
+    const before = this.#store.row(key);
+    if (before === undefined) return;
+    const after = withoutVersions(before, ({ stamp }) => !isReceived(stamp));
+    this.#replace(key, before, after, true);
   }
 
   #take(entry: KeyEntry, nowMs: number): FoldOutcome {

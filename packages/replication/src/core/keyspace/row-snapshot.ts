@@ -6,8 +6,10 @@
  * not find in the page, and lets entries below the floor change nothing afterwards. Apart from that merging is a union of
  * versions: in any order with entries and with other copies' pages, any number of times.
  *
- * Order: verdicts and held entries (`takeHead`), then pages from the first key to the last. Only then the streams may be
- * skipped to the positions that the other copy had *before* its first page.
+ * Pages and tail are of one moment of the giver. Pages come from the first key to the last; then, at once, the tail (verdicts,
+ * held entries) and the step of all streams to the positions that the giver had. A takeover that ends before leaves versions
+ * of entries that this copy never received, and that may be lost with the giver: `abandonTakeover` removes them. So a copy gives
+ * no rows while it takes some over.
  */
 import type { EntryId } from '../entry-id.js';
 import { earlierHlc, type Hlc } from '../hlc.js';
@@ -23,8 +25,8 @@ export interface VerdictRecord {
   readonly verdict: StoredVerdict;
 }
 
-/** What goes before the rows. */
-export interface SnapshotHead {
+/** What goes behind the rows. */
+export interface SnapshotTail {
   readonly verdicts: readonly VerdictRecord[];
   readonly held: readonly KeyEntry[];
   readonly lost: readonly { readonly key: Uint8Array; readonly lost: LostVersion }[];
@@ -44,14 +46,14 @@ export interface RowPage {
   readonly rows: readonly { readonly key: Uint8Array; readonly row: Row }[];
 }
 
-/** Takes over what goes before the rows. Idempotent. */
-export function takeHead(fold: KeyspaceFold, store: KeyspaceStore, head: SnapshotHead, nowMs: number): void {
-  for (const last of head.removed) fold.removeOrigin(last);
+/** Takes over what goes behind the rows. Idempotent. */
+export function takeTail(fold: KeyspaceFold, store: KeyspaceStore, tail: SnapshotTail, nowMs: number): void {
+  for (const last of tail.removed) fold.removeOrigin(last);
   const state = store.state();
-  if (head.acceptedMs > state.acceptedMs) store.setState({ ...state, acceptedMs: head.acceptedMs });
-  for (const { id, key, verdict } of head.verdicts) fold.takeVerdict(id, key, verdict, nowMs);
-  for (const entry of head.held) fold.fold(entry, nowMs);
-  for (const { key, lost } of head.lost) store.addLost(key, lost);
+  if (tail.acceptedMs > state.acceptedMs) store.setState({ ...state, acceptedMs: tail.acceptedMs });
+  for (const { id, key, verdict } of tail.verdicts) fold.takeVerdict(id, key, verdict, nowMs);
+  for (const entry of tail.held) fold.fold(entry, nowMs);
+  for (const { key, lost } of tail.lost) store.addLost(key, lost);
 }
 
 /**
@@ -77,13 +79,13 @@ export function mergeRows(
   }
   for (const key of ownKeys) if (!theirs.has(textOf(key))) fold.mergeRow(key, undefined, page.floor, nowMs);
   // What is held here comes into the rows later, and must change them then.
-  const { stable: reached } = fold.effective({ complete: page.floor, stable: page.floor });
+  const reached = fold.effective(page.floor);
   const floor = isFirst || takeover === undefined ? reached : earlierHlc(takeover.floor, reached);
   const { takeover: _done, ...state } = store.state();
   if (page.to !== undefined) store.setState({ ...state, takeover: { floor, before: page.to } });
   else {
     store.setState(state);
-    fold.raiseFloor({ complete: floor, stable: floor });
+    fold.raiseFloor(floor);
   }
   fold.advance(nowMs);
 }
@@ -92,4 +94,20 @@ function textOf(key: Uint8Array): string {
   let text = '';
   for (const byte of key) text += String.fromCharCode(byte);
   return text;
+}
+
+/**
+ * Gives up a takeover. `keys`: those of all of this copy's rows. `isReceived`: whether an entry lies within the positions of
+ * this copy's streams.
+ */
+export function abandonTakeover(
+  fold: KeyspaceFold,
+  store: KeyspaceStore,
+  keys: Iterable<Uint8Array>,
+  isReceived: (id: EntryId) => boolean,
+): void {
+  const { takeover: _given, ...state } = store.state();
+  store.setState(state);
+  for (const { stamp } of store.held(Number.POSITIVE_INFINITY)) if (!isReceived(stamp)) store.letGo(stamp);
+  for (const key of keys) fold.keepReceived(key, isReceived);
 }

@@ -4,9 +4,10 @@
  *
  * Versions below the winner stay for two reasons. A verdict may yet take the winner out of the fold, and the key is then
  * folded again from what is kept. And a version *lost* where the one right above it had not seen it: a write that arrives
- * late may come to lie in between. Both end once everything up to a version is known here (`complete`): whatever could
- * drop it or slip below it has a smaller stamp. A tombstone goes later, once all members have everything up to it
- * (`stable`): until then a copy that lacks it may hand on what it deleted.
+ * late may come to lie in between. Both end once every member has everything up to a version (`stable`): whatever could drop
+ * it or slip below it has a smaller stamp. To know that of this copy alone would not do: the version might be lost again with
+ * the only member that wrote it, and what it had replaced must still be here then. A tombstone goes by the same time: until
+ * then a copy that lacks it may hand on what it deleted.
  */
 import { invariant } from '@shanghai/env';
 import { compareStamps, type EntryStamp } from '../entry-id.js';
@@ -94,34 +95,20 @@ export function lostVersions(row: Row | undefined): readonly LostVersion[] {
   return lost;
 }
 
-/** How far entries are known: all up to `complete` are folded here, all up to `stable` are held by every member. */
-export interface Watermarks {
-  readonly complete: Hlc;
-  /** Not above `complete`. */
-  readonly stable: Hlc;
-}
-
-/** When there is something to do about a row: as soon as the watermark of that name reaches the time. */
-export interface Settlement {
-  readonly watermark: keyof Watermarks;
-  readonly hlc: Hlc;
-}
-
-/** The next moment at which `settleRow` would change a row; `undefined`: never as it is. */
-export function settlementOf(row: Row): Settlement | undefined {
+/** The time at which, once it is stable, `settleRow` changes a row; `undefined`: never as it is. */
+export function settlementOf(row: Row): Hlc | undefined {
   const second = row[1];
-  if (second !== undefined) return { watermark: 'complete', hlc: second.stamp.hlc };
+  if (second !== undefined) return second.stamp.hlc;
   const { stamp, value, expiresAtMs } = winnerOf(row);
-  if (value === undefined) return { watermark: 'stable', hlc: stamp.hlc };
-  if (expiresAtMs === 0) return undefined;
-  return { watermark: 'stable', hlc: laterHlc(stamp.hlc, { ms: expiresAtMs, counter: 0 }) };
+  if (value === undefined) return stamp.hlc;
+  return expiresAtMs === 0 ? undefined : laterHlc(stamp.hlc, { ms: expiresAtMs, counter: 0 });
 }
 
-/** The row without what the watermarks have made superfluous; `undefined` where all of it is. */
-export function settleRow(row: Row, { complete, stable }: Watermarks): Row | undefined {
+/** The row without what is superfluous as every member has all entries up to `stable`; `undefined` where all of it is. */
+export function settleRow(row: Row, stable: Hlc): Row | undefined {
   let first = row.length - 1;
-  while (first > 0 && compareHlc((row[first] as Version).stamp.hlc, complete) > 0) first--;
+  while (first > 0 && compareHlc((row[first] as Version).stamp.hlc, stable) > 0) first--;
   const left = first === 0 ? row : row.slice(first);
   const due = settlementOf(left);
-  return due?.watermark === 'stable' && compareHlc(due.hlc, stable) <= 0 ? undefined : left;
+  return left.length === 1 && due !== undefined && compareHlc(due, stable) <= 0 ? undefined : left;
 }
