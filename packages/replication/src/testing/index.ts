@@ -1,3 +1,4 @@
+export { type EntryStoreSubject, entryStoreContract } from './entry-store-contract.js';
 export { MemoryEntryDirectory } from './memory-entry-directory.js';
 export { MemoryEntryStore, type MemoryEntryStoreOptions } from './memory-entry-store.js';
 export {
