@@ -90,6 +90,17 @@ test('shutdown does nothing unless it is confirmed', async () => {
   expect(node.calls).toEqual(['shutdown 500', 'close']);
 });
 
+test('shutdown --leave takes the node that is asked out of the cluster', async () => {
+  const node = createMemoryNode();
+  expect((await runCommand(['shutdown', '--leave'], { node })).stderr).toContain('for good');
+  const left = await runCommand(['shutdown', '--leave', '--yes'], { node });
+  expect(left).toMatchObject({ code: 0, stdout: 'Node 1  leaving; it ends when it is out\n' });
+  await runCommand(['shutdown', '--leave', '--force', '--yes'], { node });
+  expect(node.calls.filter((call) => /leave|shutdown/.test(call))).toEqual(['leave 1', 'leave 1 by force']);
+  const unclear = [['--leave', '--endpoint', 'a:1,b:2'], ['--leave', '--drain-ms', '5'], ['--force']];
+  for (const flags of unclear) expect((await runCommand(['shutdown', '--yes', ...flags], { node })).code).toBe(2);
+});
+
 test('version is that of the tool; --server asks the node too', async () => {
   const node = createMemoryNode();
   expect((await runCommand(['version'], { node })).stdout).toMatch(/^shanghaictl +1\.2\.3$/m);

@@ -1,6 +1,7 @@
 /** nodes, metrics, shutdown, version. */
 import type { Command } from 'commander';
 import { type CommandContext, type Host, runWith } from '../command-host.js';
+import { usageError } from '../ctl-error.js';
 import { integer, text } from '../flag-values.js';
 import type { Field } from '../output/printer.js';
 import { help, remoteExits } from './command-help.js';
@@ -32,16 +33,20 @@ export function addClusterCommands(program: Command, host: Host): void {
   const shutdown = program
     .command('shutdown')
     .description('let the node finish its requests, flush, and stop (asks first)')
-    .option('--drain-ms <ms>', 'how long requests in flight may take (default 10000)');
+    .option('--drain-ms <ms>', 'how long requests in flight may take (default 10000)')
+    .option('--leave', 'take the node out of the cluster for good; it ends by itself when it is out')
+    .option('--force', 'with --leave: also where those who remain have no majority now');
   help(
     runWith(shutdown, host, async (context, _values, flags) => {
+      if (flags['leave'] === true) return (await import('./node-change.js')).leaveHere(context, flags);
+      if (flags['force'] === true) throw usageError('--force is for --leave');
       const drainMs = integer(flags, 'drainMs', 10_000, 1);
       await context.confirm(`The node at ${context.settings.endpoints.join(', ')} will stop.`);
       await (await context.connect()).shutdown(drainMs);
       await context.print.document({ shutdown: 'begun', drainMs }, [['Shutdown', 'begun']]);
     }),
-    ['shanghaictl shutdown --yes', 'shanghaictl shutdown --drain-ms 30000'],
-    remoteExits,
+    ['shanghaictl shutdown --yes', 'shanghaictl shutdown --drain-ms 30000', 'shanghaictl shutdown --leave'],
+    ['9 with --leave: it would leave no majority, or another node is leaving', ...remoteExits],
   );
 
   const version = program

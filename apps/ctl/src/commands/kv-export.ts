@@ -6,6 +6,7 @@ import type { Action, CommandContext } from '../command-host.js';
 import type { KeyRange } from '../connection.js';
 import { CtlError, usageError } from '../ctl-error.js';
 import { text } from '../flag-values.js';
+import { headLine, LineSeal } from '../import/sealed-lines.js';
 import { entryJson } from '../output/entry-view.js';
 import { startProgress } from '../output/progress.js';
 import { formatCount, formatDuration } from '../output/quantities.js';
@@ -71,17 +72,22 @@ async function write(context: CommandContext, range: KeyRange, output: TerminalO
   });
   const startedMs = performance.now();
   let count = 0;
-  let lines = '';
+  let lines = `${headLine}\n`;
+  const seal = new LineSeal();
   try {
     for await (const entry of connection.range(range)) {
       if (context.signal.aborted || output.destroyed) break;
-      lines += `${JSON.stringify(entryJson(entry, context.settings.encoding))}\n`;
+      const line = JSON.stringify(entryJson(entry, context.settings.encoding));
+      seal.add(line);
+      lines += `${line}\n`;
       count += 1;
       if (lines.length < 64 * 1024) continue;
-      await writeOut(output, lines);
+      await writeOut(output, `${lines}${seal.line('sealed')}\n`);
       lines = '';
       progress.update(count);
     }
+    // What was broken off has no end.
+    if (!context.signal.aborted) lines += `${seal.line('end')}\n`;
     await writeOut(output, lines);
   } finally {
     progress.stop();

@@ -1,7 +1,7 @@
 /** join, leave, replace, replication: what changes who belongs to the cluster, and waiting until it has come true. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Action, CommandContext } from '../command-host.js';
+import type { Action, CommandContext, Flags } from '../command-host.js';
 import type { Connection } from '../connection.js';
 import { CtlError, usageError } from '../ctl-error.js';
 import { optionalInteger, text } from '../flag-values.js';
@@ -47,6 +47,23 @@ export const leaveNode: Action = async (context, [id], flags) => {
   await connection.members.leave(nodeId, { force: flags['force'] === true });
   await finish(context, connection, nodeId, flags['wait'] === true);
 };
+
+/** `shutdown --leave`: the node that is asked leaves. */
+export async function leaveHere(context: CommandContext, flags: Flags): Promise<void> {
+  const { endpoints } = context.settings;
+  // Of several it would be the first that answers.
+  if (endpoints.length !== 1) throw usageError('name the one node that is to leave with --endpoint');
+  if (flags['drainMs'] !== undefined) throw usageError('--drain-ms and --leave do not go together');
+  const connection = await context.connect();
+  const { nodeId } = (await connection.status()).node;
+  await context.confirm(
+    `Node ${nodeId} at ${endpoints[0]} will be taken out of the cluster for good, and end; its id is not given again.`,
+  );
+  await connection.members.leave(nodeId, { force: flags['force'] === true });
+  await context.print.document({ shutdown: 'leaving', nodeId }, [
+    [`Node ${nodeId}`, 'leaving; it ends when it is out'],
+  ]);
+}
 
 /** `node replace`. */
 export const replaceNode: Action = async (context, [id], flags) => {

@@ -5,6 +5,7 @@ import { type Encoding, encodings } from '../settings.js';
 import { csvRows } from './csv-rows.js';
 import { elementsOfJsonArray } from './json-array-splitter.js';
 import { fieldOf, fieldText, type KeyMaker } from './key-template.js';
+import { checkedLines } from './sealed-lines.js';
 import { textLines } from './text-lines.js';
 
 /** Forms of input. */
@@ -69,7 +70,7 @@ interface Element {
 async function* elements(chunks: AsyncIterable<Uint8Array>, form: ImportForm): AsyncGenerator<Element> {
   if (form === 'json') yield* elementsOfJsonArray(chunks);
   else if (form === 'jsonl') {
-    for await (const line of textLines(chunks)) if (line.text.trim() !== '') yield line;
+    for await (const line of checkedLines(textLines(chunks))) if (line.text.trim() !== '') yield line;
   } else {
     for await (const { record, endOffset } of csvRows(chunks)) {
       yield { text: JSON.stringify(record), parsed: record, endOffset };
