@@ -64,7 +64,14 @@ function runFuzz() {
   return run('vitest', ['run', 'tools/fuzz']) && decoders;
 }
 
+/** Three real nodes, attacked in every way we know. */
+function runAttack() {
+  const isBuilt = run('turbo', ['run', 'build', '--output-logs=errors-only']);
+  return isBuilt && run('tsx', ['--conditions=@shanghai/source', 'tools/attack/main.ts', '--seed', seed]);
+}
+
 const others = {
+  attack: runAttack,
   disks: runOnSmallDisk,
   fuzz: runFuzz,
   mutations: () => run('tsx', ['tools/mutations/run.ts']),

@@ -8,9 +8,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePorts } from '@shanghai/env/testing';
 import { citiesFile, cityKeyTemplate, expectedCityKeys } from './cities.js';
-import { ctlAt, finished, killAll, type RunningNode, startCtlAt, startNode } from './processes.js';
+import { ctlAt, finished, killAll, startCtlAt } from './processes.js';
+import { ThreeNodes } from './three-nodes.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'shanghai-real-cluster-'));
 const acknowledgedFile = join(scratch, 'acknowledged.jsonl');
@@ -31,60 +31,19 @@ function say(text: string): void {
   console.log(`real data, cluster: ${text}`);
 }
 
-/** Three nodes with fixed ports, so that one that was killed comes back where the others look for it. */
-class Cluster {
-  readonly #ports: readonly number[];
-  readonly #nodes = new Map<number, RunningNode>();
+async function replicas(cluster: ThreeNodes, ...flags: readonly string[]): Promise<readonly ReplicaRow[]> {
+  const { code, stdout, stderr } = await ctlAt(cluster.endpoints, ['replicas', '--output', 'json', ...flags]);
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout) as ReplicaRow[];
+}
 
-  constructor(ports: readonly number[]) {
-    this.#ports = ports;
-  }
-
-  get endpoints(): string {
-    return [1, 2, 3].map((id) => `127.0.0.1:${this.#port(id, 0)}`).join(',');
-  }
-
-  async start(id: number): Promise<void> {
-    const members = [1, 2, 3].map((one) => `${one}=127.0.0.1:${this.#port(one, 2)}`).join(',');
-    const node = await startNode(join(scratch, `node-${id}`), [
-      ...['--node-id', String(id), '--initial-cluster', members],
-      ...['--grpc-port', String(this.#port(id, 0)), '--http-port', String(this.#port(id, 1))],
-      ...['--peer-port', String(this.#port(id, 2))],
-    ]);
-    this.#nodes.set(id, node);
-  }
-
-  async kill(id: number): Promise<void> {
-    await this.#nodes.get(id)?.kill();
-    this.#nodes.delete(id);
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all([...this.#nodes.values()].map((node) => node.stop()));
-  }
-
-  http(id: number): string {
-    return `http://127.0.0.1:${this.#port(id, 1)}`;
-  }
-
-  async replicas(...flags: readonly string[]): Promise<readonly ReplicaRow[]> {
-    const { code, stdout, stderr } = await ctlAt(this.endpoints, ['replicas', '--output', 'json', ...flags]);
-    assert.equal(code, 0, stderr);
-    return JSON.parse(stdout) as ReplicaRow[];
-  }
-
-  /** Who leads the group of the keys. */
-  async leader(): Promise<number> {
-    for (;;) {
-      const rows = (await this.replicas()).filter(({ groupId, role }) => groupId === dataGroup && role === 'leader');
-      const [leader] = rows.sort((a, b) => b.term - a.term);
-      if (leader !== undefined) return leader.nodeId;
-      await sleep(100);
-    }
-  }
-
-  #port(id: number, kind: number): number {
-    return this.#ports[(id - 1) * 3 + kind] as number;
+/** Who leads the group of the keys. */
+async function leaderOf(cluster: ThreeNodes): Promise<number> {
+  for (;;) {
+    const rows = (await replicas(cluster)).filter(({ groupId, role }) => groupId === dataGroup && role === 'leader');
+    const [leader] = rows.sort((a, b) => b.term - a.term);
+    if (leader !== undefined) return leader.nodeId;
+    await sleep(100);
   }
 }
 
@@ -93,7 +52,7 @@ function acknowledgedRecords(): number {
 }
 
 /** One command, and a leader killed and started again whenever another quarter is there. */
-async function importThroughKills(cluster: Cluster, total: number): Promise<void> {
+async function importThroughKills(cluster: ThreeNodes, total: number): Promise<void> {
   const args = ['kv', 'import', citiesFile, ...importFlags, '--acknowledged-file', acknowledgedFile];
   const child = startCtlAt(cluster.endpoints, args);
   const result = finished(child);
@@ -106,7 +65,7 @@ async function importThroughKills(cluster: Cluster, total: number): Promise<void
       );
       await sleep(20);
     }
-    const leader = await cluster.leader();
+    const leader = await leaderOf(cluster);
     await cluster.kill(leader);
     say(`killed node ${leader}, the leader, with -9 at ${acknowledgedRecords()} acknowledged records`);
     await cluster.start(leader);
@@ -117,10 +76,10 @@ async function importThroughKills(cluster: Cluster, total: number): Promise<void
 }
 
 /** All replicas have applied the same entries and hold the same state. */
-async function compareReplicas(cluster: Cluster): Promise<void> {
+async function compareReplicas(cluster: ThreeNodes): Promise<void> {
   const deadlineMs = Date.now() + 60_000;
   for (;;) {
-    const rows = (await cluster.replicas('--checksum')).filter(({ groupId }) => groupId === dataGroup);
+    const rows = (await replicas(cluster, '--checksum')).filter(({ groupId }) => groupId === dataGroup);
     const places = new Set(rows.map(({ appliedIndex }) => appliedIndex));
     if (rows.length === 3 && places.size === 1) {
       const sums = new Set(rows.map(({ checksum }) => checksum));
@@ -150,15 +109,16 @@ async function countByHttp(http: string, prefix: string): Promise<number> {
 
 async function run(): Promise<void> {
   const keys = expectedCityKeys();
-  const cluster = new Cluster(await freePorts(9));
+  const cluster = await ThreeNodes.at(scratch);
   await Promise.all([1, 2, 3].map((id) => cluster.start(id)));
-  say(`three nodes run; node ${await cluster.leader()} leads`);
+  say(`three nodes run; node ${await leaderOf(cluster)} leads`);
   await importThroughKills(cluster, keys.length);
   const whole = await ctlAt(cluster.endpoints, ['kv', 'import', citiesFile, ...importFlags, '--verify-only']);
   assert.equal(whole.code, 0, `${whole.stdout}${whole.stderr}`);
   say(`all ${keys.length} cities verified`);
   const expected = keys.filter((key) => key.startsWith('city:NL:')).length;
-  for (const id of [1, 2, 3]) assert.equal(await countByHttp(cluster.http(id), 'city:NL:'), expected, `node ${id}`);
+  for (const id of [1, 2, 3])
+    assert.equal(await countByHttp(`http://${cluster.http(id)}`, 'city:NL:'), expected, `node ${id}`);
   say(`city:NL:* is the same ${expected} cities at every node`);
   await compareReplicas(cluster);
   await cluster.stop();

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const serverMain = fileURLToPath(new URL('../../apps/server/dist/main.js', import.meta.url));
+/** The built server. */
+export const serverMain = fileURLToPath(new URL('../../apps/server/dist/main.js', import.meta.url));
 const ctlMain = fileURLToPath(new URL('../../apps/ctl/dist/main.js', import.meta.url));
 
 /** A node that runs, and where it listens. */
