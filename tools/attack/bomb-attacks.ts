@@ -15,7 +15,8 @@ function bomb(mebibytes: number): Buffer {
 const bombsAttack: Attack = {
   name: 'compressed bombs',
   what: 'gzip and deflate of a gigabyte of zeros, cut, damaged and unknown forms, in calls of gRPC',
-  answers: /^(RESOURCE_EXHAUSTED.*|INVALID_ARGUMENT.*|UNIMPLEMENTED|OK)$/,
+  // INTERNAL is what gRPC prescribes where a message cannot be decompressed.
+  answers: /^(RESOURCE_EXHAUSTED.*|INVALID_ARGUMENT.*|UNIMPLEMENTED|INTERNAL|OK)$/,
   async run(field) {
     const gzip = bomb(scaled(field, 1_024));
     const deflate = deflateSync(Buffer.alloc(128 * 1024 * 1024 * Math.min(1, field.scale)));

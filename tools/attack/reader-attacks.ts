@@ -1,4 +1,4 @@
-/** Those who ask for much and take nothing, and those who turn pages without end. */
+/** Those who ask for much and take nothing, and those who turn pages without end. That nobody leads may be said to them, too. */
 import type { ClientHttp2Session } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ShanghaiClient } from '@shanghai/client';
@@ -43,7 +43,7 @@ function readNothing(target: Target, path: string, request?: Uint8Array) {
 const slowReadersAttack: Attack = {
   name: 'slow readers',
   what: 'Range, Watch and Tail of much, of which nothing is taken, while more is written',
-  answers: /^(RESOURCE_EXHAUSTED.*|left open|reset|OK)$/,
+  answers: /^(RESOURCE_EXHAUSTED.*|UNAVAILABLE CLUSTER_ERROR|left open|reset|OK)$/,
   run: (field) =>
     withClient(field, async (client) => {
       await fill(field, client);
@@ -136,7 +136,7 @@ async function page(field: Field, turn: number, query: Readonly<Record<string, s
 const pagesAttack: Attack = {
   name: 'pages',
   what: 'the largest pages many at once, one pair a page to the end, limits and continuations that cannot be',
-  answers: /^(200|400 [A-Z_]+|429 RESOURCE_EXHAUSTED|OK|INVALID_ARGUMENT.*)$/,
+  answers: /^(200|400 [A-Z_]+|429 RESOURCE_EXHAUSTED|503 CLUSTER_ERROR|OK|INVALID_ARGUMENT.*)$/,
   run: (field) =>
     withClient(field, async (client) => {
       await fill(field, client);

@@ -28,7 +28,7 @@ export function reportTable(reports: readonly AttackReport[]): string {
     `${healthy.failures.length}`,
     [healthy.p50Ms, healthy.p99Ms, healthy.maxMs].map((ms) => ms.toFixed(0)).join('/'),
     `${elections}`,
-    [...answers].map(([answer, count]) => `${count} ${answer}`).join(', '),
+    [...answers].map(([answer, count]) => `${count} ${answer.replaceAll(/\s+/g, ' ')}`).join(', '),
     findings.length === 0 ? 'ok' : 'FOUND',
   ]);
   return [heads, heads.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');

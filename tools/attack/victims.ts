@@ -21,8 +21,8 @@ export class Victims {
     const nodes = await ThreeNodes.at(directory);
     await Promise.all(nodeIds.map((id) => nodes.start(id)));
     const victims = new Victims(nodes);
-    while ((await victims.troubles()).length > 0) await sleep(200);
-    return victims;
+    for (let attempt = 0; attempt < 3; attempt++) if ((await victims.troubles()).length === 0) return victims;
+    throw new Error(`the cluster does not begin to serve: ${(await victims.troubles()).join(', ')}`);
   }
 
   /** All nodes, the leader of the keys first. */
@@ -68,7 +68,7 @@ export class Victims {
   async #tryToWrite(): Promise<readonly string[]> {
     const found: string[] = [];
     for (const id of nodeIds) {
-      const client = connect({ endpoints: [this.nodes.grpc(id)], discover: false, timeoutMs: 20_000 });
+      const client = connect({ endpoints: [this.nodes.grpc(id)], timeoutMs: 20_000 });
       try {
         await client.put(`after/${id}`, 'v');
         if ((await client.getText(`after/${id}`)) !== 'v') found.push(`node ${id} does not read what was written`);

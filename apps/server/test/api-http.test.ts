@@ -279,7 +279,7 @@ describe('GET /kv/range', () => {
   });
 
   it('ends early with next when the answer is large, and reads no further', async () => {
-    fixture.node.endless = { pageBytes: 6 * 1024 * 1024, pages: 0 };
+    fixture.node.endless = { pageBytes: 1.5 * 1024 * 1024, pages: 0 };
     const { code, json } = await send('GET', '/kv/range?prefix=');
     expect([code, (json['data'] as unknown as { count: number }).count]).toEqual([200, 3]);
     expect(fixture.node.endless.pages).toBe(3);

@@ -182,3 +182,18 @@ test('many slow readers hold a bounded number of bytes together; the slowest are
   expect(await ends[0]).toBe(11);
   expect(highest).toBeLessThanOrEqual(4 * mib);
 });
+
+test('large pages over HTTP that are made at one time hold a bounded number of bytes; beyond it they are refused', async () => {
+  const { httpPort, node, services } = await open({ maxAnsweringBytes: 60 * mib });
+  node.endless = { pageBytes: 64 * 1024, pages: 0 };
+  const path = '/kv/range?prefix=&limit=10000';
+  const alone = await sendHttp(httpPort, 'GET', path);
+  expect(alone.code).toBe(200);
+  // A byte that is no text may need six characters.
+  expect(alone.text.length).toBeLessThan(28 * mib);
+  expect(alone.json['data']).toHaveProperty('next');
+  const answers = await Promise.all(Array.from({ length: 8 }, () => sendHttp(httpPort, 'GET', path)));
+  const codes = new Set(answers.map(({ code }) => code));
+  expect([...codes].sort()).toEqual([200, 429]);
+  while (services.guards.answering.heldBytes > 0) await new Promise((resolve) => setImmediate(resolve));
+});

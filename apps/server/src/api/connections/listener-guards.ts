@@ -39,7 +39,7 @@ export function createListenerGuards(
   return {
     http: new ConnectionGuard({ ...shared, handshakeBytes: 1, listener: observe('http') }),
     grpc: new ConnectionGuard({ ...shared, handshakeBytes: http2HandshakeBytes, listener: observe('grpc') }),
-    answering: observedAnswers(metrics, maxAnsweringBytes),
+    answering: observedAnswers(metrics, maxAnsweringBytes, monotonicMs),
     receiving: observedBudget(metrics, maxReceivingBytes),
   };
 }

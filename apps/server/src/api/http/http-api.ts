@@ -126,6 +126,10 @@ export function createHttpApp(services: ApiServices, host: string): FastifyInsta
     responses.set(request.raw, reply.raw);
     if (isLoopbackHost(host)) checkHost(request.headers.host);
   });
+  app.addHook('onSend', async (request, reply, payload) => {
+    if (typeof payload === 'string') contextOf(request, reply).made(payload.length);
+    return payload;
+  });
   app.setErrorHandler((error, request, reply) => fail(error, request, reply));
   app.setNotFoundHandler((request, reply) => fail(unmatchedError(request), request, reply));
   const description = openApiDocument(routes, services.version);

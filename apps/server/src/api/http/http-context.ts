@@ -4,7 +4,11 @@ import type { LeaderAddress } from '../../requests/leader-address.js';
 import type { RequestContext } from '../../requests/request-context.js';
 import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
+import { HeldAnswer } from '../connections/held-answer.js';
 import { acceptedCorrelationId, continuedTraceparent, traceIdOf, traceparentKey } from '../correlation.js';
+
+/** An answer of so many characters is counted among those that wait for their readers. */
+const countedAnswerBytes = 65_536;
 
 /** An HTTP request as the requests behind it see it. The signal is made when first asked for, and aborts when the connection goes. */
 export class HttpContext implements RequestContext {
@@ -16,6 +20,8 @@ export class HttpContext implements RequestContext {
   readonly #response: ServerResponse;
   readonly #services: ApiServices;
   #controller: AbortController | undefined;
+  #answer: HeldAnswer | undefined;
+  #isMade = false;
   #isAnswered = false;
 
   constructor(request: IncomingMessage, response: ServerResponse, services: ApiServices) {
@@ -29,6 +35,26 @@ export class HttpContext implements RequestContext {
     response.setHeader('X-Correlation-ID', this.correlationId);
     const continued = continuedTraceparent(traceparent);
     if (continued !== undefined) response.setHeader(traceparentKey, continued);
+  }
+
+  /** What the answer holds until its reader has it. */
+  get answer(): HeldAnswer {
+    if (this.#answer === undefined) {
+      const response = this.#response;
+      const answer = new HeldAnswer(this.#services.guards.answering, () => {
+        // One that is not made yet is refused.
+        if (this.#isMade) response.destroy();
+      });
+      response.once('close', () => answer.release());
+      this.#answer = answer;
+    }
+    return this.#answer;
+  }
+
+  /** The answer is made, and waits for its reader; a small one is not counted. */
+  made(bytes: number): void {
+    this.#isMade = true;
+    if (this.#answer !== undefined || bytes >= countedAnswerBytes) this.answer.settle(bytes);
   }
 
   get isCancelled(): boolean {

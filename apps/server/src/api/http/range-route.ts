@@ -1,6 +1,7 @@
 import type { RangeRequest, StoredPair } from '../../requests/key-value-requests.js';
 import type { Answered } from '../../requests/request-context.js';
 import { ServerError } from '../../requests/server-error.js';
+import type { HeldAnswer } from '../connections/held-answer.js';
 import { exclusiveEndAfter } from '../key-bounds.js';
 import { httpRoute } from './http-route.js';
 import { pairFields } from './key-routes.js';
@@ -17,8 +18,10 @@ import { bytesOf } from './wire-text.js';
 
 const defaultLimit = 1_000;
 const maxLimit = 10_000;
-/** An answer ends early, with `next`, when its keys and values reach this. */
-const maxAnswerBytes = 16 * 1024 * 1024;
+/** An answer ends early, with `next`, when its keys and values reach this: nothing else is done while it is written as JSON. */
+const maxAnswerBytes = 4 * 1024 * 1024;
+/** Pairs, their text, and the JSON of them are there at one time. */
+const copies = 4;
 
 const parameters = {
   start: textParameter('First key, inclusive.'),
@@ -46,17 +49,8 @@ export const rangeRoute = httpRoute({
   async handle(request, context, { node }) {
     const { query } = request;
     const range = rangeOf(query);
-    const pairs: StoredPair[] = [];
-    let bytes = 0;
-    let last: Answered<{ readonly continuation?: Uint8Array }> | undefined;
-    for await (const page of node.keyValue.range(range, readContextOf(query, request), context)) {
-      last = page;
-      for (const pair of page.value.pairs) {
-        pairs.push(pair);
-        bytes += pair.key.length + pair.value.length;
-      }
-      if (bytes >= maxAnswerBytes || pairs.length >= (range.limit ?? defaultLimit)) break;
-    }
+    const pages = node.keyValue.range(range, readContextOf(query, request), context);
+    const { pairs, last } = await gather(pages, range.limit ?? defaultLimit, context.answer);
     const continuation = last?.value.continuation;
     return {
       data: {
@@ -70,6 +64,29 @@ export const rangeRoute = httpRoute({
     };
   },
 });
+
+type Page = Answered<{ readonly pairs: readonly StoredPair[]; readonly continuation?: Uint8Array }>;
+
+/** Pairs up to the limit or to what one answer may hold. */
+async function gather(pages: AsyncIterable<Page>, limit: number, held: HeldAnswer) {
+  const pairs: StoredPair[] = [];
+  let bytes = 0;
+  let last: Page | undefined;
+  for await (const page of pages) {
+    last = page;
+    let pageBytes = 0;
+    for (const pair of page.value.pairs) {
+      pairs.push(pair);
+      pageBytes += pair.key.length + pair.value.length;
+    }
+    if (!held.tryGrow(pageBytes * copies)) {
+      throw new ServerError('RESOURCE_EXHAUSTED', 'too many large answers are being made; ask later, or for less');
+    }
+    bytes += pageBytes;
+    if (bytes >= maxAnswerBytes || pairs.length >= limit) break;
+  }
+  return { pairs, last };
+}
 
 function rangeOf(query: RangeQuery): RangeRequest {
   if (query.start === undefined && query.end === undefined && query.prefix === undefined) {
