@@ -159,7 +159,8 @@ function logConnection({ log }: ShanghaiClient, call: CallOptions): LogConnectio
         }
         left -= page.entries.length;
         from = page.nextSequence;
-        if (page.entries.length === 0 || page.nextSequence > end) return;
+        // A page may hold nothing and go on: compaction took away what was there.
+        if (page.nextSequence > end || (page.entries.length === 0 && page.gaps.length === 0)) return;
       }
     },
     async *tail(name, { fromEnd, signal, ...start }) {
@@ -167,10 +168,18 @@ function logConnection({ log }: ShanghaiClient, call: CallOptions): LogConnectio
       await log.describe(name, call);
       yield* log.tail(name, { from: fromEnd === true ? 'end' : toStart(start), signal });
     },
+    consumers: (name, prefix) => log.consumers.list(name, prefix, call),
+    commit: (name, consumer, sequence, options) =>
+      log.consumers.commit(name, consumer, sequence, { ...options, ...call }),
+    seek: (name, consumer, to, dryRun) => log.consumers.seek(name, consumer, to, { dryRun, ...call }),
+    deleteConsumer: (name, consumer) => log.consumers.delete(name, consumer, call),
+    producer: (name, producerId) => log.producer(name, producerId, call),
+    trim: (name, firstSequence) => log.trim(name, firstSequence, call),
   };
 }
 
-function toStart({ fromSequence, fromTimeMs }: LogStart): ClientLogStart {
+function toStart({ fromSequence, fromTimeMs, last }: LogStart): ClientLogStart {
+  if (last !== undefined) return { last };
   return fromTimeMs === undefined ? (fromSequence ?? 0) : { timeMs: fromTimeMs };
 }
 

@@ -3,7 +3,15 @@
  * and no command knows the transport. Keys and values are bytes. Numbers are safe integers.
  */
 
-import type { NodeBackup } from '@shanghai/client';
+import type {
+  ConsumerPlace,
+  KeptRange,
+  LogConsumer,
+  NodeBackup,
+  ProducerProgress,
+  SeekTarget,
+  SoughtPlace,
+} from '@shanghai/client';
 import type { NodeObservation } from './doctor/core/observation.js';
 
 /** A connection to a node or cluster. Calls reject with coded errors of the table of errors. */
@@ -117,12 +125,35 @@ export interface LogConnection {
     name: string,
     options: LogStart & { readonly fromEnd?: boolean; readonly signal: AbortSignal },
   ): AsyncIterable<LogEntry>;
+  consumers(name: string, prefix: string): Promise<readonly LogConsumer[]>;
+  commit(
+    name: string,
+    consumer: string,
+    sequence: number,
+    options: { readonly generation?: number },
+  ): Promise<ConsumerPlace>;
+  seek(name: string, consumer: string, to: SeekTarget, dryRun: boolean): Promise<SoughtPlace>;
+  deleteConsumer(name: string, consumer: string): Promise<void>;
+  /** `undefined` where the log does not remember it. */
+  producer(name: string, producerId: number): Promise<ProducerProgress | undefined>;
+  trim(name: string, firstSequence: number): Promise<KeptRange>;
 }
 
-/** Where reading begins: a sequence number (0 or absent = the first kept) or a time in milliseconds since 1970. */
+export type {
+  ConsumerPlace,
+  KeptRange,
+  LogConsumer,
+  LogPosition,
+  ProducerProgress,
+  SeekTarget,
+  SoughtPlace,
+} from '@shanghai/client';
+
+/** Where reading begins: a sequence number (0 or absent = the first kept), a time in milliseconds since 1970, or so many before the end. */
 export interface LogStart {
   readonly fromSequence?: number;
   readonly fromTimeMs?: number;
+  readonly last?: number;
 }
 
 /** When an append is answered. */
@@ -135,6 +166,8 @@ export interface LogSettings {
   readonly retentionMs?: number;
   readonly retentionBytes?: number;
   readonly cleanupPolicy?: 'delete' | 'compact';
+  readonly retentionEntries?: number;
+  readonly tombstoneRetentionMs?: number;
 }
 
 /** A log as the server describes it. */

@@ -4,7 +4,11 @@ import type { Pipeline } from './calls/pipeline.js';
 import { resumeStream } from './calls/resumable-stream.js';
 import { callUnary } from './calls/unary-calls.js';
 import type { CallOptions } from './key-value-store.js';
+import type { LogConsumers } from './log-consumers.js';
+import { LogConsumersClient } from './log-consumers-client.js';
+import { type LogProducer, type LogProducerOptions, openLogProducer } from './log-producer.js';
 import type {
+  KeptRange,
   LogAppended,
   LogAppendOptions,
   LogDescription,
@@ -15,22 +19,27 @@ import type {
   LogSettings,
   LogStart,
   LogTailOptions,
+  LogTrimOptions,
   NamedLogs,
+  ProducerProgress,
 } from './named-logs.js';
 import {
   acknowledgementMessage,
   appendedOf,
   descriptionOf,
+  gapOf,
   logEntryOf,
   producerMessage,
   recordMessage,
   settingsMessage,
   startMessage,
+  toLogName,
 } from './wire/log-wire.js';
 import { toNumber, toUint64 } from './wire/wire-values.js';
 
 /** The named logs of a client. */
 export class NamedLogsClient implements NamedLogs {
+  readonly consumers: LogConsumers;
   readonly #environment: CallEnvironment;
   readonly #appends: LogAppends;
 
@@ -38,6 +47,7 @@ export class NamedLogsClient implements NamedLogs {
   constructor(environment: CallEnvironment, pipeline: Pipeline) {
     this.#environment = environment;
     this.#appends = new LogAppends(environment, pipeline);
+    this.consumers = new LogConsumersClient(environment);
   }
 
   async create(name: string, settings: Partial<LogSettings> = {}, options?: CallOptions): Promise<LogDescription> {
@@ -83,6 +93,32 @@ export class NamedLogsClient implements NamedLogs {
     return appendedOf(await this.#appends.send(request, producer === undefined ? 'once' : 'numbered', options));
   }
 
+  async trim(name: string, firstSequence: number, options: LogTrimOptions = {}): Promise<KeptRange> {
+    const request = {
+      log: toLogName(name),
+      origin: toUint64(options.origin, 'origin'),
+      firstSequence: toUint64(firstSequence, 'firstSequence', 1),
+    };
+    const kept = await callUnary(this.#environment, 'trimLog', request, 'repeatable', options);
+    return { firstSequence: toNumber(kept.firstSequence), lastSequence: toNumber(kept.lastSequence) };
+  }
+
+  async producer(name: string, producerId: number, options?: CallOptions): Promise<ProducerProgress | undefined> {
+    const request = { log: toLogName(name), origin: 0n, producerId: toUint64(producerId, 'producerId', 1) };
+    const known = await callUnary(this.#environment, 'describeProducer', request, 'repeatable', options);
+    if (!known.found) return undefined;
+    return {
+      epoch: toNumber(known.epoch),
+      lastSequence: toNumber(known.lastSequence),
+      logSequence: toNumber(known.logSequence),
+      timeMs: toNumber(known.timeMs),
+    };
+  }
+
+  openProducer(name: string, options: LogProducerOptions): Promise<LogProducer> {
+    return openLogProducer(this, name, options);
+  }
+
   async read(name: string, options: LogReadOptions = {}): Promise<LogPage> {
     const request = {
       log: toLogName(name),
@@ -97,6 +133,7 @@ export class NamedLogsClient implements NamedLogs {
       nextSequence: toNumber(response.nextSequence),
       firstSequence: toNumber(response.firstSequence),
       lastSequence: toNumber(response.lastSequence),
+      gaps: response.gaps.map(gapOf),
     };
   }
 
@@ -141,11 +178,6 @@ export class NamedLogsClient implements NamedLogs {
 
 function isList(records: LogRecordInput | readonly LogRecordInput[]): records is readonly LogRecordInput[] {
   return Array.isArray(records);
-}
-
-function toLogName(name: string): string {
-  if (typeof name === 'string' && /^(?!\.\.?$)[A-Za-z0-9._-]{1,255}$/.test(name)) return name;
-  throw new RangeError(`log name ${JSON.stringify(name)} is not 1 to 255 of [A-Za-z0-9._-] other than "." and ".."`);
 }
 
 /** An optional count ≥ 1; 0 on the wire stands for the server's default. */

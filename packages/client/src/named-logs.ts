@@ -1,4 +1,6 @@
 import type { BytesInput, CallOptions } from './key-value-store.js';
+import type { LogConsumers } from './log-consumers.js';
+import type { LogProducer, LogProducerOptions } from './log-producer.js';
 
 /** When an append is answered: synced on the accepting node, on a majority, on every replica. */
 export type Acknowledgement = 'local' | 'quorum' | 'all';
@@ -91,8 +93,11 @@ export interface LogEntry {
   readonly producer?: Producer;
 }
 
-/** Where reading begins: a sequence number (0 = the first kept), or the first entry of a time or later. */
-export type LogStart = number | { readonly timeMs: number };
+/**
+ * Where reading begins: a sequence number (0 = the first kept), the first entry of a time or later, or so many sequence
+ * numbers before the end.
+ */
+export type LogStart = number | { readonly timeMs: number } | { readonly last: number };
 
 /** What a read takes. */
 export interface LogReadOptions extends CallOptions {
@@ -112,6 +117,37 @@ export interface LogPage {
   readonly nextSequence: number;
   readonly firstSequence: number;
   readonly lastSequence: number;
+  /** What compaction took away between the place asked for and `nextSequence`, in order. */
+  readonly gaps: readonly LogGap[];
+}
+
+/** Sequence numbers of an origin whose entries are not there any more. */
+export interface LogGap {
+  readonly origin: number;
+  readonly epoch: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+}
+
+/** What a trim takes. */
+export interface LogTrimOptions extends CallOptions {
+  readonly origin?: number;
+}
+
+/** First and last sequence of what is kept; the first is one behind the last where nothing is. */
+export interface KeptRange {
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+}
+
+/** What a log remembers of a producer. */
+export interface ProducerProgress {
+  readonly epoch: number;
+  /** The last record accepted in that epoch; the next one is one more. */
+  readonly lastSequence: number;
+  /** Where it lies in the log, and its log time. */
+  readonly logSequence: number;
+  readonly timeMs: number;
 }
 
 /** What a tail takes. */
@@ -138,6 +174,14 @@ export interface NamedLogs {
     records: LogRecordInput | readonly LogRecordInput[],
     options?: LogAppendOptions,
   ): Promise<LogAppended>;
+  /** Gives up the entries before `firstSequence`; resolves to what is kept then. One behind the last gives up all there are. */
+  trim(name: string, firstSequence: number, options?: LogTrimOptions): Promise<KeptRange>;
+  /** Where a producer is to go on; `undefined` where the log does not remember it. */
+  producer(name: string, producerId: number, options?: CallOptions): Promise<ProducerProgress | undefined>;
+  /** A producer that numbers its records, so that each is appended once however often it is sent. */
+  openProducer(name: string, options: LogProducerOptions): Promise<LogProducer>;
+  /** Who reads the logs and has come how far. */
+  readonly consumers: LogConsumers;
   /** One page of entries. */
   read(name: string, options?: LogReadOptions): Promise<LogPage>;
   /** Entries from a position on and then what is appended, without gap or duplicate also over broken connections. */

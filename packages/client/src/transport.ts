@@ -4,22 +4,32 @@
 import type {
   CheckpointRequest,
   CheckpointResponse,
+  CommitPositionRequest,
+  CommitPositionResponse,
   CreateLogRequest,
   CreateLogResponse,
+  DeleteConsumerRequest,
+  DeleteConsumerResponse,
   DeleteLogRequest,
   DeleteLogResponse,
   DescribeLogRequest,
   DescribeLogResponse,
+  DescribeProducerRequest,
+  DescribeProducerResponse,
   GetChecksumsRequest,
   GetChecksumsResponse,
   GetDiagnosticsRequest,
   GetDiagnosticsResponse,
   GetMetricsRequest,
   GetMetricsResponse,
+  GetPositionRequest,
+  GetPositionResponse,
   GetStatusRequest,
   GetStatusResponse,
   LeaveNodeRequest,
   LeaveNodeResponse,
+  ListConsumersRequest,
+  ListConsumersResponse,
   ListLogsRequest,
   ListLogsResponse,
   ListNodesRequest,
@@ -48,10 +58,14 @@ import type {
   ReserveNodeResponse,
   SaveSnapshotRequest,
   SaveSnapshotResponse,
+  SeekConsumerRequest,
+  SeekConsumerResponse,
   SetReplicationFactorRequest,
   SetReplicationFactorResponse,
   ShutdownRequest,
   ShutdownResponse,
+  TrimLogRequest,
+  TrimLogResponse,
   WatchRequest,
   WatchResponse,
 } from '@shanghai/proto';
@@ -66,6 +80,13 @@ export interface UnaryMethods {
   readonly deleteLog: readonly [DeleteLogRequest, DeleteLogResponse];
   readonly appendLog: readonly [LogAppendRequest, LogAppendResponse];
   readonly readLog: readonly [LogReadRequest, LogReadResponse];
+  readonly trimLog: readonly [TrimLogRequest, TrimLogResponse];
+  readonly describeProducer: readonly [DescribeProducerRequest, DescribeProducerResponse];
+  readonly commitPosition: readonly [CommitPositionRequest, CommitPositionResponse];
+  readonly getPosition: readonly [GetPositionRequest, GetPositionResponse];
+  readonly listConsumers: readonly [ListConsumersRequest, ListConsumersResponse];
+  readonly seekConsumer: readonly [SeekConsumerRequest, SeekConsumerResponse];
+  readonly deleteConsumer: readonly [DeleteConsumerRequest, DeleteConsumerResponse];
   readonly getStatus: readonly [GetStatusRequest, GetStatusResponse];
   readonly listNodes: readonly [ListNodesRequest, ListNodesResponse];
   readonly reserveNode: readonly [ReserveNodeRequest, ReserveNodeResponse];

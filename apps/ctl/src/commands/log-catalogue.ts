@@ -1,6 +1,6 @@
 /** log create, list, describe, delete. */
 import type { Action, CommandContext } from '../command-host.js';
-import type { LogDescription } from '../connection.js';
+import type { LogDescription, LogSettings } from '../connection.js';
 import { oneOf, optionalInteger, text } from '../flag-values.js';
 import type { Field } from '../output/printer.js';
 import { formatBytes, formatCount, formatDuration, formatTime } from '../output/quantities.js';
@@ -12,12 +12,16 @@ export const createLog: Action = async (context, values, flags) => {
   const cleanupPolicy = oneOf(flags, 'cleanupPolicy', ['delete', 'compact']);
   const retentionMs = optionalInteger(flags, 'retentionMs');
   const retentionBytes = optionalInteger(flags, 'retentionBytes');
+  const retentionEntries = optionalInteger(flags, 'retentionEntries');
+  const tombstoneRetentionMs = optionalInteger(flags, 'tombstoneRetentionMs');
   const log = await (await context.connect()).logs.create(values[0] as string, {
     ...(mode === undefined ? {} : { mode }),
     ...(acknowledgement === undefined ? {} : { acknowledgement }),
     ...(cleanupPolicy === undefined ? {} : { cleanupPolicy }),
     ...(retentionMs === undefined ? {} : { retentionMs }),
     ...(retentionBytes === undefined ? {} : { retentionBytes }),
+    ...(retentionEntries === undefined ? {} : { retentionEntries }),
+    ...(tombstoneRetentionMs === undefined ? {} : { tombstoneRetentionMs }),
   });
   await showLog(context, log);
 };
@@ -60,7 +64,7 @@ async function showLog(context: CommandContext, log: LogDescription): Promise<vo
     ['Id', String(log.logId)],
     ['Mode', settings.mode ?? '-'],
     ['Acknowledgement', settings.acknowledgement ?? '-'],
-    ['Retention', retentionText(settings.retentionMs ?? 0, settings.retentionBytes ?? 0)],
+    ['Retention', retentionText(settings)],
     ['Cleanup', settings.cleanupPolicy ?? '-'],
     ['Created', formatTime(log.createdAtMs)],
   ];
@@ -72,10 +76,11 @@ async function showLog(context: CommandContext, log: LogDescription): Promise<vo
   await context.print.document(log, fields);
 }
 
-function retentionText(retentionMs: number, retentionBytes: number): string {
+function retentionText({ retentionMs = 0, retentionBytes = 0, retentionEntries = 0 }: LogSettings): string {
   const limits = [];
   if (retentionMs > 0) limits.push(formatDuration(retentionMs));
   if (retentionBytes > 0) limits.push(formatBytes(retentionBytes));
+  if (retentionEntries > 0) limits.push(`${formatCount(retentionEntries)} entries`);
   return limits.length === 0 ? 'everything' : limits.join(' or ');
 }
 

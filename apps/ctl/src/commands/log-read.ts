@@ -45,10 +45,14 @@ export const tailLog: Action = async (context, values, flags) => {
 function startOf(flags: Flags): LogStart {
   const fromSequence = optionalInteger(flags, 'from');
   const fromTimeMs = time(flags, 'fromTime');
-  if (fromSequence !== undefined && fromTimeMs !== undefined) throw usageError('--from or --from-time, not both');
+  const last = optionalInteger(flags, 'last');
+  if ([fromSequence, fromTimeMs, last].filter((start) => start !== undefined).length > 1) {
+    throw usageError('one of --from, --from-time and --last, not several');
+  }
   return {
     ...(fromSequence === undefined ? {} : { fromSequence }),
     ...(fromTimeMs === undefined ? {} : { fromTimeMs }),
+    ...(last === undefined ? {} : { last }),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { type Host, runWith } from '../command-host.js';
 import { help, remoteExits } from './command-help.js';
+import { addLogUpkeep } from './log-upkeep.js';
 
 /** Adds `log`. */
 export function addLogCommands(program: Command, host: Host): void {
@@ -10,6 +11,7 @@ export function addLogCommands(program: Command, host: Host): void {
   addCatalogue(log, host);
   addAppend(log, host);
   addReads(log, host);
+  addLogUpkeep(log, host);
 }
 
 function addCatalogue(log: Command, host: Host): void {
@@ -21,7 +23,9 @@ function addCatalogue(log: Command, host: Host): void {
     .option('--acknowledgement <level>', 'when an append is answered: local, quorum or all (default by mode)')
     .option('--retention-ms <ms>', 'older entries may go (default 0: never)')
     .option('--retention-bytes <bytes>', 'beyond so many bytes the oldest go (default 0: never)')
-    .option('--cleanup-policy <policy>', 'delete or compact (default delete)');
+    .option('--retention-entries <n>', 'beyond so many entries the oldest go (default 0: never)')
+    .option('--cleanup-policy <policy>', 'delete or compact (default delete)')
+    .option('--tombstone-retention-ms <ms>', 'compact: how long the deletion of a key stays readable (default 1 day)');
   help(
     runWith(create, host, async (...run) => (await import('./log-catalogue.js')).createLog(...run)),
     ['shanghaictl log create events', 'shanghaictl log create audit --retention-ms 604800000'],
@@ -83,6 +87,7 @@ function addReads(log: Command, host: Host): void {
     .argument('<name>', 'log')
     .option('--from <sequence>', 'first entry wanted (default: the first kept)')
     .option('--from-time <time>', 'first entry of this time or later: ISO 8601 or milliseconds since 1970')
+    .option('--last <n>', 'begin so many entries before the end')
     .option('--limit <n>', 'at most so many (default: all that are there)')
     .option('--wide', 'do not shorten keys and values in the table')
     .option('--values', 'only the values, byte for byte, each followed by a line end');
@@ -98,6 +103,7 @@ function addReads(log: Command, host: Host): void {
     .argument('<name>', 'log')
     .option('--from <sequence>', 'first entry wanted (default: the first kept)')
     .option('--from-time <time>', 'first entry of this time or later: ISO 8601 or milliseconds since 1970')
+    .option('--last <n>', 'begin so many entries before the end')
     .option('--from-end', 'only what is appended from now on')
     .option('--count <n>', 'end after so many entries')
     .option('--wide', 'do not shorten keys and values in the table')

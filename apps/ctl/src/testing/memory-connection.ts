@@ -5,11 +5,13 @@ import type {
   Entry,
   GroupState,
   LogConnection,
+  LogConsumer,
   LogDescription,
   LogEntry,
   MemberTable,
   NodeReport,
   NodeStatus,
+  SeekTarget,
 } from '../connection.js';
 import { CtlError } from '../ctl-error.js';
 import type { NodeObservation } from '../doctor/core/observation.js';
@@ -17,6 +19,8 @@ import type { NodeObservation } from '../doctor/core/observation.js';
 /** What a test may look at and change. */
 export interface MemoryNode {
   readonly keys: Map<string, Entry>;
+  /** By log and name. */
+  readonly consumers: Map<string, LogConsumer>;
   readonly logs: Map<string, { readonly description: LogDescription; readonly entries: LogEntry[] }>;
   /** What a watch will give. */
   readonly changes: Change[];
@@ -42,6 +46,7 @@ export function createMemoryNode(): MemoryNode {
   return {
     keys: new Map(),
     logs: new Map(),
+    consumers: new Map(),
     changes: [],
     calls: [],
     before: () => undefined,
@@ -253,15 +258,68 @@ function logConnection(node: MemoryNode, call: (name: string) => Promise<void>):
       }
       return { firstSequence, lastSequence: entries.length, timeMs: 1_700_000_000_000 };
     },
-    async *read(name, { fromSequence, fromTimeMs, limit }) {
+    async *read(name, { fromSequence, fromTimeMs, last, limit }) {
       await call('log read');
-      yield* from(name, fromSequence, fromTimeMs).slice(0, limit);
+      const entries = from(name, fromSequence, fromTimeMs);
+      yield* entries.slice(last === undefined ? 0 : Math.max(0, entries.length - last)).slice(0, limit);
     },
     async *tail(name, { fromSequence, fromTimeMs, fromEnd, signal }) {
       await call('log tail');
       if (fromEnd !== true) yield* from(name, fromSequence, fromTimeMs);
       if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
       throw new CtlError('CANCELLED', 'the tail was given up');
+    },
+    ...consumerConnection(node, call),
+  };
+}
+
+/** Consumers of logs in memory. No log there knows producers, and none is trimmed. */
+function consumerConnection(node: MemoryNode, call: (name: string) => Promise<void>) {
+  const at = (sequence: number) => [{ origin: 0, epoch: 1, sequence }];
+  const key = (name: string, consumer: string) => `${name}/${consumer}`;
+  const put = (name: string, consumer: string, generation: number, sequence: number) => {
+    const behind = (node.logs.get(name)?.entries.length ?? 0) - sequence;
+    const lag = { origin: 0, epoch: 1, entries: behind, milliseconds: behind * 1000, lostEntries: undefined };
+    const committedAtMs = 1_700_000_000_000;
+    const state = { name: consumer, generation, positions: at(sequence), committedAtMs, lags: [lag] };
+    node.consumers.set(key(name, consumer), state);
+    return { generation, positions: state.positions };
+  };
+  return {
+    async consumers(name: string, prefix: string) {
+      await call('log consumers');
+      return [...node.consumers].filter(([id]) => id.startsWith(`${name}/${prefix}`)).map(([, state]) => state);
+    },
+    async commit(name: string, consumer: string, sequence: number, options: { readonly generation?: number }) {
+      await call('log commit');
+      const generation = node.consumers.get(key(name, consumer))?.generation ?? 1;
+      if (options.generation !== undefined && options.generation !== generation) {
+        throw new CtlError('CONFLICT', `the consumer is in generation ${generation}`);
+      }
+      return put(name, consumer, generation, sequence);
+    },
+    async seek(name: string, consumer: string, to: SeekTarget, dryRun: boolean) {
+      await call(`log seek ${JSON.stringify(to)}`);
+      const known = node.consumers.get(key(name, consumer));
+      const earlierPositions = known?.positions ?? [];
+      const end = node.logs.get(name)?.entries.length ?? 0;
+      const sequence =
+        to === 'end' ? end : typeof to === 'object' && 'positions' in to ? (to.positions[0]?.sequence ?? 0) : 0;
+      const generation = known?.generation ?? 0;
+      if (dryRun) return { generation, positions: at(sequence), earlierPositions };
+      return { ...put(name, consumer, generation + 1, sequence), earlierPositions };
+    },
+    async deleteConsumer(name: string, consumer: string) {
+      await call('log forget');
+      node.consumers.delete(key(name, consumer));
+    },
+    async producer(_name: string, producerId: number) {
+      await call('log producer');
+      return producerId === 7 ? { epoch: 2, lastSequence: 5, logSequence: 9, timeMs: 1_700_000_000_000 } : undefined;
+    },
+    async trim(name: string, firstSequence: number) {
+      await call('log trim');
+      return { firstSequence, lastSequence: node.logs.get(name)?.entries.length ?? 0 };
     },
   };
 }

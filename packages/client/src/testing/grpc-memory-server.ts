@@ -134,8 +134,6 @@ function logHandlers(
   logPipelines: Set<ServerDuplexStream<LogPipelineRequest, LogPipelineResponse>>,
 ): LogServer {
   const { unary, streaming } = handlers(host, counts);
-  const unknown = (_call: unknown, callback: (error: { code: status }) => void) =>
-    callback({ code: status.UNIMPLEMENTED });
   return {
     createLog: unary('createLog'),
     listLogs: unary('listLogs'),
@@ -149,13 +147,13 @@ function logHandlers(
       call.once('close', () => logPipelines.delete(call));
       serveLogPipeline(host, counts, call);
     },
-    trimLog: unknown,
-    describeProducer: unknown,
-    commitPosition: unknown,
-    getPosition: unknown,
-    listConsumers: unknown,
-    seekConsumer: unknown,
-    deleteConsumer: unknown,
+    trimLog: unary('trimLog'),
+    describeProducer: unary('describeProducer'),
+    commitPosition: unary('commitPosition'),
+    getPosition: unary('getPosition'),
+    listConsumers: unary('listConsumers'),
+    seekConsumer: unary('seekConsumer'),
+    deleteConsumer: unary('deleteConsumer'),
   };
 }
 

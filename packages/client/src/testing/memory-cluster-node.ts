@@ -29,7 +29,16 @@ export interface ClusterLog {
 }
 
 /** Unary methods that change what the cluster holds: they go through the log. */
-const commands: ReadonlySet<UnaryMethod> = new Set<UnaryMethod>(['openSession', 'createLog', 'deleteLog', 'appendLog']);
+const commands: ReadonlySet<UnaryMethod> = new Set<UnaryMethod>([
+  'openSession',
+  'createLog',
+  'deleteLog',
+  'appendLog',
+  'trimLog',
+  'commitPosition',
+  'seekConsumer',
+  'deleteConsumer',
+]);
 
 /** Unary methods that read what the cluster holds. */
 const reads: ReadonlySet<UnaryMethod> = new Set<UnaryMethod>(['listLogs', 'describeLog', 'readLog']);

@@ -2,6 +2,7 @@ import type { Clock } from '@shanghai/env';
 import {
   Acknowledgement,
   CleanupPolicy,
+  type ConsumerDescription,
   type LogAppendRequest,
   type LogAppendResponse,
   type LogDescription,
@@ -12,11 +13,13 @@ import {
   type LogSettings,
   type LogTailRequest,
   type LogTailResponse,
+  type Producer,
 } from '@shanghai/proto';
 import { refusal } from './memory-error.js';
 import { WakeUp } from './wake-up.js';
 
-interface MemoryLog {
+/** A log in memory. */
+export interface MemoryLog {
   readonly name: string;
   readonly logId: bigint;
   readonly settings: LogSettings;
@@ -26,6 +29,9 @@ interface MemoryLog {
   trimmed: number;
   /** Answers by producer, epoch and sequence. */
   readonly producers: Map<string, LogAppendResponse>;
+  /** The last record of each producer. */
+  readonly lastSent: Map<bigint, { readonly epoch: bigint; readonly sequence: bigint; readonly logSequence: bigint }>;
+  readonly consumers: Map<string, ConsumerDescription>;
   readonly news: WakeUp;
 }
 
@@ -58,6 +64,8 @@ export class MemoryLogs {
       entries: [],
       trimmed: 0,
       producers: new Map(),
+      lastSent: new Map(),
+      consumers: new Map(),
       news: new WakeUp(),
     };
     this.#logs.set(name, log);
@@ -93,11 +101,16 @@ export class MemoryLogs {
   append(request: LogAppendRequest): LogAppendResponse {
     const log = this.#find(request.log);
     const { producer } = request;
+    const sent = producer === undefined ? undefined : log.lastSent.get(producer.producerId);
+    if (sent !== undefined && (producer?.epoch ?? 0n) < sent.epoch) {
+      throw refusal('CONFLICT', 'an older epoch', { producerEpoch: Number(sent.epoch) });
+    }
     const producerKey =
       producer === undefined ? undefined : `${producer.producerId}/${producer.epoch}/${producer.sequence}`;
     const earlier = producerKey === undefined ? undefined : log.producers.get(producerKey);
     if (earlier !== undefined) return { ...earlier, duplicate: true };
     const last = BigInt(log.trimmed + log.entries.length);
+    if (producer !== undefined) refuseOutOfOrder(log, producer);
     const expected = request.expectedLastSequence;
     if (expected !== undefined && expected !== last) {
       throw refusal('CONFLICT', `log '${log.name}' ends at ${last}, not at ${expected}`, {
@@ -112,6 +125,10 @@ export class MemoryLogs {
     const lastSequence = last + BigInt(request.records.length);
     const answer = { origin: 0n, epoch: 1n, firstSequence: last + 1n, lastSequence, timeMs, duplicate: false };
     if (producerKey !== undefined) log.producers.set(producerKey, answer);
+    if (producer !== undefined) {
+      const sequence = producer.sequence + BigInt(request.records.length) - 1n;
+      log.lastSent.set(producer.producerId, { epoch: producer.epoch, sequence, logSequence: lastSequence });
+    }
     log.news.notify();
     return answer;
   }
@@ -148,11 +165,23 @@ export class MemoryLogs {
     }
   }
 
+  /** One log, or a refusal. */
+  find(name: string): MemoryLog {
+    return this.#find(name);
+  }
+
   #find(name: string): MemoryLog {
     const log = this.#logs.get(name);
     if (log === undefined) throw refusal('NOT_FOUND', `there is no log '${name}'`);
     return log;
   }
+}
+
+function refuseOutOfOrder(log: MemoryLog, { producerId, epoch, sequence }: Producer): void {
+  const last = log.lastSent.get(producerId);
+  const expected = last?.epoch === epoch ? last.sequence + 1n : 1n;
+  if (sequence === expected) return;
+  throw refusal('CONFLICT', `expected ${expected}, got ${sequence}`, { expectedSequence: Number(expected) });
 }
 
 /** The first sequence number wanted. */

@@ -13,6 +13,7 @@ import {
 import type { StreamMethod, StreamMethods, UnaryMethod, UnaryMethods } from '../transport.js';
 import { detailOf, refusal } from './memory-error.js';
 import { MemoryKeyValue } from './memory-key-value.js';
+import { upkeepHandlers } from './memory-log-upkeep.js';
 import { MemoryLogs } from './memory-logs.js';
 import { MemorySessions } from './memory-sessions.js';
 import type { MemoryHost } from './memory-transport.js';
@@ -144,6 +145,7 @@ export class MemoryServer implements MemoryHost {
       },
       appendLog: (request) => logs.append(request),
       readLog: (request) => logs.read(request),
+      ...upkeepHandlers(logs),
       getStatus: () => this.#status(),
       listNodes: () => ({ nodes: [memoryNode], replicationFactor: 3, removedNodeIds: [] }),
       reserveNode: () => ({ clusterId: 'memory', nodeId: 2n, joinAddresses: [] }),

@@ -5,6 +5,7 @@ import {
   type LogAppendResponse,
   type LogDescription as LogDescriptionMessage,
   type LogEntry as LogEntryMessage,
+  type LogGap as LogGapMessage,
   LogMode,
   type LogReadRequest,
   type LogRecord,
@@ -16,6 +17,7 @@ import type {
   LogAppended,
   LogDescription,
   LogEntry,
+  LogGap,
   LogRecordInput,
   LogSettings,
   LogStart,
@@ -81,10 +83,28 @@ export function producerMessage(producer: Producer | undefined): ProducerMessage
 }
 
 /** Where reading begins, as a message. */
-export function startMessage(start: LogStart): NonNullable<LogReadRequest['start']> {
-  return typeof start === 'number'
-    ? { $case: 'fromSequence', value: toUint64(start, 'from') }
-    : { $case: 'fromTimeMs', value: toUint64(start.timeMs, 'from.timeMs') };
+export function startMessage(start: LogStart): Extract<NonNullable<LogReadRequest['start']>, NumberStart> {
+  if (typeof start === 'number') return { $case: 'fromSequence', value: toUint64(start, 'from') };
+  if ('last' in start) return { $case: 'fromLast', value: toUint64(start.last, 'from.last') };
+  return { $case: 'fromTimeMs', value: toUint64(start.timeMs, 'from.timeMs') };
+}
+
+type NumberStart = { readonly $case: 'fromSequence' | 'fromTimeMs' | 'fromLast' };
+
+/** Sequence numbers that compaction took away. */
+export function gapOf(message: LogGapMessage): LogGap {
+  return {
+    origin: toNumber(message.origin),
+    epoch: toNumber(message.epoch),
+    firstSequence: toNumber(message.firstSequence),
+    lastSequence: toNumber(message.lastSequence),
+  };
+}
+
+/** The name of a log. Throws `RangeError`. */
+export function toLogName(name: string): string {
+  if (typeof name === 'string' && /^(?!\.\.?$)[A-Za-z0-9._-]{1,255}$/.test(name)) return name;
+  throw new RangeError(`log name ${JSON.stringify(name)} is not 1 to 255 of [A-Za-z0-9._-] other than "." and ".."`);
 }
 
 /** A described log. */
