@@ -1,10 +1,12 @@
 /**
  * `pnpm sim raft`: nodes of bare cores on virtual time, with faults. A seed is a whole simulation and can be repeated to
- * the last bit. `pnpm sim hosts` and `pnpm sim cluster` are in `cluster-command.ts`.
+ * the last bit. `pnpm sim hosts` and `pnpm sim cluster` are in `cluster-command.ts`,
+ * `pnpm sim membership` is in `membership-command.ts`.
  */
 import { parseArgs } from 'node:util';
 import { clusterCommand, clusterSubjects } from './cluster-command.js';
 import { keyspaceCommand } from './keyspace/keyspace-command.js';
+import { membershipCommand } from './membership/membership-command.js';
 import { type Exercise, type ExerciseCounts, emptyExercise } from './raft/exercise.js';
 import { type FaultKind, faultKinds } from './raft/faults.js';
 import { runSimulation } from './raft/run-simulation.js';
@@ -13,6 +15,7 @@ const usage = `usage: pnpm sim raft [options]       bare cores of consensus
        pnpm sim hosts [options]      hosts of many groups on real logs
        pnpm sim cluster [options]    whole nodes with clients
        pnpm sim keyspace [options]   replicas of a keyspace that all write
+       pnpm sim membership [options] who is there and alive
 
 options of pnpm sim raft (the others: pnpm sim hosts --help):
   --seed n         the first seed; default: by the clock
@@ -110,4 +113,5 @@ const args = process.argv.slice(2);
 const isForClusters = clusterSubjects.some((subject) => args.includes(subject));
 const isForKeyspaces = args[0] === 'keyspace';
 if (isForKeyspaces) process.exitCode = keyspaceCommand(args.slice(1));
+else if (args[0] === 'membership') process.exitCode = membershipCommand(args.slice(1));
 else process.exitCode = isForClusters ? await clusterCommand(args) : main();

@@ -1,0 +1,1 @@
+export type { MembershipTransport } from '../ports/membership-transport.js';
