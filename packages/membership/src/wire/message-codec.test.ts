@@ -10,9 +10,7 @@ const id = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
 const number = fc.maxSafeNat();
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
 const text = (most: number) =>
-  fc
-    .string({ minLength: 1, maxLength: most, unit: 'grapheme' })
-    .filter((one) => Buffer.byteLength(one) <= most && one.isWellFormed());
+  fc.string({ minLength: 1, maxLength: most, unit: 'grapheme' }).filter((one) => Buffer.byteLength(one) <= most);
 const state = fc.constantFrom(...memberStates);
 const record: fc.Arbitrary<Member> = fc.record({
   nodeId: id,
