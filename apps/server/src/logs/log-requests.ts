@@ -104,10 +104,31 @@ export type LogStart =
   /** So many sequence numbers before the end, or the first kept where there are fewer. */
   | { readonly from: 'last'; readonly entries: number };
 
+/** The last entry of a stream that was read; sequence 0 = none. */
+export interface LogPosition {
+  readonly origin: number;
+  readonly epoch: number;
+  readonly sequence: number;
+}
+
+/** Whose entries of a log of mode multi-master are read, and from where. Of other logs it is refused. */
+export interface LogScope {
+  /** Of all origins; else of `origin`, where 0 stands for the node that answers. */
+  readonly allOrigins: boolean;
+  /** Of a start by sequence; 0 = the origin's last. */
+  readonly epoch: number;
+  /** In the place of a start; what is not named begins with its first entry. */
+  readonly positions?: readonly LogPosition[];
+  /** `time`: by stamps, as far as nothing earlier can come. */
+  readonly order: 'arrival' | 'time';
+}
+
 /** One page to read. */
 export interface LogRead {
   readonly log: string;
   readonly origin: number;
+  /** Absent: of the one origin. */
+  readonly scope?: LogScope;
   readonly start: LogStart;
   /** ≥ 1. */
   readonly limit: number;
@@ -119,6 +140,8 @@ export interface LogRead {
 export interface LogTail {
   readonly log: string;
   readonly origin: number;
+  /** Absent: of the one origin. */
+  readonly scope?: LogScope;
   readonly start: LogStart;
 }
 
@@ -130,6 +153,10 @@ export interface LogPage {
   readonly lastSequence: number;
   /** What compaction took away between the place asked for and `nextSequence`, in order. */
   readonly gaps: readonly LogGap[];
+  /** Mode multi-master: where to go on. */
+  readonly positions?: readonly LogPosition[];
+  /** Mode multi-master: all entries up to this time, of every origin, are here. */
+  readonly watermarkMs?: number;
 }
 
 /** Sequence numbers of an origin whose entries are not there any more. */

@@ -1,0 +1,191 @@
+/**
+ * Logs of mode multi-master: every node takes appends and answers from what it has, also while it hears nobody. Only making
+ * and deleting a log is the cluster's matter.
+ */
+import type { LogCatalogueEntry } from '../apply/catalogue.js';
+import { ownGroup } from '../apply/own-group.js';
+import type { StreamCounters } from '../apply/stream-table.js';
+import type { NodeLimits } from '../limits.js';
+import type { SystemGroup } from '../raft/system-group.js';
+import type { MultiMaster, OriginParts } from '../replication/multi-master.js';
+import type { Gate } from '../requests/gate.js';
+import { checkCount, invalidRequest } from '../requests/request-checks.js';
+import type { RequestContext } from '../requests/request-context.js';
+import { linearizable, unknownLog } from './known-logs.js';
+import { checkAppend, checkLogName, checkLogRead, checkSettings } from './log-checks.js';
+import type { LogFiles } from './log-files.js';
+import { streamPlace } from './log-place.js';
+import type {
+  LogAppend,
+  LogAppended,
+  LogDescription,
+  LogPage,
+  LogRead,
+  LogRequests,
+  LogScope,
+  LogSettings,
+  LogTail,
+} from './log-requests.js';
+import { StreamPages } from './stream-pages.js';
+
+/** What it stands on. */
+export interface MultiMasterLogParts {
+  readonly system: SystemGroup;
+  readonly multiMaster: MultiMaster;
+  readonly files: LogFiles;
+  readonly limits: NodeLimits;
+  readonly gate: Gate;
+  readonly nodeId: number;
+}
+
+/** Entries of a page of a tail. */
+const tailPageEntries = 1000;
+
+const oneOrigin: LogScope = { allOrigins: false, epoch: 0, order: 'arrival' };
+
+/** The log plane over the streams of this node. */
+export class MultiMasterLogs implements LogRequests {
+  readonly #parts: MultiMasterLogParts;
+
+  constructor(parts: MultiMasterLogParts) {
+    this.#parts = parts;
+  }
+
+  async create(name: string, settings: LogSettings, context: RequestContext): Promise<LogDescription> {
+    const { gate, system, nodeId } = this.#parts;
+    gate.enter(context);
+    checkLogName(name);
+    await system.change({ type: 'createLog', name, settings: checkSettings(settings), origin: nodeId });
+    return this.describe(name, context);
+  }
+
+  /** What this node has of the catalogue; never waits. */
+  async list(prefix: string, context: RequestContext): Promise<readonly LogDescription[]> {
+    this.#parts.gate.enter(context);
+    const entries = this.#parts.system.catalogue.logs();
+    const here = entries.filter(({ name, groupId }) => groupId === ownGroup && name.startsWith(prefix));
+    return Promise.all(here.map((entry) => this.#describe(entry)));
+  }
+
+  async describe(name: string, context: RequestContext): Promise<LogDescription> {
+    this.#parts.gate.enter(context);
+    return this.#describe(await this.#entry(name));
+  }
+
+  async delete(name: string, context: RequestContext): Promise<void> {
+    const { gate, system } = this.#parts;
+    gate.enter(context);
+    await this.#entry(name);
+    // Every node lets its streams go when it hears of it.
+    await system.change({ type: 'deleteLog', name });
+  }
+
+  async append(request: LogAppend, context: RequestContext): Promise<LogAppended> {
+    const { gate, limits, multiMaster, nodeId, files } = this.#parts;
+    gate.enter(context);
+    checkAppend(request, limits);
+    const { logId, settings } = this.#here(request.log) ?? (await this.#entry(request.log));
+    const { writer, replica } = await multiMaster.ready();
+    const { epoch: present } = replica.machine.streams.own;
+    files.refuseDamaged(streamPlace({ logId, origin: nodeId, epoch: present }));
+    const { records, producer, expectedLastSequence, acknowledgement = settings.acknowledgement } = request;
+    const appended = await writer.append({
+      ...{ logId, records },
+      ...(producer === undefined ? {} : { producer }),
+      ...(expectedLastSequence === undefined ? {} : { expectedLastSequence }),
+    });
+    const { epoch = present, firstSequence, lastSequence, timeMs, duplicate } = appended;
+    const stream = { logId, origin: nodeId, epoch };
+    if (acknowledgement !== 'local') {
+      await multiMaster.heldBy(stream, lastSequence, acknowledgement, limits.proposalTimeoutMs);
+    }
+    return { origin: nodeId, epoch, firstSequence, lastSequence, timeMs, duplicate };
+  }
+
+  async read(request: LogRead, context: RequestContext): Promise<LogPage> {
+    this.#parts.gate.enter(context);
+    checkLogRead(request);
+    const { pages } = await this.#pages(request);
+    return pages.next({ limit: request.limit, maxBytes: request.maxBytes });
+  }
+
+  async *tail(request: LogTail, context: RequestContext): AsyncGenerator<LogPage> {
+    this.#parts.gate.enter(context);
+    const { pages, origin, logId } = await this.#pages(request);
+    yield* this.#parts.gate.untilClosed(context.signal, (signal) =>
+      this.#tailPages(pages, origin, { logId, name: request.log }, signal),
+    );
+  }
+
+  async *#tailPages(
+    pages: StreamPages,
+    { replica }: OriginParts,
+    { logId, name }: { readonly logId: number; readonly name: string },
+    signal: AbortSignal,
+  ): AsyncGenerator<LogPage> {
+    const { published } = replica.state.changes;
+    const bounds = { limit: tailPageEntries, maxBytes: this.#parts.limits.pageBytes };
+    while (!signal.aborted) {
+      if (replica.machine.streams.isDropped(logId)) throw unknownLog(name);
+      const seen = published.count;
+      const page = await pages.next(bounds);
+      if (page.entries.length > 0) yield page;
+      else await published.wait(signal, seen);
+    }
+  }
+
+  async #pages(request: LogRead | LogTail): Promise<{ pages: StreamPages; origin: OriginParts; logId: number }> {
+    const { multiMaster, files, nodeId } = this.#parts;
+    const { logId } = this.#here(request.log) ?? (await this.#entry(request.log));
+    const { scope = oneOrigin, log } = request;
+    checkScope(request.origin, scope);
+    const origin = await multiMaster.open();
+    const { streams } = origin.replica.machine;
+    const wanted = request.origin === 0 ? nodeId : request.origin;
+    const isIn = (stream: StreamCounters) => scope.allOrigins || stream.origin === wanted;
+    const pages = new StreamPages({
+      ...{ log, files, order: scope.order },
+      streams: () => streams.visibleOf(logId).filter(isIn),
+      watermark: () => multiMaster.watermark(logId, origin),
+    });
+    if (scope.positions !== undefined) pages.resume(scope.positions);
+    else await pages.seek(request.start, scope.epoch);
+    return { pages, origin, logId };
+  }
+
+  #here(name: string): LogCatalogueEntry | undefined {
+    const entry = this.#parts.system.catalogue.log(name);
+    return entry?.groupId === ownGroup ? entry : undefined;
+  }
+
+  /** As of now where the cluster can be asked, else as this node has it. */
+  async #entry(name: string): Promise<LogCatalogueEntry> {
+    const { replica } = this.#parts.system;
+    if (this.#here(name) === undefined) await replica.readBarrier(linearizable);
+    const entry = this.#here(name);
+    if (entry === undefined) throw unknownLog(name);
+    return entry;
+  }
+
+  async #describe({ name, logId, settings, createdAtMs }: LogCatalogueEntry): Promise<LogDescription> {
+    const { multiMaster, files } = this.#parts;
+    const streams = multiMaster.begun?.replica.machine.streams.visibleOf(logId) ?? [];
+    const origins = streams.map(async (stream) => {
+      const { origin, epoch, firstSequence, lastSequence } = stream;
+      return { origin, epoch, firstSequence, lastSequence, ...(await files.size(streamPlace(stream))) };
+    });
+    return { name, logId, settings, createdAtMs, origins: await Promise.all(origins) };
+  }
+}
+
+function checkScope(origin: number, { allOrigins, epoch, positions = [] }: LogScope): void {
+  checkCount('origin', origin, 0);
+  checkCount('epoch', epoch, 0);
+  if (allOrigins && origin !== 0) throw invalidRequest(`origin ${origin} is named, and all origins are asked for`);
+  if (allOrigins && epoch !== 0) throw invalidRequest('an epoch is one origin’s; name positions to read all origins');
+  for (const position of positions) {
+    checkCount('origin of a position', position.origin, 1);
+    checkCount('epoch of a position', position.epoch, 1);
+    checkCount('sequence of a position', position.sequence, 0);
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * Multi-master logs on this node: its own group, what it writes there as an origin, and shipping between the nodes. All of it
+ * begins when the catalogue first has such a log, and goes on from then on.
+ */
+import type { Clock } from '@shanghai/env';
+import {
+  type AcknowledgementLevel,
+  type Hlc,
+  type Replicator,
+  type ReplicatorStatus,
+  ReplicationError,
+  type StreamId,
+} from '@shanghai/replication';
+import type { NodeEntry } from '../apply/catalogue-command.js';
+import { ownGroup } from '../apply/own-group.js';
+import type { LogFiles } from '../logs/log-files.js';
+import type { OwnReplica } from '../raft/own-replica.js';
+import type { Replica } from '../raft/replica.js';
+import type { SystemGroup } from '../raft/system-group.js';
+import { ServerError } from '../requests/server-error.js';
+import { OriginWriter } from './origin-writer.js';
+import { OwnEntryStore } from './own-entry-store.js';
+
+/** Makes the replicator of a node, which is the caller's. Absent where the node has no listener for others. */
+export type OpenReplication = (store: OwnEntryStore, members: readonly NodeEntry[]) => OpenedReplication;
+
+/** A replicator, and how it is told who belongs to the cluster. */
+export interface OpenedReplication {
+  readonly replicator: Replicator;
+  setMembers(members: readonly NodeEntry[]): void;
+}
+
+/** What it stands on. */
+export interface MultiMasterParts {
+  readonly nodeId: number;
+  readonly system: SystemGroup;
+  readonly own: OwnReplica;
+  readonly files: LogFiles;
+  readonly clock: Clock;
+  readonly maxCommandBytes: number;
+  readonly openReplication?: OpenReplication;
+  /** Told of what keeps it from beginning; it is tried again. */
+  readonly onError: (error: Error) => void;
+}
+
+/** Once it has begun. */
+export interface OriginParts {
+  readonly replica: Replica;
+  readonly writer: OriginWriter;
+  readonly store: OwnEntryStore;
+  readonly replication: OpenedReplication | undefined;
+}
+
+const recentBytes = 16 * 1024 * 1024;
+const retryMs = 1000;
+
+/** Multi-master logs of one node. */
+export class MultiMaster {
+  readonly #parts: MultiMasterParts;
+  readonly #stopping = new AbortController();
+  #beginning: Promise<OriginParts> | undefined;
+  #begun: OriginParts | undefined;
+  #members = '';
+  #isRunning = false;
+  #epoch: Promise<void> | undefined;
+
+  constructor(parts: MultiMasterParts) {
+    this.#parts = parts;
+  }
+
+  /** `undefined`: it has not begun. */
+  get begun(): OriginParts | undefined {
+    return this.#begun;
+  }
+
+  /** Follows the catalogue until `stop`. */
+  start(): void {
+    this.#isRunning = true;
+    void this.#follow();
+  }
+
+  /** Resolves when this node may write: it has its own group, and an epoch. Rejects with a `ServerError`. */
+  async ready(): Promise<OriginParts> {
+    const parts = this.#begun ?? (await this.#begin());
+    if (parts.store.ownEpoch() === 0) await this.#ensureEpoch(parts);
+    return parts;
+  }
+
+  /** Begins where it has not. */
+  async open(): Promise<OriginParts> {
+    return this.#begun ?? this.#begin();
+  }
+
+  /** Up to where all entries of a log, of all origins, are here. */
+  watermark(logId: number, parts: OriginParts): Hlc {
+    const { replication, replica } = parts;
+    if (this.#nodes().length < 2 || replication === undefined) return replica.machine.streams.visibleOwn.highestHlc;
+    return replication.replicator.watermark(logId);
+  }
+
+  /**
+   * Resolves when so many nodes hold an entry that this one holds. Rejects with `OUTCOME_UNKNOWN` where that takes longer
+   * than `timeoutMs`.
+   */
+  async heldBy(stream: StreamId, sequence: number, level: AcknowledgementLevel, timeoutMs: number): Promise<void> {
+    if (level === 'local' || this.#nodes().length < 2) return;
+    const { replication } = await this.open();
+    const abort = new AbortController();
+    const timer = this.#parts.clock.setTimer(timeoutMs, () => abort.abort(new Error('timeout')));
+    try {
+      if (replication === undefined) throw new Error('this node reaches no others');
+      await replication.replicator.whenHeldBy(stream, sequence, level, abort.signal);
+    } catch (error) {
+      throw notHeld(level, timeoutMs, error);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  status(): ReplicatorStatus | undefined {
+    return this.#begun?.replication?.replicator.status();
+  }
+
+  /** Ends shipping. The own group is closed with the others. */
+  async stop(): Promise<void> {
+    this.#isRunning = false;
+    this.#stopping.abort();
+    await this.#beginning?.catch(() => undefined);
+    await this.#begun?.replication?.replicator.close();
+  }
+
+  #nodes(): readonly NodeEntry[] {
+    return this.#parts.system.catalogue.nodes;
+  }
+
+  async #follow(): Promise<void> {
+    const { system, own } = this.#parts;
+    const { signal } = this.#stopping;
+    const { published } = system.replica.state.changes;
+    while (this.#isRunning) {
+      const seen = published.count;
+      const isWanted = own.replica !== undefined || system.catalogue.logs().some(({ groupId }) => groupId === ownGroup);
+      if (isWanted) await this.#attempt();
+      await published.wait(signal, seen);
+    }
+  }
+
+  async #attempt(): Promise<void> {
+    try {
+      const parts = await this.ready();
+      this.#review(parts);
+      await this.#dropGone(parts);
+    } catch (error) {
+      if (!this.#isRunning) return;
+      this.#parts.onError(error as Error);
+      // Whoever waits for the catalogue is woken to look again.
+      this.#parts.clock.setTimer(retryMs, () => this.#parts.system.replica.state.changes.published.notify());
+    }
+  }
+
+  #review({ replication }: OriginParts): void {
+    const members = JSON.stringify(this.#nodes().map(({ nodeId, peerAddress }) => [nodeId, peerAddress]));
+    if (members === this.#members) return;
+    this.#members = members;
+    replication?.setMembers(this.#nodes());
+  }
+
+  /** Logs that the catalogue has no more go here too: their ids are below those that it has yet to give out. */
+  async #dropGone({ replica }: OriginParts): Promise<void> {
+    const { catalogue } = this.#parts.system;
+    const wanted = new Set(catalogue.logs().map(({ logId }) => logId));
+    const next = catalogue.cluster?.nextLogId ?? 0;
+    for (const logId of replica.machine.streams.logIds()) {
+      if (wanted.has(logId) || logId >= next) continue;
+      await replica.propose({ kind: 'originDrop', logId });
+    }
+  }
+
+  #begin(): Promise<OriginParts> {
+    this.#beginning ??= this.#beginOnce().catch((error: unknown) => {
+      this.#beginning = undefined;
+      throw error;
+    });
+    return this.#beginning;
+  }
+
+  async #beginOnce(): Promise<OriginParts> {
+    const { own, nodeId, files, clock, maxCommandBytes, openReplication } = this.#parts;
+    const replica = await own.open();
+    const writer = new OriginWriter(replica, clock);
+    const store = new OwnEntryStore({
+      ...{ nodeId, own: replica, files, writer, maxCommandBytes, recentBytes },
+      nextEpoch: () => this.#nextEpoch(),
+    });
+    const replication = openReplication?.(store, this.#nodes());
+    this.#begun = { replica, writer, store, replication };
+    return this.#begun;
+  }
+
+  #ensureEpoch({ store }: OriginParts): Promise<void> {
+    this.#epoch ??= store
+      .beginEpoch()
+      .then(() => undefined)
+      .finally(() => {
+        this.#epoch = undefined;
+      });
+    return this.#epoch;
+  }
+
+  async #nextEpoch(): Promise<number> {
+    const { system, nodeId } = this.#parts;
+    await system.change({ type: 'beginEpoch', nodeId });
+    return system.catalogue.originEpoch(nodeId);
+  }
+}
+
+function notHeld(level: AcknowledgementLevel, timeoutMs: number, cause: unknown): ServerError {
+  if (cause instanceof ReplicationError && cause.code === 'BUSY') {
+    return new ServerError('OUTCOME_UNKNOWN', 'the entries are on the disk of this node; too many wait for others', { cause });
+  }
+  return new ServerError(
+    'OUTCOME_UNKNOWN',
+    `the entries are on the disk of this node and will get to the others; that ${level === 'all' ? 'all nodes' : 'most nodes'} ` +
+      `hold them was not known within ${timeoutMs} ms`,
+    { cause, details: { isDurableHere: true, acknowledgement: level } },
+  );
+}

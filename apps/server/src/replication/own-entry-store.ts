@@ -1,0 +1,235 @@
+/**
+ * The entries of all multi-master logs as shipping sees them: this node's own group and the files of its streams. What is
+ * applied there was synced before, in the one write-ahead log of the node; so whatever this says is there is durable.
+ */
+import {
+  type EntryStore,
+  type EntryStoreObserver,
+  type Hlc,
+  laterHlc,
+  type OriginMark,
+  type ReadResult,
+  ReplicationError,
+  type RowsPage,
+  type Run,
+  type StreamId,
+  type StreamPosition,
+  streamKey,
+  zeroHlc,
+} from '@shanghai/replication';
+import type { AcceptedRun } from '../apply/stream-run.js';
+import type { StreamCounters } from '../apply/stream-table.js';
+import type { LogFiles } from '../logs/log-files.js';
+import { streamPlace } from '../logs/log-place.js';
+import { readRun } from '../logs/stream-reads.js';
+import type { Replica } from '../raft/replica.js';
+import type { OriginWriter } from './origin-writer.js';
+import { RecentRuns } from './recent-runs.js';
+
+/** What it stands on. */
+export interface OwnEntryStoreParts {
+  readonly nodeId: number;
+  readonly own: Replica;
+  readonly files: LogFiles;
+  readonly writer: OriginWriter;
+  /** A number that this node has not written under before, in this or another life of its directory. */
+  readonly nextEpoch: () => Promise<number>;
+  /** The largest command of the own group. */
+  readonly maxCommandBytes: number;
+  /** Bytes of runs that are kept for shipping. */
+  readonly recentBytes: number;
+}
+
+/** What a run takes in a command beside its bytes, generously. */
+const runOverheadBytes = 64;
+
+/** The store of one node. */
+export class OwnEntryStore implements EntryStore {
+  readonly ownOrigin: number;
+  readonly #parts: OwnEntryStoreParts;
+  readonly #recent: RecentRuns;
+  /** Of other origins. True of the entries that are here whatever happens, so nothing is lost with them. */
+  readonly #marks = new Map<number, OriginMark>();
+  /** Last sequences with what is on its way. */
+  readonly #expected = new Map<string, number>();
+  #observer: EntryStoreObserver | undefined;
+  #receiving: Promise<unknown> = Promise.resolve();
+  #inFlight = 0;
+
+  constructor(parts: OwnEntryStoreParts) {
+    this.ownOrigin = parts.nodeId;
+    this.#parts = parts;
+    this.#recent = new RecentRuns(parts.recentBytes);
+    parts.own.machine.onStreams = ({ streams, dropped, runs }) => this.#shown(streams, dropped, runs);
+  }
+
+  positions(): readonly StreamPosition[] {
+    return [...this.#streams.allVisible()].map(positionOf);
+  }
+
+  marks(): readonly OriginMark[] {
+    return [...this.#marks.values(), this.#ownMark()];
+  }
+
+  ownEpoch(): number {
+    return this.#streams.own.epoch;
+  }
+
+  async beginEpoch(): Promise<number> {
+    const { nextEpoch, writer, nodeId } = this.#parts;
+    const epoch = await nextEpoch();
+    await writer.beginEpoch(nodeId, epoch, this.#highestSeenOfOwn());
+    return epoch;
+  }
+
+  async read(stream: StreamId, fromSequence: number, maxEntries: number, maxBytes: number): Promise<ReadResult> {
+    const known = this.#streams.visible(stream);
+    if (known === undefined || fromSequence > known.lastSequence) return { type: 'nothing' };
+    if (fromSequence < known.firstSequence) return { type: 'trimmed', firstSequence: known.firstSequence };
+    const recent = this.#recent.read(stream, fromSequence, maxEntries, maxBytes);
+    if (recent !== undefined) return { type: 'run', run: recent };
+    const { lastSequence } = known;
+    return this.#parts.files.use(streamPlace(stream), (wal) =>
+      readRun(wal, stream, { fromSequence, lastSequence, maxEntries, maxBytes }),
+    );
+  }
+
+  receive(runs: readonly Run[]): Promise<void> {
+    try {
+      for (const run of runs) this.#expect(run);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const received = this.#propose(runs);
+    return this.#ordered(received);
+  }
+
+  async skip(stream: StreamId, firstSequence: number): Promise<void> {
+    this.#expected.set(streamKey(stream), Math.max(this.#last(stream), firstSequence - 1));
+    await this.#ordered(this.#parts.own.propose({ kind: 'originSkip', stream, firstSequence }));
+  }
+
+  /** Keyspaces of mode multi-master are not offered by this version: no log has rows. */
+  rows(): Promise<RowsPage | undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  mergeRows(logId: number): Promise<void> {
+    return Promise.reject(new ReplicationError('CORRUPT', `rows came for log ${logId}, which has none`));
+  }
+
+  async setMark(mark: OriginMark): Promise<void> {
+    await this.#receiving;
+    this.#marks.set(mark.origin, mark);
+    this.#observer?.onMarks([mark]);
+  }
+
+  async makeOwnMark(): Promise<void> {
+    if (this.#streams.own.epoch === 0) return;
+    await this.#parts.writer.raiseCeiling();
+    this.#observer?.onMarks([this.#ownMark()]);
+  }
+
+  observe(observer: EntryStoreObserver): () => void {
+    this.#observer = observer;
+    return () => {
+      if (this.#observer === observer) this.#observer = undefined;
+    };
+  }
+
+  get #streams() {
+    return this.#parts.own.machine.streams;
+  }
+
+  /** Whatever is applied has stamps up to the highest, and whatever comes has later ones. */
+  #ownMark(): OriginMark {
+    return { origin: this.ownOrigin, hlc: this.#streams.visibleOwn.highestHlc, behind: [] };
+  }
+
+  #highestSeenOfOwn(): Hlc {
+    let highest = this.#marks.get(this.ownOrigin)?.hlc ?? zeroHlc;
+    for (const { origin, lastHlc } of this.#streams.allVisible()) {
+      if (origin === this.ownOrigin) highest = laterHlc(highest, lastHlc);
+    }
+    return highest;
+  }
+
+  #last(stream: StreamId): number {
+    return Math.max(this.#expected.get(streamKey(stream)) ?? 0, this.#streams.get(stream)?.lastSequence ?? 0);
+  }
+
+  #expect({ stream, firstSequence, count, lastHlc }: Run): void {
+    if (this.#streams.isDropped(stream.logId)) return;
+    const last = this.#last(stream);
+    if (firstSequence > last + 1) throw gap(stream, firstSequence, last);
+    this.#expected.set(streamKey(stream), Math.max(last, firstSequence + count - 1));
+    this.#parts.writer.observe(lastHlc);
+  }
+
+  async #propose(runs: readonly Run[]): Promise<void> {
+    this.#inFlight++;
+    try {
+      const { own } = this.#parts;
+      await Promise.all(this.#commands(runs).map((some) => own.propose({ kind: 'originReceive', runs: some })));
+      for (const { stream, firstSequence, count } of runs) {
+        const last = this.#streams.get(stream)?.lastSequence ?? 0;
+        // One before it failed, and took this with it.
+        if (last < firstSequence + count - 1 && !this.#streams.isDropped(stream.logId)) {
+          throw gap(stream, firstSequence, last);
+        }
+      }
+    } catch (error) {
+      for (const { stream } of runs) this.#expected.delete(streamKey(stream));
+      throw error;
+    } finally {
+      this.#inFlight--;
+      if (this.#inFlight === 0) this.#expected.clear();
+    }
+  }
+
+  /** Runs as far as they fit into one command each. */
+  #commands(runs: readonly Run[]): Run[][] {
+    const commands: Run[][] = [];
+    let bytes = Number.POSITIVE_INFINITY;
+    for (const run of runs) {
+      const runBytes = run.bytes.length + runOverheadBytes;
+      if (bytes + runBytes > this.#parts.maxCommandBytes) {
+        commands.push([]);
+        bytes = 0;
+      }
+      (commands.at(-1) as Run[]).push(run);
+      bytes += runBytes;
+    }
+    return commands;
+  }
+
+  async #ordered(work: Promise<unknown>): Promise<void> {
+    const before = this.#receiving;
+    const done = Promise.all([before, work.catch(() => undefined)]);
+    this.#receiving = done;
+    await before;
+    await work;
+  }
+
+  #shown(streams: readonly StreamCounters[], dropped: readonly number[], runs: readonly AcceptedRun[]): void {
+    for (const { run } of runs) this.#recent.add(run);
+    for (const logId of dropped) this.#recent.forgetLog(logId);
+    const observer = this.#observer;
+    if (observer === undefined) return;
+    // The store tells of what is there from outside of its methods, and of the state machine's.
+    queueMicrotask(() => {
+      if (streams.length > 0) observer.onPositions(streams.map(positionOf));
+      if (streams.some(({ origin }) => origin === this.ownOrigin)) observer.onMarks([this.#ownMark()]);
+      for (const logId of dropped) observer.onLogRemoved(logId);
+    });
+  }
+}
+
+function positionOf({ logId, origin, epoch, firstSequence, lastSequence, lastHlc }: StreamCounters): StreamPosition {
+  return { stream: { logId, origin, epoch }, firstSequence, lastSequence, lastHlc };
+}
+
+function gap({ logId, origin, epoch }: StreamId, firstSequence: number, last: number): ReplicationError {
+  const where = `log ${logId}, origin ${origin}, epoch ${epoch}`;
+  return new ReplicationError('GAP', `entries from ${firstSequence} on of ${where} do not follow ${last}`);
+}
