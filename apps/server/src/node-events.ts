@@ -21,6 +21,8 @@ export interface NodeListener {
   logTrimmed?(event: { readonly logId: number; readonly firstSequence: number }): void;
   /** Retention could not look at a log's files: the log keeps its entries. Once per log. */
   retentionFailed?(event: { readonly logId: number; readonly error: Error }): void;
+  /** Multi-master logs could not begin, and are tried again; or shipping has ended for good. */
+  replicationFailed?(event: { readonly error: Error }): void;
   /** A log's files hold less than was acknowledged, or cannot be read: requests for it are refused. Once per log. */
   logDamaged?(event: LogDamage): void;
   /** A log's files ended in bytes that a crash left half written; they were copied aside and cut off. */

@@ -26,6 +26,7 @@ import type { OwnReplica } from './raft/own-replica.js';
 import type { Replica } from './raft/replica.js';
 import type { StateChecksum } from './raft/state-checksum.js';
 import type { SystemGroup } from './raft/system-group.js';
+import type { MultiMaster } from './replication/multi-master.js';
 import type { Gate } from './requests/gate.js';
 import type { KeyValueRequests } from './requests/key-value-requests.js';
 import { requireLeader } from './routing/require-leader.js';
@@ -50,6 +51,7 @@ export interface NodeParts {
   /** The groups that are shared with others. */
   readonly replicas: readonly Replica[];
   readonly own: OwnReplica;
+  readonly multiMaster: MultiMaster;
   readonly router: SlotRouter;
   readonly files: LogFiles;
   readonly gate: Gate;
@@ -205,6 +207,7 @@ export class NodeHost implements ShanghaiNode {
       leaderCalls,
       replicas,
       own,
+      multiMaster,
       files,
       wal,
       directory,
@@ -223,6 +226,7 @@ export class NodeHost implements ShanghaiNode {
       }
     };
     await attempt(() => checkpoints.stop());
+    await attempt(() => multiMaster.stop());
     await own.stop();
     // Others lead before this one is gone, so that nobody waits for an election.
     if (drainMs > 0) await Promise.all(replicas.map((replica) => attempt(() => replica.log.stepAside())));

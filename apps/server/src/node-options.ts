@@ -2,6 +2,7 @@ import type { BitcaskListener, CacheOptions, CompressionOptions, MergeOptions } 
 import type { Clock, Disk, Random } from '@shanghai/env';
 import type { HostLimits, HostListener, PeerTransport } from '@shanghai/raft';
 import type { GrpcPeersListener } from '@shanghai/raft/grpc';
+import type { ReplicationListener, ReplicationTransport, ReplicatorLimits } from '@shanghai/replication';
 import type { WalDurability, WalListener } from '@shanghai/wal';
 import type { EngineName } from './engine/storage-engine.js';
 import type { FirstMember } from './first-members.js';
@@ -38,6 +39,7 @@ export interface NodeOptions {
   readonly peers?: NodePeerOptions;
   /** Carries what goes to other nodes, in the place of the peer listener. The node's from then on. */
   readonly transport?: PeerTransport;
+  readonly replication?: NodeReplicationOptions;
   /** Hash slots of a new cluster, in [1, 65,536]. Default 1,024. Fixed at the first start. */
   readonly slots?: number;
   readonly limits?: Partial<NodeLimits>;
@@ -89,6 +91,15 @@ export interface NodePeerOptions {
   /** For the snapshots to all nodes together. Default 64 MiB. */
   readonly snapshotBytesPerSecond?: number;
   readonly listener?: GrpcPeersListener;
+}
+
+/** Shipping of multi-master logs between the nodes. */
+export interface NodeReplicationOptions {
+  /** Carries it, in the place of the peer listener. The node's from then on. */
+  readonly transport?: ReplicationTransport;
+  /** Defaults as in `@shanghai/replication`. */
+  readonly limits?: Partial<ReplicatorLimits>;
+  readonly listener?: ReplicationListener;
 }
 
 /** The write-ahead log. Defaults as in `@shanghai/wal`. */

@@ -1,6 +1,6 @@
 /** Opening the groups of a node: consensus between this node and the others, and this node's copy of each group in it. */
-import { emptyConfState, type HostLimits, type PeerTransport, RaftError } from '@shanghai/raft';
-import type { GrpcPeers } from '@shanghai/raft/grpc';
+import { emptyConfState, type HostLimits, RaftError } from '@shanghai/raft';
+import type { ReplicationTransport } from '@shanghai/replication';
 import type { CatalogueCommand } from './apply/catalogue-command.js';
 import { type DataDirectory, type NodeIdentity, renewInstance } from './data-directory.js';
 import { grpcLeaderCalls } from './forward/grpc-leader-calls.js';
@@ -11,9 +11,10 @@ import { groupView } from './members/group-member-duty.js';
 import { markRemoved } from './members/joining-file.js';
 import { type NodeConsensus, openConsensus } from './node-consensus.js';
 import type { NodeListener } from './node-events.js';
-import { openReplica } from './open-node-replica.js';
+import type { NodeOptions } from './node-options.js';
+import { openReplica, type ReplicaOptions } from './open-node-replica.js';
 import type { NodeBeingOpened, NodeStorage } from './open-node-storage.js';
-import { openPeers, type PeersOptions } from './peers/open-peers.js';
+import { type OpenedPeers, openPeers, type PeersOptions } from './peers/open-peers.js';
 import { ownPeerAddress } from './peers/own-peer-address.js';
 import { PeerBook } from './peers/peer-book.js';
 import { ReplacedWatch } from './peers/replaced-watch.js';
@@ -31,6 +32,8 @@ export interface NodeGroups {
   readonly data: Replica;
   /** The group whose only voter is this node. */
   readonly own: OwnReplica;
+  /** Carries multi-master logs. Absent: there are no other nodes. */
+  readonly replicationTransport?: ReplicationTransport;
   /** Where the other nodes reach this one; `''`: it has no listener for them. */
   readonly ownAddress: string;
   /** Where the peer listener is bound; `''`: there is none. */
@@ -69,24 +72,18 @@ export async function openGroups(
   const { instanceId } = identity;
   const replaced = new ReplacedWatch({ nodeId, instanceId, path: directory.path, nodes });
   const onRefused: PeersOptions['onRefused'] = (event) => replaced.judge(event);
-  const peers = options.peers ?? {};
-  const transport: PeerTransport & Partial<Pick<GrpcPeers, 'address'>> =
-    options.transport ??
-    (await openPeers({ identity, peerAddress: ownAddress, book, clock, random, limits, peers, onRefused }));
+  const opening = {
+    identity,
+    peerAddress: ownAddress,
+    book,
+    clock,
+    random,
+    limits,
+    peers: options.peers ?? {},
+    onRefused,
+  };
+  const { transport, replication: replicationTransport } = await transportsOf(options, opening);
   opened.push(() => transport.close());
-  const own = new OwnReplica(async () => {
-    const state = await storage.openOwn();
-    const alone = { ...emptyConfState, voters: [nodeId] };
-    const replica = await openReplica({
-      ...parts(),
-      state,
-      initial: alone,
-      beginsTogether: false,
-      mayLackEnd: isUnsynced,
-    });
-    await alignOwn(replica, storage, listener);
-    return replica;
-  });
   const consensus = await openConsensus({
     nodeId,
     wal: storage.wal,
@@ -96,8 +93,7 @@ export async function openGroups(
     raft: { stallFatalMs, ...(ownAddress === '' ? aloneLimits : {}), ...options.raft },
     listener: options.raftListener ?? {},
     onFailed: (groupId, error) => {
-      for (const { changes } of [storage.system, storage.data]) changes.published.notify();
-      own.replica?.state.changes.published.notify();
+      for (const { changes } of storage.opened()) changes.published.notify();
       const isReverted = error instanceof RaftError && error.code === 'LOG_REVERTED';
       const tell = () => listener.failed?.({ groupId, error });
       // Whoever hears of it may end the process, and by then the next start must be warned.
@@ -115,8 +111,8 @@ export async function openGroups(
   const timeAtLeader: TimeAtLeader = (leader, groupId) => leaderCalls.advanceTime(leader, groupId);
   // Whoever holds more of the system group than its beginning has not lost what it had.
   const beginsTogether = initial.voters.length > 1 && storage.system.appliedIndex <= 1;
-  const parts = () => ({ clock, limits, listener, consensus, nodes, timeAtLeader });
-  const open = (state: GroupState) => openReplica({ ...parts(), state, initial, beginsTogether, mayLackEnd });
+  const parts = { clock, limits, listener, consensus, nodes, timeAtLeader };
+  const open = (state: GroupState) => openReplica({ ...parts, state, initial, beginsTogether, mayLackEnd });
   const systemReplica = await open(storage.system);
   const admit = (change: CatalogueCommand) => {
     const { catalogue } = systemReplica.machine;
@@ -126,6 +122,7 @@ export async function openGroups(
   };
   const system = new SystemGroup({ replica: systemReplica, forwarder: leaderCalls, admit });
   const data = await open(storage.data);
+  const own = ownOf(nodeId, storage, listener, { ...parts, mayLackEnd: isUnsynced });
   if (storage.hasOwn) await own.open();
   replaced.begin(({ verdict, error }) => {
     // It votes no more, whatever whoever hears of it does.
@@ -134,8 +131,32 @@ export async function openGroups(
     if (verdict === 'removed') void markRemoved(settings.disk, directory.path, nodeId).then(tell, tell);
     else tell();
   });
-  const { address: peerAddress = '' } = transport;
-  return { consensus, book, leaderCalls, system, data, own, ownAddress, peerAddress };
+  const peerAddress = 'address' in transport ? transport.address : '';
+  return {
+    ...{ consensus, book, leaderCalls, system, data, own, ownAddress, peerAddress },
+    ...(replicationTransport === undefined ? {} : { replicationTransport }),
+  };
+}
+
+/** Those that were given, or those of the peer listener. */
+async function transportsOf({ transport, replication }: NodeOptions, opening: PeersOptions): Promise<OpenedPeers> {
+  const peers: OpenedPeers = transport === undefined ? await openPeers(opening) : { transport };
+  return replication?.transport === undefined ? peers : { ...peers, replication: replication.transport };
+}
+
+/** The node's own group, which no other node is in. */
+function ownOf(
+  nodeId: number,
+  storage: NodeStorage,
+  listener: NodeListener,
+  parts: Omit<ReplicaOptions, 'state' | 'initial' | 'beginsTogether'>,
+): OwnReplica {
+  return new OwnReplica(async () => {
+    const initial = { ...emptyConfState, voters: [nodeId] };
+    const replica = await openReplica({ ...parts, state: await storage.openOwn(), initial, beginsTogether: false });
+    await alignOwn(replica, storage, listener);
+    return replica;
+  });
 }
 
 async function alignOwn(own: Replica, { wal, files }: NodeStorage, listener: NodeListener): Promise<void> {

@@ -30,6 +30,8 @@ export interface NodeStorage {
   readonly hasOwn: boolean;
   /** Opens it, making it where there is none. */
   openOwn(): Promise<GroupState>;
+  /** All that are open. */
+  opened(): readonly GroupState[];
 }
 
 /** Opens all of it. Nothing is replayed yet. */
@@ -39,14 +41,24 @@ export async function openStorage(node: NodeBeingOpened, clusterId: string): Pro
   opened.push(() => wal.close());
   const files = openLogFiles(node, clusterId);
   opened.push(() => files.close());
+  const states: GroupState[] = [];
   const open = async (groupId: number): Promise<GroupState> => {
     const state = await openState(node, files, groupId, clusterId);
     opened.push(() => state.close());
+    states.push(state);
     return state;
   };
   const hasOwn = (await node.settings.disk.stat(`${node.options.dataDirectory}/groups/${ownGroup}`)) !== undefined;
   const system = await open(0);
-  return { wal, files, system, data: await open(firstDataGroup), hasOwn, openOwn: () => open(ownGroup) };
+  return {
+    wal,
+    files,
+    system,
+    data: await open(firstDataGroup),
+    hasOwn,
+    openOwn: () => open(ownGroup),
+    opened: () => states,
+  };
 }
 
 function openSharedWal({ options, settings }: NodeBeingOpened): Promise<Wal> {

@@ -20,9 +20,6 @@ import { ForwardingLogs } from './forward/forwarding-logs.js';
 import { LeaderPatience } from './forward/leader-patience.js';
 import { FullDiskWatch } from './full-disk-watch.js';
 import { alignLogs, expectLogs } from './logs/align-log-files.js';
-import { KnownLogs } from './logs/known-logs.js';
-import { LogService } from './logs/log-service.js';
-import { LogUpkeepService } from './logs/log-upkeep-service.js';
 import { Belonging } from './members/belonging.js';
 import { GroupMemberDuty } from './members/group-member-duty.js';
 import { joinCluster } from './members/join-cluster.js';
@@ -34,6 +31,7 @@ import { NodeDuties } from './node-duties.js';
 import { NodeHost } from './node-host.js';
 import type { NodeOptions } from './node-options.js';
 import { type NodeGroups, openGroups } from './open-node-groups.js';
+import { openLogs } from './open-node-logs.js';
 import { type NodeBeingOpened, type NodeStorage, openStorage } from './open-node-storage.js';
 import { refuseReplaced, replacedError } from './refuse-replaced.js';
 import { Gate } from './requests/gate.js';
@@ -96,11 +94,11 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
   const router = new SlotRouter(() => system.catalogue, new Map(replicas.map((one) => [one.groupId, one])));
   const gate = new Gate();
   const keyValue = new KeyValueService({ system, router, limits, gate, firstGroup: data, clock });
-  const logs = new LogService({ system, router, files, limits, gate, nodeId });
-  const upkeep = new LogUpkeepService({ system, logs: new KnownLogs(system, router), files, gate, clock });
+  const { logs, upkeep, multiMaster } = openLogs(node, nodeId, groups, storage, { gate, router });
   const checkpoints = checkpointsOf(node, groups, storage);
   checkpoints.start();
   duties.start();
+  multiMaster.start();
   const memberDuties = replicas.map(
     (replica) => new GroupMemberDuty({ nodeId, replica, system, events: groups.consensus.events, clock, listener }),
   );
@@ -109,15 +107,7 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
   if (groups.ownAddress !== '') belonging.start();
   const fullDiskWatch = new FullDiskWatch({ replicas, clock });
   if (groups.ownAddress !== '') fullDiskWatch.start();
-  const backups = new NodeBackups({
-    replicas: [data, system.replica],
-    catalogue: () => system.catalogue,
-    identity,
-    random: node.settings.random,
-    nowMs: () => clock.nowMs(),
-    clock,
-    gate,
-  });
+  const backups = backupsOf(node, groups, identity, gate);
   const patience = patienceOf(node, groups, gate);
   return new NodeHost({
     backups,
@@ -128,6 +118,7 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
     system,
     replicas,
     own: groups.own,
+    multiMaster,
     consensus: groups.consensus,
     ownAddress: groups.ownAddress,
     peerAddress: groups.peerAddress,
@@ -144,6 +135,21 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
     logs: new ForwardingLogs(logs, leaderCalls, patience),
     logUpkeep: new ForwardingLogUpkeep(upkeep, leaderCalls, patience),
     clock,
+  });
+}
+
+function backupsOf(
+  { settings }: NodeBeingOpened,
+  { system, data }: NodeGroups,
+  identity: NodeIdentity,
+  gate: Gate,
+): NodeBackups {
+  const { clock, random } = settings;
+  return new NodeBackups({
+    replicas: [data, system.replica],
+    catalogue: () => system.catalogue,
+    nowMs: () => clock.nowMs(),
+    ...{ identity, random, clock, gate },
   });
 }
 

@@ -55,7 +55,8 @@ export class StreamPages {
   resume(positions: readonly LogPosition[]): void {
     for (const position of positions) {
       const name = nameOf(position);
-      if (this.#next.has(name)) throw invalidRequest(`origin ${position.origin}, epoch ${position.epoch} is named twice`);
+      if (this.#next.has(name))
+        throw invalidRequest(`origin ${position.origin}, epoch ${position.epoch} is named twice`);
       this.#next.set(name, position.sequence + 1);
     }
   }
@@ -86,7 +87,12 @@ export class StreamPages {
     for (let i = 0; i < streams.length; i++) {
       const stream = streams[(this.#turn + i) % streams.length] as StreamCounters;
       const from = this.#nextOf(stream);
-      for (const { entry, size } of await this.#read(stream, from, bounds.limit - entries.length, bounds.maxBytes - bytes)) {
+      for (const { entry, size } of await this.#read(
+        stream,
+        from,
+        bounds.limit - entries.length,
+        bounds.maxBytes - bytes,
+      )) {
         if (entries.length > 0 && bytes + size > bounds.maxBytes) break;
         entries.push(entry);
         bytes += size;
@@ -184,9 +190,13 @@ export class StreamPages {
     const wanted = epoch === 0 ? last : streams.find((stream) => stream.epoch === epoch);
     if (wanted === undefined) {
       if (epoch === 0 && sequence === 1) return;
-      throw new ServerError('OUT_OF_RANGE', `log '${this.#parts.log}' has no entry ${sequence} of epoch ${epoch} here`, {
-        details: { firstSequence: 1, lastSequence: 0 },
-      });
+      throw new ServerError(
+        'OUT_OF_RANGE',
+        `log '${this.#parts.log}' has no entry ${sequence} of epoch ${epoch} here`,
+        {
+          details: { firstSequence: 1, lastSequence: 0 },
+        },
+      );
     }
     for (const stream of streams) {
       if (stream.epoch < wanted.epoch) this.#next.set(nameOf(stream), stream.lastSequence + 1);

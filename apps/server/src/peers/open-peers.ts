@@ -1,6 +1,8 @@
 import type { Clock, Random } from '@shanghai/env';
 import type { PeerTransport } from '@shanghai/raft';
 import { type GrpcPeers, openGrpcPeers, PeerError, type PeerRefusalEvent } from '@shanghai/raft/grpc';
+import type { ReplicationTransport } from '@shanghai/replication';
+import { createGrpcReplication } from '@shanghai/replication/grpc';
 import { type NodeIdentity, newId } from '../data-directory.js';
 import { portOf } from '../first-members.js';
 import { maxEntryBytes, type NodeLimits } from '../limits.js';
@@ -8,6 +10,12 @@ import { listenError } from '../listen-error.js';
 import type { NodePeerOptions } from '../node-options.js';
 import { noPeers } from './no-peers.js';
 import type { PeerBook } from './peer-book.js';
+
+/** What carries consensus, and what carries multi-master logs, on the one listener; absent where there is none. */
+export interface OpenedPeers {
+  readonly transport: PeerTransport | GrpcPeers;
+  readonly replication?: ReplicationTransport;
+}
 
 /** What the peer listener is opened with. */
 export interface PeersOptions {
@@ -24,14 +32,22 @@ export interface PeersOptions {
 }
 
 /** Opens the listener for other nodes; there is none where the node is alone. Rejects with `ListenError`. */
-export async function openPeers(options: PeersOptions): Promise<PeerTransport | GrpcPeers> {
+export async function openPeers(options: PeersOptions): Promise<OpenedPeers> {
   const { identity, book, clock, random, limits, peers, onRefused } = options;
   const { clusterId, nodeId, instanceId } = identity;
-  if (options.peerAddress === '') return noPeers();
+  if (options.peerAddress === '') return { transport: noPeers() };
   const { host = '127.0.0.1', snapshotBytesPerSecond, listener } = peers;
   const port = peers.port === undefined || peers.port === 0 ? portOf(options.peerAddress) : peers.port;
+  const replication = createGrpcReplication({
+    self: { clusterId, nodeId, instanceId },
+    book,
+    clock,
+    random,
+    limits: { maxMessageBytes: 2 * maxEntryBytes(limits) },
+  });
   try {
-    return await openGrpcPeers({
+    const transport = await openGrpcPeers({
+      extend: (server, connections) => replication.addTo(server, connections),
       host,
       port,
       self: { clusterId, nodeId, instanceId, startId: newId(random) },
@@ -50,6 +66,7 @@ export async function openPeers(options: PeersOptions): Promise<PeerTransport | 
         },
       },
     });
+    return { transport, replication };
   } catch (error) {
     if (error instanceof PeerError && error.code === 'LISTEN_FAILED') throw listenError('peers', host, port, error);
     throw error;

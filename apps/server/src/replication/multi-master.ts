@@ -6,9 +6,9 @@ import type { Clock } from '@shanghai/env';
 import {
   type AcknowledgementLevel,
   type Hlc,
+  ReplicationError,
   type Replicator,
   type ReplicatorStatus,
-  ReplicationError,
   type StreamId,
 } from '@shanghai/replication';
 import type { NodeEntry } from '../apply/catalogue-command.js';
@@ -189,7 +189,8 @@ export class MultiMaster {
     const replica = await own.open();
     const writer = new OriginWriter(replica, clock);
     const store = new OwnEntryStore({
-      ...{ nodeId, own: replica, files, writer, maxCommandBytes, recentBytes },
+      ...{ nodeId, own: replica, files, writer, clock, maxCommandBytes, recentBytes },
+      signal: this.#stopping.signal,
       nextEpoch: () => this.#nextEpoch(),
     });
     const replication = openReplication?.(store, this.#nodes());
@@ -216,7 +217,9 @@ export class MultiMaster {
 
 function notHeld(level: AcknowledgementLevel, timeoutMs: number, cause: unknown): ServerError {
   if (cause instanceof ReplicationError && cause.code === 'BUSY') {
-    return new ServerError('OUTCOME_UNKNOWN', 'the entries are on the disk of this node; too many wait for others', { cause });
+    return new ServerError('OUTCOME_UNKNOWN', 'the entries are on the disk of this node; too many wait for others', {
+      cause,
+    });
   }
   return new ServerError(
     'OUTCOME_UNKNOWN',

@@ -2,6 +2,7 @@
  * The entries of all multi-master logs as shipping sees them: this node's own group and the files of its streams. What is
  * applied there was synced before, in the one write-ahead log of the node; so whatever this says is there is durable.
  */
+import { type Clock, delay } from '@shanghai/env';
 import {
   type EntryStore,
   type EntryStoreObserver,
@@ -23,6 +24,7 @@ import type { LogFiles } from '../logs/log-files.js';
 import { streamPlace } from '../logs/log-place.js';
 import { readRun } from '../logs/stream-reads.js';
 import type { Replica } from '../raft/replica.js';
+import { ServerError } from '../requests/server-error.js';
 import type { OriginWriter } from './origin-writer.js';
 import { RecentRuns } from './recent-runs.js';
 
@@ -36,9 +38,15 @@ export interface OwnEntryStoreParts {
   readonly nextEpoch: () => Promise<number>;
   /** The largest command of the own group. */
   readonly maxCommandBytes: number;
+  readonly clock: Clock;
+  /** Its abort ends waiting for space. */
+  readonly signal: AbortSignal;
   /** Bytes of runs that are kept for shipping. */
   readonly recentBytes: number;
 }
+
+const passing: ReadonlySet<string> = new Set(['STORAGE_FULL', 'RESOURCE_EXHAUSTED', 'CLUSTER_ERROR']);
+const retryMs = 500;
 
 /** What a run takes in a command beside its bytes, generously. */
 const runOverheadBytes = 64;
@@ -169,8 +177,7 @@ export class OwnEntryStore implements EntryStore {
   async #propose(runs: readonly Run[]): Promise<void> {
     this.#inFlight++;
     try {
-      const { own } = this.#parts;
-      await Promise.all(this.#commands(runs).map((some) => own.propose({ kind: 'originReceive', runs: some })));
+      await Promise.all(this.#commands(runs).map((some) => this.#store(some)));
       for (const { stream, firstSequence, count } of runs) {
         const last = this.#streams.get(stream)?.lastSequence ?? 0;
         // One before it failed, and took this with it.
@@ -184,6 +191,21 @@ export class OwnEntryStore implements EntryStore {
     } finally {
       this.#inFlight--;
       if (this.#inFlight === 0) this.#expected.clear();
+    }
+  }
+
+  /** A disk that is full, or a log that is, is waited for: whoever ships has no more credit meanwhile. */
+  async #store(runs: readonly Run[]): Promise<void> {
+    const { own, clock, signal } = this.#parts;
+    for (;;) {
+      try {
+        await own.propose({ kind: 'originReceive', runs });
+        return;
+      } catch (error) {
+        const isPassing = error instanceof ServerError && passing.has(error.code);
+        if (!isPassing || signal.aborted) throw error;
+      }
+      await delay(clock, retryMs, signal);
     }
   }
 

@@ -48,7 +48,8 @@ export class RecentRuns {
       bytes += run.bytes.length;
     }
     const [first] = taken;
-    if (first === undefined || first.firstSequence !== fromSequence || count > maxEntries || bytes > maxBytes) return undefined;
+    if (first === undefined || first.firstSequence !== fromSequence || count > maxEntries || bytes > maxBytes)
+      return undefined;
     const last = taken.at(-1) as Run;
     const joined = taken.length === 1 ? first.bytes : Buffer.concat(taken.map((run) => run.bytes));
     return { stream, firstSequence: fromSequence, count, lastHlc: last.lastHlc, bytes: joined };

@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto';
+import { MemoryReplicationNetwork } from '@shanghai/replication/testing';
+import { afterEach, expect, test } from 'vitest';
+import type { LogEntry, LogPage, LogRead, LogScope, LogSettings } from '../src/logs/log-requests.js';
+import type { ShanghaiNode } from '../src/node.js';
+import { TestCluster } from './cluster-harness.js';
+import { appendTo, bytes, createManualClock, createMemoryDisk, openTestNode, request, text } from './core-harness.js';
+
+const settings: LogSettings = {
+  mode: 'multi-master',
+  acknowledgement: 'local',
+  retentionMs: 0,
+  retentionBytes: 0,
+  cleanupPolicy: 'delete',
+};
+const closing: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+function read(node: ShanghaiNode, more: Partial<LogRead> = {}): Promise<LogPage> {
+  const start = { from: 'sequence', sequence: 0 } as const;
+  return node.logs.read({ log: 'events', origin: 0, start, limit: 1000, maxBytes: 1 << 20, ...more }, request());
+}
+
+const all = (more: Partial<LogScope> = {}): LogScope => ({ allOrigins: true, epoch: 0, order: 'arrival', ...more });
+const texts = (entries: readonly LogEntry[]) => entries.map(({ value }) => text(value));
+
+async function alone() {
+  const disk = createMemoryDisk();
+  const clock = createManualClock(1_000_000);
+  const node = await openTestNode(disk, clock);
+  closing.push(() => node.close(1000).catch(() => undefined));
+  return { disk, clock, node };
+}
+
+test('a node alone takes appends under its own id, and has them again after a restart', async () => {
+  const { disk, clock, node } = await alone();
+  await node.logs.create('events', settings, request());
+  expect(await appendTo(node, 'events', 'a', 'b')).toMatchObject({
+    origin: 1,
+    epoch: 1,
+    firstSequence: 1,
+    lastSequence: 2,
+  });
+  const producer = { producerId: 3, epoch: 1, sequence: 1 };
+  const record = { key: bytes('k'), value: bytes('c'), headers: [{ name: 'h', value: bytes('x') }] };
+  const sent = { log: 'events', records: [record], producer };
+  expect(await node.logs.append(sent, request())).toMatchObject({ firstSequence: 3, duplicate: false });
+  expect(await node.logs.append(sent, request())).toMatchObject({ firstSequence: 3, duplicate: true });
+  await node.close(1000);
+  const again = await openTestNode(disk, clock);
+  closing.push(() => again.close(1000));
+  const page = await read(again);
+  expect(texts(page.entries)).toEqual(['a', 'b', 'c']);
+  expect(page.entries[2]).toMatchObject({ origin: 1, epoch: 1, sequence: 3, producer });
+  expect(page.positions).toEqual([{ origin: 1, epoch: 1, sequence: 3 }]);
+  expect(await appendTo(again, 'events', 'd')).toMatchObject({ epoch: 1, firstSequence: 4 });
+  expect((await again.logs.describe('events', request())).origins).toMatchObject([{ origin: 1, lastSequence: 4 }]);
+  await again.checkpoint();
+  expect(texts((await read(again, { start: { from: 'sequence', sequence: 3 } })).entries)).toEqual(['c', 'd']);
+});
+
+test('what makes no sense is refused with its reason', async () => {
+  const { node } = await alone();
+  await node.logs.create('events', settings, request());
+  await appendTo(node, 'events', 'a');
+  const code = (expected: string) => expect.objectContaining({ code: expected });
+  await expect(appendTo(node, 'nothing', 'x')).rejects.toEqual(code('NOT_FOUND'));
+  const late = {
+    log: 'events',
+    records: [{ key: bytes(''), value: bytes('x'), headers: [] }],
+    expectedLastSequence: 7,
+  };
+  await expect(node.logs.append(late, request())).rejects.toEqual(code('CONFLICT'));
+  await expect(read(node, { start: { from: 'sequence', sequence: 9 } })).rejects.toEqual(code('OUT_OF_RANGE'));
+  await expect(
+    read(node, { scope: { ...all(), allOrigins: false, epoch: 4 }, start: { from: 'sequence', sequence: 1 } }),
+  ).rejects.toEqual(code('OUT_OF_RANGE'));
+  await expect(read(node, { origin: 3, scope: all() })).rejects.toEqual(code('INVALID_REQUEST'));
+  const twice = { origin: 1, epoch: 1, sequence: 0 };
+  await expect(read(node, { scope: all({ positions: [twice, twice] }) })).rejects.toEqual(code('INVALID_REQUEST'));
+  const reversed = all({ positions: [{ origin: 1, epoch: 1, sequence: 5 }] });
+  await expect(read(node, { scope: reversed })).rejects.toEqual(code('OUT_OF_RANGE'));
+  await node.logs.create('one', { ...settings, mode: 'quorum', acknowledgement: 'quorum' }, request());
+  await expect(read(node, { log: 'one', scope: all() })).rejects.toEqual(code('INVALID_REQUEST'));
+  expect((await node.logs.list('', request())).map(({ name }) => name)).toEqual(['events', 'one']);
+});
+
+test('a deleted log is gone with its files, and one of the same name begins anew', async () => {
+  const { node, disk, clock } = await alone();
+  await node.logs.create('events', settings, request());
+  await appendTo(node, 'events', 'a');
+  await node.logs.delete('events', request());
+  await expect(appendTo(node, 'events', 'x')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await clock.advance(1000);
+  await node.checkpoint();
+  expect(await disk.list('data/logs')).toEqual([]);
+  await node.logs.create('events', settings, request());
+  expect(await appendTo(node, 'events', 'b')).toMatchObject({ firstSequence: 1 });
+});
+
+async function three(): Promise<{ cluster: TestCluster; shipping: MemoryReplicationNetwork }> {
+  const cluster = new TestCluster(3);
+  const shipping = new MemoryReplicationNetwork({ clock: cluster.clock });
+  closing.push(() => cluster.close());
+  const start = cluster.start.bind(cluster);
+  cluster.start = (nodeId, more = {}) =>
+    start(nodeId, { replication: { transport: shipping.transport(nodeId) }, ...more });
+  await cluster.startAll();
+  await cluster.during(cluster.node(1).logs.create('events', settings, request()));
+  return { cluster, shipping };
+}
+
+/** Of all streams what they hold, summed up: the same on two nodes where their copies are. */
+async function digest(node: ShanghaiNode): Promise<string> {
+  const page = await read(node, { scope: all(), limit: 10_000 });
+  const lines = page.entries.map(({ origin, epoch, sequence, hlc, key, value }) =>
+    JSON.stringify([origin, epoch, sequence, hlc, text(key), text(value)]),
+  );
+  return `${JSON.stringify(page.positions)} ${createHash('sha256').update(lines.sort().join('\n')).digest('hex')}`;
+}
+
+async function untilSame(cluster: TestCluster, entries: number): Promise<void> {
+  for (let i = 0; i < 400; i++) {
+    const pages = await Promise.all(cluster.ids.map((id) => read(cluster.node(id), { scope: all(), limit: 10_000 })));
+    if (pages.every((page) => page.entries.length === entries)) return;
+    await cluster.clock.advance(50);
+  }
+  throw new Error(
+    `the copies do not hold ${entries} entries: ${await Promise.all(cluster.ids.map((id) => digest(cluster.node(id))))}`,
+  );
+}
+
+test('three nodes take appends at once, one of them cut off from all others; healed, all hold the same', async () => {
+  const { cluster, shipping } = await three();
+  for (const nodeId of cluster.ids) await cluster.during(appendTo(cluster.node(nodeId), 'events', `${nodeId}-first`));
+  await untilSame(cluster, 3);
+  for (const other of [1, 2]) {
+    shipping.cut(3, other);
+    cluster.network.cut(3, other);
+  }
+  for (let i = 0; i < 20; i++) {
+    await cluster.during(Promise.all(cluster.ids.map((id) => appendTo(cluster.node(id), 'events', `${id}-${i}`))));
+  }
+  expect((await read(cluster.node(3), { scope: all() })).entries.length).toBe(23);
+  for (const other of [1, 2]) {
+    shipping.heal(3, other);
+    cluster.network.heal();
+  }
+  await untilSame(cluster, 63);
+  const digests = await Promise.all(cluster.ids.map((id) => digest(cluster.node(id))));
+  expect(new Set(digests).size).toBe(1);
+});
