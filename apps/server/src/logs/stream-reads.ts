@@ -14,7 +14,7 @@ export interface RunRange {
 }
 
 /** A run of what the files hold, or where they begin. */
-export async function readRun(wal: Wal, stream: StreamId, range: RunRange): Promise<ReadResult> {
+export async function runOf(wal: Wal, stream: StreamId, range: RunRange): Promise<ReadResult> {
   const { fromSequence, lastSequence, maxEntries, maxBytes } = range;
   const { firstLsn } = wal.info();
   if (fromSequence < firstLsn) return { type: 'trimmed', firstSequence: firstLsn };

@@ -22,7 +22,7 @@ import type { AcceptedRun } from '../apply/stream-run.js';
 import type { StreamCounters } from '../apply/stream-table.js';
 import type { LogFiles } from '../logs/log-files.js';
 import { streamPlace } from '../logs/log-place.js';
-import { readRun } from '../logs/stream-reads.js';
+import { runOf } from '../logs/stream-reads.js';
 import type { Replica } from '../raft/replica.js';
 import { ServerError } from '../requests/server-error.js';
 import type { OriginWriter } from './origin-writer.js';
@@ -98,7 +98,7 @@ export class OwnEntryStore implements EntryStore {
     if (recent !== undefined) return { type: 'run', run: recent };
     const { lastSequence } = known;
     return this.#parts.files.use(streamPlace(stream), (wal) =>
-      readRun(wal, stream, { fromSequence, lastSequence, maxEntries, maxBytes }),
+      runOf(wal, stream, { fromSequence, lastSequence, maxEntries, maxBytes }),
     );
   }
 
