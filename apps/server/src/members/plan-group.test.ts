@@ -102,6 +102,10 @@ test('in the system group nobody is waited for who votes already, once all other
   // One that still learns takes the place, in every other group somebody has to be there.
   const slow = group([1, 2, 3], { groupId: 0, learners: [4], match: 1 } as never);
   expect(changesOf(slow, table([1, 2, gone, four], five))).toBe('wait');
+  // The one that was named took the place in the others, and leaves by now.
+  const named = { ...leaving(3, 4), groups: [0] };
+  const lost = table([1, 2, named, { ...leaving(4, 0), groups: [0, 1] }]);
+  expect(changesOf(group([1, 2, 3, 4], { groupId: 0 }), lost)).toEqual([remove(3)]);
   const kept = { ...leaving(3, 0), groups: [0, 1] };
   expect(changesOf(group([1, 2, 3, 4], { groupId: 0 }), table([1, 2, kept, four], five))).toBe('wait');
   expect(changesOf(group([1, 2, 3, 4]), table([1, 2, kept, four], five))).toBe('wait');

@@ -169,13 +169,14 @@ class Plan {
 
   /**
    * Whether as many vote without those who leave as shall. The system group is left last: all others have found somebody
-   * for the place by then, and who that is may have begun to vote here meanwhile. Then nobody else is to be waited for.
+   * for the place by then. Who that is may vote here already, or be about to leave as well: nobody else is waited for.
    */
   #isReplaced(wanted: number): boolean {
     const stay = this.#staying();
-    if (wanted !== 0) return stay.includes(wanted);
-    const isLastPlace = this.#group.groupId === systemGroupId && this.#able().length === 0;
-    return isLastPlace || stay.length >= this.#table.factor;
+    const able = this.#able();
+    const mayCome = wanted === 0 ? able.length > 0 : able.includes(wanted);
+    if (this.#group.groupId === systemGroupId && !mayCome) return true;
+    return wanted === 0 ? stay.length >= this.#table.factor : stay.includes(wanted);
   }
 
   /** A leader hands over first: whoever leads next takes it out. */
