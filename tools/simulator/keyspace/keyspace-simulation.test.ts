@@ -3,7 +3,7 @@ import { runKeyspaceSimulation } from './run-keyspace-simulation.js';
 
 const isDeep = process.env['SHANGHAI_DEEP'] === '1';
 const firstSeed = Number(process.env['SHANGHAI_SEED'] ?? 1);
-const seeds = isDeep ? 5000 : 120;
+const seeds = isDeep ? 5000 : 160;
 
 test(`seeds from ${firstSeed} on: replicas end right and equal, and everything has happened`, () => {
   const sum = new Map<string, number>();

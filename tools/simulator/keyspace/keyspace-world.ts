@@ -13,14 +13,14 @@ const events = {
   settle: 12,
   pass: 8,
   mark: 8,
-  page: 8,
+  page: 5,
   repeat: 3,
   cut: 2,
   heal: 2,
-  trim: 2,
+  trim: 4,
   verdict: 2,
   jump: 1,
-  wipe: 0.4,
+  wipe: 0.8,
   remove: 0.1,
 } as const;
 
