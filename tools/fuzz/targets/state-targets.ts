@@ -14,6 +14,7 @@ import {
 } from '../../../apps/server/src/apply/group-counters.js';
 import { encodeLogRecords, readLogRecord, splitLogRecords } from '../../../apps/server/src/apply/log-record-codec.js';
 import { decodeLog } from '../../../apps/server/src/apply/log-table.js';
+import { decodeLoss, encodeLoss, type ListedLoss, listedLoss } from '../../../apps/server/src/apply/lost-record.js';
 import { decodeOriginNotes, encodeOriginNotes } from '../../../apps/server/src/apply/origin-notes.js';
 import { ProducerTable } from '../../../apps/server/src/apply/producer-table.js';
 import { decodeResult, encodeFailure, encodeOutcomes } from '../../../apps/server/src/apply/result-codec.js';
@@ -36,6 +37,7 @@ import {
   encodeWatchPosition,
   type GroupPosition,
 } from '../../../apps/server/src/requests/watch-position.js';
+import { ReplicationError } from '../../../packages/replication/src/core/replication-error.js';
 import type { FuzzTarget } from '../fuzz-target.js';
 
 const text = (value: string) => new Uint8Array(Buffer.from(value));
@@ -59,6 +61,11 @@ const settings = {
 
 const hlc = { ms: 1_700_000_000_123, counter: 5 };
 const stream = { logId: 3, origin: 2, epoch: 1 };
+const loser = {
+  ...{ stamp: { origin: 1, epoch: 1, sequence: 4, hlc: { ms: 5, counter: 0 } }, seen: [] },
+  ...{ value: Uint8Array.of(1, 2), expiresAtMs: 0 },
+};
+const lost = { loser, winner: { ...loser, stamp: { ...loser.stamp, origin: 2 } } };
 const entryBytes = encodeStreamEntries([...records, ...records], hlc, { producerId: 4, epoch: 1, sequence: 1 });
 const run = { stream, firstSequence: 7, count: 2, lastHlc: hlc, bytes: entryBytes };
 const counters: StreamCounters = { ...stream, firstSequence: 2, lastSequence: 9, lastHlc: hlc };
@@ -111,6 +118,7 @@ const bodies: readonly CommandBody[] = [
   { kind: 'originSkip', stream, firstSequence: 9 },
   { kind: 'originEpoch', origin: 2, epoch: 3 },
   { kind: 'hlcCeiling', hlc },
+  { kind: 'keyspaceSettle', keyspaceId: 3, stable: hlc, keys: [Uint8Array.of(65), Uint8Array.of(66, 0)] },
 ];
 
 const plain = (bytes: Uint8Array) => new Uint8Array(bytes);
@@ -228,6 +236,13 @@ export const stateTargets: readonly FuzzTarget[] = [
     decode: (bytes) => decodeStream(bytes),
     encode: (known: StreamCounters) => encodeStream(known),
     refusals: [InvariantError, RangeError],
+  },
+  {
+    name: 'server: version that lost',
+    examples: () => [plain(encodeLoss(listedLoss(Uint8Array.of(65), lost)))],
+    decode: decodeLoss,
+    refusals: [RangeError, ReplicationError],
+    encode: (loss: ListedLoss) => plain(encodeLoss(loss)),
   },
   {
     name: 'server: accepted appends of an origin',

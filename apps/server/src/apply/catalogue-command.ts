@@ -73,7 +73,8 @@ export type CatalogueCommand =
   | { readonly type: 'setReplication'; readonly factor: number }
   /** By one; every node supports it. */
   | { readonly type: 'raiseClusterVersion'; readonly version: number }
-  | { readonly type: 'createKeyspace'; readonly name: string }
+  /** `mode`: `multi-master`, or absent: one that groups order. */
+  | { readonly type: 'createKeyspace'; readonly name: string; readonly mode?: 'multi-master' }
   | { readonly type: 'createLog'; readonly name: string; readonly settings: LogSettings; readonly origin: number }
   | { readonly type: 'deleteLog'; readonly name: string }
   /** Gives a node the next epoch that it may write in as an origin. */

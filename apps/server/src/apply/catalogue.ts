@@ -52,6 +52,14 @@ export interface ClusterRecovery {
   readonly lost: readonly number[];
 }
 
+/** A keyspace of the catalogue. */
+export interface KeyspaceEntry {
+  readonly name: string;
+  readonly id: number;
+  /** Absent: the groups of the slots hold it. */
+  readonly mode?: 'multi-master';
+}
+
 /** A log of the catalogue. */
 export interface LogCatalogueEntry {
   readonly logId: number;
@@ -79,7 +87,7 @@ const ownGroupsVersion = 2;
 export class Catalogue {
   #cluster: ClusterEntry | undefined;
   readonly #nodes = new NodeTable();
-  readonly #keyspaces = new Map<string, number>([['', 0]]);
+  readonly #keyspaces = new Map<string, KeyspaceEntry>([['', { name: '', id: 0 }]]);
   readonly #logs = new Map<string, LogCatalogueEntry>();
   readonly #epochs = new Map<number, number>();
 
@@ -95,7 +103,7 @@ export class Catalogue {
           this.#nodes.load(item as NodeEntry);
           break;
         case keyspaceTable:
-          this.#keyspaces.set((item as { name: string }).name, (item as { id: number }).id);
+          this.#keyspaces.set((item as KeyspaceEntry).name, item as KeyspaceEntry);
           break;
         case logTable:
           this.#logs.set((item as LogCatalogueEntry).name, item as LogCatalogueEntry);
@@ -131,7 +139,17 @@ export class Catalogue {
 
   /** The id of a keyspace, or `undefined` where nobody has written to it. */
   keyspaceId(name: string): number | undefined {
+    return this.#keyspaces.get(name)?.id;
+  }
+
+  /** A keyspace. */
+  keyspace(name: string): KeyspaceEntry | undefined {
     return this.#keyspaces.get(name);
+  }
+
+  /** All keyspaces, by name. */
+  keyspaces(): KeyspaceEntry[] {
+    return [...this.#keyspaces.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** The last epoch that a node was given; 0 = none. */
@@ -165,7 +183,7 @@ export class Catalogue {
       case 'raiseClusterVersion':
         return this.#raiseVersion(change.version, writes);
       case 'createKeyspace':
-        return this.#createKeyspace(change.name, writes);
+        return this.#createKeyspace(change, writes);
       case 'createLog':
         return this.#createLog(change, logTimeMs, writes);
       case 'deleteLog':
@@ -247,16 +265,25 @@ export class Catalogue {
     return done;
   }
 
-  #createKeyspace(name: string, writes: WriteSet): ApplyResult {
-    if (this.#keyspaces.has(name)) return done;
+  #createKeyspace(
+    { name, mode }: Extract<CatalogueCommand, { type: 'createKeyspace' }>,
+    writes: WriteSet,
+  ): ApplyResult {
+    const known = this.#keyspaces.get(name);
+    if (known !== undefined) {
+      // Asked for without a mode it is whatever it is.
+      if (mode === undefined || known.mode === mode) return done;
+      return failed('CONFLICT', `keyspace '${name}' exists, and is of mode quorum`);
+    }
     if (this.#keyspaces.size >= maxKeyspaces) {
       return failed('RESOURCE_EXHAUSTED', `keyspace '${name}' would be one more than the ${maxKeyspaces} allowed`);
     }
     const cluster = this.#cluster;
     if (cluster === undefined) return notMadeYet();
     const id = cluster.nextKeyspaceId;
-    this.#keyspaces.set(name, id);
-    put(writes, keyspaceTable, name, { name, id });
+    const entry = { name, id, ...(mode === undefined ? {} : { mode }) };
+    this.#keyspaces.set(name, entry);
+    put(writes, keyspaceTable, name, entry);
     this.#putCluster({ ...cluster, nextKeyspaceId: id + 1 }, writes);
     return done;
   }

@@ -45,6 +45,7 @@ const kindNumbers = {
   originEpoch: 28,
   hlcCeiling: 29,
   originDrop: 30,
+  keyspaceSettle: 31,
   catalogue: 32,
 } as const satisfies Record<CommandBody['kind'], number>;
 
@@ -143,6 +144,7 @@ function bodyLength(body: CommandBody): number {
     case 'originEpoch':
     case 'originDrop':
     case 'hlcCeiling':
+    case 'keyspaceSettle':
       return originBodyLength(body);
     case 'catalogue':
       return 0;
@@ -193,6 +195,7 @@ function writeBody(bytes: Uint8Array, at: number, body: CommandBody): void {
     case 'originEpoch':
     case 'originDrop':
     case 'hlcCeiling':
+    case 'keyspaceSettle':
       writeOriginBody(bytes, at, body);
       return;
     case 'catalogue':
@@ -239,6 +242,7 @@ function readBodyFields(reader: FieldReader, kind: CommandBody['kind']): Command
     case 'originEpoch':
     case 'originDrop':
     case 'hlcCeiling':
+    case 'keyspaceSettle':
       return readOriginBody(reader, kind);
     case 'catalogue':
       return { kind, change: parseCatalogueCommand(reader.take(reader.left)) };

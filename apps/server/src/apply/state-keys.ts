@@ -19,7 +19,15 @@ export const statePrefix = {
   hidden: 0x0a,
   stream: 0x07,
   origin: 0x08,
+  /** Of keyspaces of mode multi-master: the fold's numbers, held entries, verdicts, what lost. */
+  keyspace: 0x0b,
+  keyspaceHeld: 0x0c,
+  keyspaceVerdict: 0x0d,
+  keyspaceLost: 0x0e,
   data: 0x20,
+  /** Rows of keyspaces of mode multi-master, and when they have something to forget. */
+  row: 0x21,
+  due: 0x22,
   /** This node's own notes; not part of the replicated state. */
   local: 0xf0,
   /** Whose store it is; not part of the replicated state either. */

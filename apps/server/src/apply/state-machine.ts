@@ -23,6 +23,7 @@ import { CommandError } from './command-error.js';
 import { isDiskFull } from './disk-full.js';
 import { decodeCounters, emptyCounters, encodeCounters, type GroupCounters } from './group-counters.js';
 import { applyWrites, keysRead, operationSlots } from './key-value-apply.js';
+import { type FoldTime, KeyspaceFolds } from './keyspace-folds.js';
 import { type AcceptedAppend, LogTable } from './log-table.js';
 import type { LogWriter } from './log-writer.js';
 import type { OriginAppend, OriginAppendCommand, OriginCommand, OriginReceiveCommand } from './origin-command.js';
@@ -75,6 +76,8 @@ export class StateMachine implements CommandApplier<ApplyResult> {
   readonly logs = new LogTable();
   /** Only an own group has any. */
   readonly streams = new StreamTable(this.logs.producers);
+  /** Likewise. */
+  readonly keyspaces = new KeyspaceFolds();
   readonly catalogue = new Catalogue();
   readonly changes: ChangeRing;
   readonly #options: StateMachineOptions;
@@ -114,6 +117,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     machine.logs.hidden.load(await readStatePart(options.store, statePrefix.hidden));
     machine.catalogue.load(await readStatePart(options.store, statePrefix.catalogue));
     machine.streams.load(await readStatePart(options.store, statePrefix.stream));
+    await machine.keyspaces.load(options.store);
     const own = await options.store.getEntry(originKey, { horizonMs: 0 });
     if (own !== undefined) machine.streams.loadOwn(own.value);
     return machine;
@@ -153,6 +157,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     if (keys.length > 0) await writes.prefetch(keys);
     const run: Run = { writes, changes: [], accepted: [], runs: [], originNotes: [], fresh: 0 };
     const results = entries.map((entry, i) => this.#step(entry, commands[i], run));
+    this.keyspaces.end();
     await this.#commit(run);
     if (run.fresh === 0) return results;
     this.#options.onApplied?.({
@@ -207,6 +212,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     for (const command of commands) {
       if (command === undefined) continue;
       const { header, body } = command;
+      if (body.kind === 'keyspaceSettle') keys.push(...this.keyspaces.keysRead(body));
       if (body.kind !== 'independent' && body.kind !== 'atomic' && body.kind !== 'transact') continue;
       keys.push(...keysRead(body));
       if (header.sessionId === 0) continue;
@@ -229,6 +235,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     if (command === undefined) return done;
     counters.logTimeMs = Math.max(counters.logTimeMs, command.header.logTimeMs);
     const result = this.#perform(entry.index, command, run);
+    this.keyspaces.advance(this.streams.own.origin, this.#foldTime(run.writes));
     this.sessions.expire(counters.logTimeMs, run.writes);
     return result;
   }
@@ -276,6 +283,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
       case 'originEpoch':
       case 'originDrop':
       case 'hlcCeiling':
+      case 'keyspaceSettle':
         return this.#performOrigin(index, body, run);
       case 'catalogue':
         this.#requireKnown(body.change);
@@ -292,13 +300,14 @@ export class StateMachine implements CommandApplier<ApplyResult> {
             const { logId, epoch } = accepted.stream;
             run.originNotes.push({ entryIndex, place, logId, epoch, firstSequence: accepted.firstSequence });
             run.runs.push({ entryIndex, run: accepted, firstKept, isRecalled: false });
+            this.keyspaces.fold(accepted, 0, this.streams.own.origin, this.#foldTime(writes));
           }),
         );
         return { type: 'appends', results };
       }
       case 'originReceive':
         for (const received of body.runs) {
-          if (this.streams.receive(received, writes)) run.runs.push(this.#toWrite(entryIndex, received, false));
+          this.#receive(entryIndex, received, run);
         }
         return done;
       case 'originSkip':
@@ -312,7 +321,22 @@ export class StateMachine implements CommandApplier<ApplyResult> {
       case 'hlcCeiling':
         this.streams.raiseCeiling(body.hlc, writes);
         return done;
+      case 'keyspaceSettle':
+        this.keyspaces.settle(body, this.streams.own.origin, this.#foldTime(writes));
+        return done;
     }
+  }
+
+  #receive(entryIndex: number, received: StreamRun, run: Run): void {
+    const before = this.streams.get(received.stream)?.lastSequence ?? 0;
+    if (!this.streams.receive(received, run.writes)) return;
+    run.runs.push(this.#toWrite(entryIndex, received, false));
+    const skip = before + 1 - received.firstSequence;
+    this.keyspaces.fold(received, skip, this.streams.own.origin, this.#foldTime(run.writes));
+  }
+
+  #foldTime(writes: WriteSet): FoldTime {
+    return { writes, nowMs: this.#counters.logTimeMs };
   }
 
   #toWrite(entryIndex: number, run: StreamRun, isRecalled: boolean): AcceptedRun {

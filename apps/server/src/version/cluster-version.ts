@@ -53,9 +53,13 @@ export function lowestProtocol(clusterVersion: number | undefined): number {
 /** The cluster version from which on consumers store their positions in a log's group, and logs are compacted. */
 export const logUpkeepVersion = 3;
 
+/** The cluster version from which on there are keyspaces of mode multi-master. */
+export const keyspaceModeVersion = 3;
+
 /** The cluster version that a change needs. */
 export function versionOfChange(change: CatalogueCommand): number {
   if (change.type === 'raiseClusterVersion') return change.version;
+  if (change.type === 'createKeyspace' && change.mode !== undefined) return keyspaceModeVersion;
   if (change.type !== 'createLog') return changeVersions[change.type];
   const { mode, cleanupPolicy, retentionEntries } = change.settings;
   if (cleanupPolicy === 'compact' || retentionEntries !== undefined) return logUpkeepVersion;
