@@ -20,6 +20,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{packages,apps}/*/src/**/*.test.ts', 'proto/src/**/*.test.ts', 'tools/**/*.test.ts'],
           testTimeout: isDeep ? 1_800_000 : 30_000,
+          // Files share a process and what it has loaded: loading the sources anew for each took longer than the tests.
+          isolate: false,
         },
       },
       {

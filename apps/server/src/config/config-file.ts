@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
 import { ConfigError } from './config-error.js';
+import { yaml } from './yaml-library.js';
 
 /** Reads a configuration file, YAML or JSON. Throws `ConfigError` `CONFIG_FILE` where it cannot be read or is no mapping. */
 export function readConfigFile(path: string): { readonly path: string; readonly values: Record<string, unknown> } {
@@ -16,7 +16,7 @@ export function readConfigFile(path: string): { readonly path: string; readonly 
   }
   let values: unknown;
   try {
-    values = parse(text) ?? {};
+    values = yaml().parse(text) ?? {};
   } catch (error) {
     throw new ConfigError(
       'CONFIG_FILE',

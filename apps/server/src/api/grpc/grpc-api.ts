@@ -1,26 +1,22 @@
 /**
  * The gRPC listener: the services, reflection and the standard health service on one port.
  */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { createServer, type Server as NetServer } from 'node:net';
 import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
-import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
 import { AdminService, ClusterService, InternalService, KeyValueService, LogService } from '@shanghai/proto';
-import { HealthImplementation } from 'grpc-health-check';
 import type { ApiServices } from '../api-services.js';
 import type { ConnectionGuard } from '../connections/connection-guard.js';
 import { countedCalls } from '../connections/counted-calls.js';
 import { stopAccepting } from '../connections/stop-accepting.js';
 import { adminService } from './admin-service.js';
 import { clusterService } from './cluster-service.js';
-import { healthDescription } from './health-description.js';
+import { HealthService } from './health-service.js';
 import { internalService } from './internal-service.js';
 import { keyValueService } from './key-value-service.js';
 import { logService } from './log-service.js';
 import type { OpenPipelines } from './pipelined-calls.js';
 import { decodePutRequest, encodePutResponse } from './put-codec.js';
+import { addReflection } from './reflection-service.js';
 import { tolerantService } from './tolerant-service.js';
 
 /** A gRPC listener that answers. */
@@ -60,13 +56,14 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
   server.addService(tolerantService(AdminService, maxOperations), adminService(services));
   server.addService(tolerantService(InternalService, maxOperations), internalService(services));
   addReflection(server);
-  const health = new HealthImplementation(Object.fromEntries(aliveServices.map((name) => [name, 'SERVING'])));
+  const health = new HealthService();
+  for (const name of aliveServices) health.set(name, 'SERVING');
   const setReady = (isReady: boolean) => {
-    for (const name of readyServices) health.setStatus(name, isReady ? 'SERVING' : 'NOT_SERVING');
+    for (const name of readyServices) health.set(name, isReady ? 'SERVING' : 'NOT_SERVING');
   };
   setReady(services.health.checks().every(({ ok }) => ok));
   const forgetReadiness = services.health.onReadiness(setReady);
-  health.addToServer(server);
+  health.addTo(server);
   const guard = services.guards.grpc;
   const net = createListener(server, guard);
   const boundPort = await listen(net, host, port);
@@ -75,7 +72,7 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
     port: boundPort,
     markStopping() {
       forgetReadiness();
-      for (const name of [...readyServices, ...aliveServices]) health.setStatus(name, 'NOT_SERVING');
+      for (const name of [...readyServices, ...aliveServices]) health.set(name, 'NOT_SERVING');
     },
     close(graceMs) {
       closing ??= close(server, net, guard, graceMs);
@@ -83,12 +80,6 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
       return closing;
     },
   };
-}
-
-function addReflection(server: Server): void {
-  const path = createRequire(import.meta.url).resolve('@shanghai/proto/descriptors.binpb');
-  const descriptors = loadFileDescriptorSetFromBuffer(readFileSync(path));
-  new ReflectionService({ ...descriptors, ...healthDescription() }).addToServer(server);
 }
 
 /** The library can listen itself, but then nobody can say how many may connect. */
