@@ -7,8 +7,10 @@ import { CtlError } from '../../../apps/ctl/src/ctl-error.js';
 import { readAcknowledged } from '../../../apps/ctl/src/import/acknowledged-file.js';
 import { importRecords, type RecordShape } from '../../../apps/ctl/src/import/import-records.js';
 import { parseKeyTemplate } from '../../../apps/ctl/src/import/key-template.js';
+import { headLine, LineSeal } from '../../../apps/ctl/src/import/sealed-lines.js';
 import { readProfile } from '../../../apps/ctl/src/profile-file.js';
 import { readHistory } from '../../../apps/ctl/src/shell/history-file.js';
+import { decodeHealthRequest } from '../../../apps/server/src/api/grpc/health-service.js';
 import { decodePutRequest } from '../../../apps/server/src/api/grpc/put-codec.js';
 import { tolerantService, UndecodableMessage } from '../../../apps/server/src/api/grpc/tolerant-service.js';
 import { batchRoute } from '../../../apps/server/src/api/http/batch-route.js';
@@ -194,6 +196,12 @@ function message<Request>(
 }
 
 const grpc: readonly FuzzTarget[] = [
+  {
+    name: 'server: request of health',
+    examples: () => [bytes('\x0a\x01s'), bytes('\x10\x05\x0a\x03abc\x1a\x01x')],
+    decode: (given) => decodeHealthRequest(Buffer.from(given)),
+    refusals: [RangeError],
+  },
   message('Put', PutRequest, { ...put, ttlMs: 0n }, decodePutRequest),
   message('Append', AppendRequest, { options, key: put.key, value: put.value }),
   message('Range', RangeRequest, {
@@ -235,12 +243,20 @@ const grpc: readonly FuzzTarget[] = [
 
 const csv = 'id,name\r\n1,"Smith, J"\r\n2,x\r\n';
 
+/** A portable file of one record. */
+function sealedExport(record: string): Uint8Array {
+  const seal = new LineSeal();
+  seal.add(record);
+  return bytes([headLine, record, seal.line('sealed'), seal.line('end'), ''].join('\n'));
+}
+
 const tool: readonly FuzzTarget[] = [
   {
     name: 'ctl: input of an import, JSON lines',
     examples: () => [
       bytes('{"id":1,"v":"text"}\n{"id":2,"v":{"a":[1]}}\r\n\n{"id":3}\n'),
       bytes('{"key":"a","value":"1"}'),
+      sealedExport('{"key":"a","value":"1"}'),
     ],
     decode: (given, example) =>
       importAll(given, example === 0 ? { form: 'jsonl', key: parseKeyTemplate('{id}') } : { form: 'jsonl' }),
