@@ -11,4 +11,5 @@ export * from './gen/shanghai/v1/admin.js';
 export * from './gen/shanghai/v1/cluster.js';
 export * from './gen/shanghai/v1/internal.js';
 export * from './gen/shanghai/v1/key_value.js';
+export * from './gen/shanghai/v1/keyspace.js';
 export * from './gen/shanghai/v1/log.js';
