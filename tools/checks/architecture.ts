@@ -55,7 +55,7 @@ const mayImportNode = [
   /^packages\/env\/src\/(node|testing)\//,
   /^packages\/env\/src\/crc32\.ts$/,
   /^packages\/bitcask\/src\/compression\.ts$/,
-  /^packages\/raft\/src\/grpc\/(peer-listener|probe-address)\.ts$/,
+  /^packages\/raft\/src\/grpc\/peer-listener\.ts$/,
 ];
 
 /** Only here may the machine's clock, timers and randomness be used; everyone else is handed the ports. */

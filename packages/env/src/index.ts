@@ -14,6 +14,7 @@ export { nodeClock } from './node/node-clock.js';
 export { isNodeDisk, nodeDisk } from './node/node-disk.js';
 export { nodeRandom } from './node/node-random.js';
 export { ownThreadPort, startThread, type Thread, type ThreadListener, type ThreadPort } from './node/node-thread.js';
+export { probeAddress } from './node/probe-address.js';
 export { parentDirectory } from './parent-directory.js';
 export type { Random } from './random.js';
 export { readFully, readFullySync } from './read-fully.js';

@@ -1,1 +1,17 @@
-export type { MembershipTransport } from '../ports/membership-transport.js';
+export {
+  createGrpcTransport,
+  type GrpcTransport,
+  type ListeningGrpcTransport,
+  openGrpcTransport,
+} from './grpc-transport.js';
+export {
+  defaultGrpcTransportLimits,
+  type GrpcListenerOptions,
+  type GrpcRefusal,
+  type GrpcSelf,
+  type GrpcTransportLimits,
+  type GrpcTransportListener,
+  type GrpcTransportOptions,
+  type MemberBook,
+  type RefusalEvent,
+} from './grpc-transport-options.js';

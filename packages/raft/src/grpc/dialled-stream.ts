@@ -12,14 +12,13 @@ import {
   type StatusObject,
   status,
 } from '@grpc/grpc-js';
-import type { Clock, Timer } from '@shanghai/env';
+import { type Clock, probeAddress, type Timer } from '@shanghai/env';
 import type { Peer } from '../ports/peer-transport.js';
 import { maxFrameBytes } from '../wire/frame-codec.js';
 import { PeerError } from '../wire/peer-error.js';
 import type { GrpcPeersLimits, PeerBook, PeerLane, PeerSelf } from './grpc-peers-options.js';
 import { helloTo, isRefusal, judgeAnswer, type Refusal, refusalIn } from './hello.js';
 import { asBuffer, asBytes, lanePaths } from './peer-service.js';
-import { probeAddress } from './probe-address.js';
 
 /** What every stream of a node is dialled with. */
 export interface DialSettings {

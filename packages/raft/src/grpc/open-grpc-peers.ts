@@ -3,7 +3,7 @@
  * and one more stream for each snapshot. In: whatever the peers dialled. docs/formats/peer-protocol.md has the bytes.
  */
 import { credentials as grpcCredentials, Server, ServerCredentials } from '@grpc/grpc-js';
-import { isErrno } from '@shanghai/env';
+import { isErrno, probeAddress } from '@shanghai/env';
 import type { GroupMessage, Peer, PeerFrame, PeerHandlers, PeerTransport } from '../ports/peer-transport.js';
 import type { SnapshotSource } from '../ports/state-machine.js';
 import { beatFrame, encodeClock, encodeFrames } from '../wire/frame-codec.js';
@@ -17,7 +17,7 @@ import { IncomingStreams, type PeerCall } from './incoming-streams.js';
 import { type LaneSettings, OutgoingLane } from './outgoing-lane.js';
 import { PeerListener } from './peer-listener.js';
 import { peerService } from './peer-service.js';
-import { probeAddress } from './probe-address.js';
+
 import { sendSnapshotTo } from './snapshot-sender.js';
 
 /** A transport and where it listens. */
