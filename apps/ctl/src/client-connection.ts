@@ -143,15 +143,15 @@ function logConnection({ log }: ShanghaiClient, call: CallOptions): LogConnectio
     list: (prefix) => log.list(prefix, call),
     describe: (name) => log.describe(name, call),
     delete: (name) => log.delete(name, call),
-    append: (name, records, options) => log.append(name, records, { ...options, ...call }),
-    async *read(name, { limit, signal, ...start }): AsyncGenerator<LogEntry> {
+    append: (name, records, { here, ...options }) => log.append(name, records, { ...options, ...call, ...at(here) }),
+    async *read(name, { limit, signal, origin, here, ...start }): AsyncGenerator<LogEntry> {
       let from = toStart(start);
       let left = limit;
       // What is appended while pages are read is not chased: the end is the one of the first page.
       let end: number | undefined;
       while (left > 0) {
         const options = { from, limit: Math.min(left, pageEntries), ...(signal === undefined ? {} : { signal }) };
-        const page = await log.read(name, options);
+        const page = await log.read(name, { ...options, ...at(here), ...of(origin) });
         end ??= page.lastSequence;
         for (const entry of page.entries) {
           if (entry.sequence > end) return;
@@ -163,10 +163,12 @@ function logConnection({ log }: ShanghaiClient, call: CallOptions): LogConnectio
         if (page.nextSequence > end || (page.entries.length === 0 && page.gaps.length === 0)) return;
       }
     },
-    async *tail(name, { fromEnd, signal, ...start }) {
+    async *tail(name, { fromEnd, signal, origin, here, allOrigins, order, ...start }) {
       // A tail waits out a node that is away; who begins one wants to hear at once that there is none.
-      await log.describe(name, call);
-      yield* log.tail(name, { from: fromEnd === true ? 'end' : toStart(start), signal });
+      if (here !== true) await log.describe(name, call);
+      const from = fromEnd === true ? 'end' : toStart(start);
+      const scope = { ...(allOrigins === undefined ? {} : { allOrigins }), ...(order === undefined ? {} : { order }) };
+      yield* log.tail(name, { from, signal, ...scope, ...at(here), ...of(origin) });
     },
     consumers: (name, prefix) => log.consumers.list(name, prefix, call),
     commit: (name, consumer, sequence, options) =>
@@ -176,6 +178,14 @@ function logConnection({ log }: ShanghaiClient, call: CallOptions): LogConnectio
     producer: (name, producerId) => log.producer(name, producerId, call),
     trim: (name, firstSequence) => log.trim(name, firstSequence, call),
   };
+}
+
+function at(here: boolean | undefined): { at?: 'contact' } {
+  return here === true ? { at: 'contact' } : {};
+}
+
+function of(origin: number | undefined): { origin?: number } {
+  return origin === undefined ? {} : { origin };
 }
 
 function toStart({ fromSequence, fromTimeMs, last }: LogStart): ClientLogStart {

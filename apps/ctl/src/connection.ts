@@ -113,17 +113,21 @@ export interface LogConnection {
   append(
     name: string,
     records: readonly LogRecord[],
-    options: { readonly acknowledgement?: Acknowledgement; readonly expectedLastSequence?: number },
+    options: {
+      readonly acknowledgement?: Acknowledgement;
+      readonly expectedLastSequence?: number;
+      readonly here?: boolean;
+    },
   ): Promise<AppendResult>;
   /** Entries that are there now, from a position on; at most `limit`. */
   read(
     name: string,
-    options: LogStart & { readonly limit: number; readonly signal?: AbortSignal },
+    options: LogStart & LogReading & { readonly limit: number; readonly signal?: AbortSignal },
   ): AsyncIterable<LogEntry>;
   /** Entries from a position on and then what is appended, until the signal aborts. */
   tail(
     name: string,
-    options: LogStart & { readonly fromEnd?: boolean; readonly signal: AbortSignal },
+    options: LogStart & LogReading & { readonly fromEnd?: boolean; readonly signal: AbortSignal },
   ): AsyncIterable<LogEntry>;
   consumers(name: string, prefix: string): Promise<readonly LogConsumer[]>;
   commit(
@@ -154,6 +158,15 @@ export interface LogStart {
   readonly fromSequence?: number;
   readonly fromTimeMs?: number;
   readonly last?: number;
+}
+
+/** Whose entries of a log of mode multi-master, and from which node's copy; `here`: that of the endpoint that answers. */
+export interface LogReading {
+  readonly origin?: number;
+  readonly here?: boolean;
+  /** Only of a tail. */
+  readonly allOrigins?: boolean;
+  readonly order?: 'arrival' | 'time';
 }
 
 /** When an append is answered. */

@@ -2,6 +2,7 @@ import type { CallEnvironment } from './calls/call-environment.js';
 import { LogAppends } from './calls/log-appends.js';
 import type { Pipeline } from './calls/pipeline.js';
 import { resumeStream } from './calls/resumable-stream.js';
+import { tailStreams } from './calls/tail-streams.js';
 import { callUnary } from './calls/unary-calls.js';
 import type { CallOptions } from './key-value-store.js';
 import type { LogConsumers } from './log-consumers.js';
@@ -29,8 +30,10 @@ import {
   descriptionOf,
   gapOf,
   logEntryOf,
+  positionOf,
   producerMessage,
   recordMessage,
+  scopeMessage,
   settingsMessage,
   startMessage,
   toLogName,
@@ -126,6 +129,7 @@ export class NamedLogsClient implements NamedLogs {
       start: startMessage(options.from ?? 0),
       limit: toUint32(options.limit, 'limit'),
       maxBytes: toUint32(options.maxBytes, 'maxBytes'),
+      ...scopeMessage(options),
     };
     const response = await callUnary(this.#environment, 'readLog', request, 'repeatable', options);
     return {
@@ -134,19 +138,25 @@ export class NamedLogsClient implements NamedLogs {
       firstSequence: toNumber(response.firstSequence),
       lastSequence: toNumber(response.lastSequence),
       gaps: response.gaps.map(gapOf),
+      ...(response.positions === undefined ? {} : { positions: response.positions.positions.map(positionOf) }),
+      ...(response.watermarkMs === undefined ? {} : { watermarkMs: toNumber(response.watermarkMs) }),
     };
   }
 
   async *tail(name: string, options: LogTailOptions = {}): AsyncGenerator<LogEntry, void, undefined> {
     const log = toLogName(name);
     const origin = toUint64(options.origin, 'origin');
+    if (isScoped(options)) {
+      yield* tailStreams(this.#environment, log, options);
+      return;
+    }
     // "From the end" is made a sequence number first: if the stream broke before its first entry, "the end" would be
     // another place at the second attempt, and what was appended between would be missed.
     let from: LogStart = options.from === 'end' ? await this.#end(log, options) : (options.from ?? 0);
     let expected = 0;
     const pages = resumeStream(this.#environment, {
       method: 'tailLog',
-      servedBy: 'replica',
+      servedBy: options.at ?? 'replica',
       endsByItself: false,
       reconnectMs: this.#environment.options.streamReconnectMs,
       signal: options.signal,
@@ -174,6 +184,11 @@ export class NamedLogsClient implements NamedLogs {
     const { origins } = await this.describe(log, signal === undefined ? {} : { signal });
     return (origins.find((each) => each.origin === origin)?.lastSequence ?? 0) + 1;
   }
+}
+
+/** Whether a tail is one of several streams, each with its own place. */
+function isScoped({ allOrigins, epoch, positions, order }: LogTailOptions): boolean {
+  return allOrigins !== undefined || epoch !== undefined || positions !== undefined || order !== undefined;
 }
 
 function isList(records: LogRecordInput | readonly LogRecordInput[]): records is readonly LogRecordInput[] {

@@ -1,5 +1,5 @@
 import type { BytesInput, CallOptions } from './key-value-store.js';
-import type { LogConsumers } from './log-consumers.js';
+import type { LogConsumers, LogPosition } from './log-consumers.js';
 import type { LogProducer, LogProducerOptions } from './log-producer.js';
 
 /** When an append is answered: synced on the accepting node, on a majority, on every replica. */
@@ -63,6 +63,8 @@ export interface Producer {
 export interface LogAppendOptions extends CallOptions {
   /** Default: the log's. */
   readonly acknowledgement?: Acknowledgement;
+  /** Default `leader`. */
+  readonly at?: LogNode;
   /** With it the client may send the append again when its answer is lost. */
   readonly producer?: Producer;
   /** Fails with `CONFLICT` unless this is the log's last sequence number. */
@@ -99,8 +101,25 @@ export interface LogEntry {
  */
 export type LogStart = number | { readonly timeMs: number } | { readonly last: number };
 
+/** Which node is asked. `leader`: whoever leads. `contact`: the first of the endpoints that can be reached, which in mode `multi-master` takes appends and answers from what it has. */
+export type LogNode = 'leader' | 'contact';
+
+/** Whose entries of a log of mode `multi-master` are read. */
+export interface LogScope {
+  /** Of all origins; then without `origin`. */
+  readonly allOrigins?: boolean;
+  /** Of a start by sequence number: whose number it is. Default: the origin's last epoch. */
+  readonly epoch?: number;
+  /** The last entries read, in the place of `from`; what is not named begins with its first entry. */
+  readonly positions?: readonly LogPosition[];
+  /** `time`: by stamps, the same on every node, as far as nothing earlier can come. Default `arrival`. */
+  readonly order?: 'arrival' | 'time';
+}
+
 /** What a read takes. */
-export interface LogReadOptions extends CallOptions {
+export interface LogReadOptions extends CallOptions, LogScope {
+  /** Default `leader`. */
+  readonly at?: LogNode;
   /** Default 0, the first entry kept. */
   readonly from?: LogStart;
   readonly origin?: number;
@@ -119,6 +138,10 @@ export interface LogPage {
   readonly lastSequence: number;
   /** What compaction took away between the place asked for and `nextSequence`, in order. */
   readonly gaps: readonly LogGap[];
+  /** Mode `multi-master`: where to go on. */
+  readonly positions?: readonly LogPosition[];
+  /** Mode `multi-master`: all entries up to this time, of every origin, are on the node that answered. */
+  readonly watermarkMs?: number;
 }
 
 /** Sequence numbers of an origin whose entries are not there any more. */
@@ -151,7 +174,9 @@ export interface ProducerProgress {
 }
 
 /** What a tail takes. */
-export interface LogTailOptions {
+export interface LogTailOptions extends LogScope {
+  /** Default: whatever node has little to do. */
+  readonly at?: 'contact';
   /** Default 0, the first entry kept. `'end'`: only what is appended from now on. */
   readonly from?: LogStart | 'end';
   readonly origin?: number;

@@ -35,6 +35,7 @@ export const appendRecords: Action = async (context, values, flags) => {
       const result = await connection.logs.append(name, records, {
         ...(acknowledgement === undefined ? {} : { acknowledgement }),
         ...(expectedLastSequence === undefined ? {} : { expectedLastSequence }),
+        ...(flags['here'] === true ? { here: true } : {}),
       });
       if (appended === 0) firstSequence = result.firstSequence;
       lastSequence = result.lastSequence;

@@ -1,8 +1,8 @@
 /** log read and log tail. */
 import type { Action, CommandContext, Flags } from '../command-host.js';
-import type { LogEntry, LogStart } from '../connection.js';
+import type { LogEntry, LogReading, LogStart } from '../connection.js';
 import { usageError } from '../ctl-error.js';
-import { optionalInteger, time } from '../flag-values.js';
+import { oneOf, optionalInteger, time } from '../flag-values.js';
 import { logEntryJson, logEntryLine } from '../output/entry-view.js';
 
 /** `log read <name>` */
@@ -14,7 +14,7 @@ export const readLog: Action = async (context, values, flags) => {
   await printEntries(
     context,
     flags,
-    logs.read(values[0] as string, { ...start, limit, signal: context.signal }),
+    logs.read(values[0] as string, { ...start, ...readingOf(flags), limit, signal: context.signal }),
     limit,
   );
 };
@@ -24,6 +24,9 @@ export const tailLog: Action = async (context, values, flags) => {
   const count = optionalInteger(flags, 'count', 1) ?? Number.MAX_SAFE_INTEGER;
   const start = startOf(flags);
   const fromEnd = flags['fromEnd'] === true;
+  const reading = readingOf(flags);
+  if (reading.allOrigins === true && reading.origin !== undefined)
+    throw usageError('--origin or --all-origins, not both');
   if (fromEnd && Object.keys(start).length > 0) throw usageError('--from-end or another start, not both');
   const { logs } = await context.connect();
   // A reader that went away (`| head`) ends the tail although nothing is appended.
@@ -32,7 +35,7 @@ export const tailLog: Action = async (context, values, flags) => {
   context.terminal.stdout.once('close', end);
   context.signal.addEventListener('abort', end);
   try {
-    const entries = logs.tail(values[0] as string, { ...start, fromEnd, signal: ending.signal });
+    const entries = logs.tail(values[0] as string, { ...start, ...reading, fromEnd, signal: ending.signal });
     await printEntries(context, flags, entries, count);
   } catch (error) {
     if (!context.terminal.stdout.destroyed) throw error;
@@ -41,6 +44,18 @@ export const tailLog: Action = async (context, values, flags) => {
     context.signal.removeEventListener('abort', end);
   }
 };
+
+/** Whose entries, and from whose copy. */
+function readingOf(flags: Flags): LogReading {
+  const origin = optionalInteger(flags, 'origin', 1);
+  const order = oneOf(flags, 'order', ['arrival', 'time']);
+  return {
+    ...(origin === undefined ? {} : { origin }),
+    ...(order === undefined ? {} : { order }),
+    ...(flags['allOrigins'] === true ? { allOrigins: true } : {}),
+    ...(flags['here'] === true ? { here: true } : {}),
+  };
+}
 
 function startOf(flags: Flags): LogStart {
   const fromSequence = optionalInteger(flags, 'from');

@@ -68,6 +68,7 @@ function addAppend(log: Command, host: Host): void {
     .option('--header <name=value>', 'a header of the records; repeat for several', collect)
     .option('--acknowledgement <level>', "local, quorum or all (default: the log's)")
     .option('--expect-last <sequence>', 'fail with exit code 9 unless this is the last sequence number')
+    .option('--here', 'mode multi-master: by the endpoint that answers, whoever leads')
     .option('--batch <n>', 'records in one request, kept or lost together (default 100)');
   help(
     runWith(append, host, async (...run) => (await import('./log-append.js')).appendRecords(...run)),
@@ -89,6 +90,8 @@ function addReads(log: Command, host: Host): void {
     .option('--from-time <time>', 'first entry of this time or later: ISO 8601 or milliseconds since 1970')
     .option('--last <n>', 'begin so many entries before the end')
     .option('--limit <n>', 'at most so many (default: all that are there)')
+    .option('--origin <node>', 'mode multi-master: what this node appended (default: the one that answers)')
+    .option('--here', 'mode multi-master: from what the endpoint that answers has')
     .option('--wide', 'do not shorten keys and values in the table')
     .option('--values', 'only the values, byte for byte, each followed by a line end');
   help(
@@ -105,12 +108,20 @@ function addReads(log: Command, host: Host): void {
     .option('--from-time <time>', 'first entry of this time or later: ISO 8601 or milliseconds since 1970')
     .option('--last <n>', 'begin so many entries before the end')
     .option('--from-end', 'only what is appended from now on')
+    .option('--origin <node>', 'mode multi-master: what this node appended (default: the one that answers)')
+    .option('--all-origins', 'mode multi-master: what all nodes appended')
+    .option('--order <order>', 'mode multi-master: arrival, or time: the same on every node (default arrival)')
+    .option('--here', 'mode multi-master: from what the endpoint that answers has')
     .option('--count <n>', 'end after so many entries')
     .option('--wide', 'do not shorten keys and values in the table')
     .option('--values', 'only the values, byte for byte, each followed by a line end');
   help(
     runWith(tail, host, async (...run) => (await import('./log-read.js')).tailLog(...run)),
-    ['shanghaictl log tail events --from-end', 'shanghaictl log tail events --count 10 --output json'],
+    [
+      'shanghaictl log tail events --from-end',
+      'shanghaictl log tail events --count 10 --output json',
+      'shanghaictl log tail events --all-origins --order time',
+    ],
     ['3 no such log', '10 entries already trimmed', '130 Ctrl-C', ...remoteExits],
   );
 }

@@ -40,7 +40,8 @@ export function logEntryJson(entry: LogEntry, encoding: Encoding): Record<string
 /** A log entry as a line. */
 export function logEntryLine(entry: LogEntry, encoding: Encoding, maxLength: number): string {
   const key = entry.key.length === 0 ? '' : `${cellText(entry.key, encoding, maxLength)}  `;
-  return `${entry.sequence}  ${formatTime(entry.timeMs)}  ${key}${cellText(entry.value, encoding, maxLength)}`;
+  const origin = entry.origin === 0 ? '' : `${entry.origin}:`;
+  return `${origin}${entry.sequence}  ${formatTime(entry.timeMs)}  ${key}${cellText(entry.value, encoding, maxLength)}`;
 }
 
 /** `{ [name]: text }`, with `{ [name]Encoding }` where it is not text. */

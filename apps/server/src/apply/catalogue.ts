@@ -68,7 +68,7 @@ export interface LogCatalogueEntry {
   readonly createdAtMs: number;
   /** The group that orders it; `ownGroup`: each node has what it has of it in its own. */
   readonly groupId: number;
-  /** 0, but in logs of mode multi-master that were made in cluster version 1 and lie in a data group. */
+  /** 0, but in logs of mode multi-master that were made before cluster version 3 and lie in a data group. */
   readonly origin: number;
 }
 
@@ -81,7 +81,7 @@ const logTable = 'l';
 const epochTable = 'e';
 
 /** From this cluster version on logs of mode multi-master lie in the own groups. */
-const ownGroupsVersion = 2;
+const ownGroupsVersion = 3;
 
 /** The catalogue of a cluster. */
 export class Catalogue {

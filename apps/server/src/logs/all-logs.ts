@@ -33,7 +33,7 @@ export class AllLogs implements LogRequests {
 
   create(name: string, settings: LogSettings, context: RequestContext): Promise<LogDescription> {
     const { quorum, multiMaster } = this.#parts;
-    // Such as were made in cluster version 1 are logs of a group, and can be asked for again.
+    // Such as were made before cluster version 3 are logs of a group, and can be asked for again.
     const isQuorum = settings.mode !== 'multi-master' || this.#groupOf(name) === 'quorum';
     return (isQuorum ? quorum : multiMaster).create(name, settings, context);
   }

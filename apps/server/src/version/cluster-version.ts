@@ -37,7 +37,7 @@ const changeVersions: Readonly<Record<Exclude<CatalogueCommand['type'], 'raiseCl
   placeNode: 2,
   setReplication: 2,
   recovered: 2,
-  beginEpoch: 2,
+  beginEpoch: 3,
 };
 
 /** The release of which it is the version, such as `0.2`; of a version to come its number. */

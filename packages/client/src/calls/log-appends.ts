@@ -7,6 +7,7 @@ import type { LogAppendRequest, LogAppendResponse } from '@shanghai/proto';
 import { ClientError } from '../client-error.js';
 import type { RequestKind } from '../core/retry-decision.js';
 import type { CallOptions } from '../key-value-store.js';
+import type { LogNode } from '../named-logs.js';
 import type { CallEnvironment } from './call-environment.js';
 import type { Pipeline } from './pipeline.js';
 import { callUnary } from './unary-calls.js';
@@ -16,6 +17,9 @@ const oneByOneMs = 30_000;
 
 /** About what an append and a record take on the wire beside their contents. */
 const overheadBytes = 32;
+
+/** `at`: which node is asked. */
+type AppendCallOptions = CallOptions & { readonly at?: LogNode };
 
 /** The appends of a client. */
 export class LogAppends {
@@ -29,9 +33,9 @@ export class LogAppends {
   }
 
   /** Sends an append. Those called in one turn travel together and reach their log in the order of the calls. */
-  async send(value: LogAppendRequest, kind: RequestKind, options: CallOptions): Promise<LogAppendResponse> {
+  async send(value: LogAppendRequest, kind: RequestKind, options: AppendCallOptions): Promise<LogAppendResponse> {
     const { clock } = this.#environment.options;
-    if (clock.monotonicMs() >= this.#oneByOneUntilMs) {
+    if (options.at !== 'contact' && clock.monotonicMs() >= this.#oneByOneUntilMs) {
       try {
         const call = { kind, body: { $case: 'logAppend', value }, bytes: bytesOf(value), anywhere: false } as const;
         const answer = await this.#pipeline.submit(call, options);

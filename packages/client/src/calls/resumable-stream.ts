@@ -12,6 +12,9 @@ import { watchLeader, watchReplica } from './silence-watch.js';
 import { blamesNode, isTurnedAway } from './stream-failure.js';
 import { closedError } from './unary-calls.js';
 
+/** See `ResumableStream.servedBy`. */
+type StreamServer = 'leader' | 'replica' | 'contact';
+
 /** A stream that is taken up again where it broke. */
 export interface ResumableStream<Method extends StreamMethod> {
   readonly method: Method;
@@ -21,8 +24,8 @@ export interface ResumableStream<Method extends StreamMethod> {
   readonly endsByItself: boolean;
   /** How long the next message may take, in milliseconds; absent: for ever, as nothing may happen for long. */
   readonly messageTimeoutMs?: number;
-  /** Who serves it: the leader, or whatever replica has little to do. */
-  readonly servedBy: 'leader' | 'replica';
+  /** Who serves it: the leader, whatever replica has little to do, or the first of the endpoints that can be reached. */
+  readonly servedBy: StreamServer;
   /** How long a broken stream may stay broken, in milliseconds. */
   readonly reconnectMs: number;
   readonly signal: AbortSignal | undefined;
@@ -143,7 +146,8 @@ async function* oneConnection<Method extends StreamMethod>(
 }
 
 /** The node for the next connection. */
-function nodeFor({ nodes, leader }: CallEnvironment, servedBy: 'leader' | 'replica', state: StreamState): ClusterNode {
+function nodeFor({ nodes, leader, contact }: CallEnvironment, servedBy: StreamServer, state: StreamState): ClusterNode {
+  if (servedBy === 'contact') return contact.target();
   if (servedBy === 'leader') return leader.target();
   if (state.refusedBy.size === 0) return nodes.pick();
   // A replica did not have it: the leader does, if anybody.
@@ -157,13 +161,15 @@ function unasked(nodes: ClusterNodes, { refusedBy }: StreamState): ClusterNode |
 }
 
 function learnFrom(
-  { leader, nodes }: CallEnvironment,
-  servedBy: 'leader' | 'replica',
+  { leader, nodes, contact }: CallEnvironment,
+  servedBy: StreamServer,
   state: StreamState,
   node: ClusterNode,
   failure: ClientError,
 ): void {
-  if (servedBy === 'replica') {
+  if (servedBy === 'contact') {
+    if (blamesNode(failure)) contact.failed(node);
+  } else if (servedBy === 'replica') {
     if (blamesNode(failure)) node.failed();
     else if (failure.code === 'OUT_OF_RANGE' || failure.code === 'NOT_FOUND') state.refusedBy.add(node);
     if (state.refusedBy.size > 0 && unasked(nodes, state) !== undefined) state.step = 'follow';

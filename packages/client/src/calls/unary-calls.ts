@@ -40,7 +40,7 @@ export async function callUnary<Method extends UnaryMethod>(
   method: Method,
   request: UnaryMethods[Method][0],
   kind: RequestKind,
-  callOptions: CallOptions = {},
+  callOptions: CallOptions & { readonly at?: 'leader' | 'contact' } = {},
   onRetry?: (failure: ClientError) => void,
 ): Promise<UnaryMethods[Method][1]> {
   const { options } = environment;
@@ -49,7 +49,8 @@ export async function callUnary<Method extends UnaryMethod>(
   const timeoutMs = callOptions.timeoutMs ?? options.timeoutMs;
   const deadlineMs = options.clock.monotonicMs() + timeoutMs;
   const scope = new CallScope(options.clock, { ...callOptions, timeoutMs });
-  const route: NodeRoute = aboutNode.has(method) ? environment.contact : environment.leader;
+  const route: NodeRoute =
+    aboutNode.has(method) || callOptions.at === 'contact' ? environment.contact : environment.leader;
   const attempt: Attempt = {
     kind,
     stage: 'connection',

@@ -7,11 +7,14 @@ import {
   type LogEntry as LogEntryMessage,
   type LogGap as LogGapMessage,
   LogMode,
+  LogOrder,
+  type LogPosition as LogPositionMessage,
   type LogReadRequest,
   type LogRecord,
   type LogSettings as LogSettingsMessage,
   type Producer as ProducerMessage,
 } from '@shanghai/proto';
+import type { LogPosition } from '../log-consumers.js';
 import type {
   Acknowledgement,
   LogAppended,
@@ -19,6 +22,7 @@ import type {
   LogEntry,
   LogGap,
   LogRecordInput,
+  LogScope,
   LogSettings,
   LogStart,
   Producer,
@@ -30,6 +34,8 @@ const acknowledgements = {
   quorum: AcknowledgementMessage.ACKNOWLEDGEMENT_QUORUM,
   all: AcknowledgementMessage.ACKNOWLEDGEMENT_ALL,
 } as const;
+
+const orders = { arrival: LogOrder.LOG_ORDER_ARRIVAL, time: LogOrder.LOG_ORDER_TIME } as const;
 
 const modes = { quorum: LogMode.LOG_MODE_QUORUM, 'multi-master': LogMode.LOG_MODE_MULTI_MASTER } as const;
 
@@ -87,6 +93,38 @@ export function startMessage(start: LogStart): Extract<NonNullable<LogReadReques
   if (typeof start === 'number') return { $case: 'fromSequence', value: toUint64(start, 'from') };
   if ('last' in start) return { $case: 'fromLast', value: toUint64(start.last, 'from.last') };
   return { $case: 'fromTimeMs', value: toUint64(start.timeMs, 'from.timeMs') };
+}
+
+/** Whose entries, as fields of a message; none where nothing is said. */
+export function scopeMessage({
+  allOrigins,
+  epoch,
+  positions,
+  order,
+}: LogScope): Pick<LogReadRequest, 'allOrigins' | 'epoch' | 'positions' | 'order'> {
+  return {
+    ...(allOrigins === undefined ? {} : { allOrigins }),
+    ...(epoch === undefined ? {} : { epoch: toUint64(epoch, 'epoch') }),
+    ...(positions === undefined ? {} : { positions: { positions: positions.map(positionMessage) } }),
+    ...(order === undefined ? {} : { order: oneOf(orders, order, 'order') }),
+  };
+}
+
+function positionMessage({ origin, epoch, sequence }: LogPosition): LogPositionMessage {
+  return {
+    origin: toUint64(origin, 'origin', 1),
+    epoch: toUint64(epoch, 'epoch', 1),
+    sequence: toUint64(sequence, 'sequence'),
+  };
+}
+
+/** A place in an origin's part of a log. */
+export function positionOf(message: LogPositionMessage): LogPosition {
+  return {
+    origin: toNumber(message.origin),
+    epoch: toNumber(message.epoch),
+    sequence: toNumber(message.sequence),
+  };
 }
 
 type NumberStart = { readonly $case: 'fromSequence' | 'fromTimeMs' | 'fromLast' };

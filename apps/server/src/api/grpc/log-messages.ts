@@ -8,7 +8,9 @@ import type {
   LogEntry,
   LogGap,
   LogPage,
+  LogPosition,
   LogRead,
+  LogScope,
   LogSettings,
   LogStart,
   LogTail,
@@ -167,6 +169,7 @@ export function readOf(message: wire.LogReadRequest): LogRead {
     log: message.log,
     origin: safeNumber(message.origin, 'origin'),
     start: startOf(message.start),
+    ...scopeOf(message),
     limit: Math.min(message.limit === 0 ? defaultReadLimit : message.limit, maxReadLimit),
     maxBytes: Math.min(message.maxBytes === 0 ? defaultReadBytes : message.maxBytes, maxReadBytes),
   };
@@ -174,7 +177,55 @@ export function readOf(message: wire.LogReadRequest): LogRead {
 
 /** Where to tail from. */
 export function tailOf(message: wire.LogTailRequest): LogTail {
-  return { log: message.log, origin: safeNumber(message.origin, 'origin'), start: startOf(message.start) };
+  const start = startOf(message.start);
+  return { log: message.log, origin: safeNumber(message.origin, 'origin'), start, ...scopeOf(message) };
+}
+
+/** Whose entries, where the request says anything of it. */
+function scopeOf({ epoch, allOrigins, positions, order }: wire.LogReadRequest | wire.LogTailRequest): {
+  readonly scope?: LogScope;
+} {
+  if (epoch === undefined && allOrigins === undefined && positions === undefined && order === undefined) return {};
+  return {
+    scope: {
+      allOrigins: allOrigins ?? false,
+      epoch: safeNumber(epoch ?? 0n, 'epoch'),
+      ...(positions === undefined ? {} : { positions: positions.positions.map(positionOf) }),
+      order: orderOf(order ?? wire.LogOrder.LOG_ORDER_UNSPECIFIED),
+    },
+  };
+}
+
+function positionOf({ origin, epoch, sequence }: wire.LogPosition): LogPosition {
+  return {
+    origin: safeNumber(origin, 'positions.origin'),
+    epoch: safeNumber(epoch, 'positions.epoch'),
+    sequence: safeNumber(sequence, 'positions.sequence'),
+  };
+}
+
+function orderOf(order: wire.LogOrder): LogScope['order'] {
+  switch (order) {
+    case wire.LogOrder.LOG_ORDER_UNSPECIFIED:
+    case wire.LogOrder.LOG_ORDER_ARRIVAL:
+      return 'arrival';
+    case wire.LogOrder.LOG_ORDER_TIME:
+      return 'time';
+    default:
+      throw new ServerError('INVALID_REQUEST', `log order ${String(order)} is not known`);
+  }
+}
+
+/** Where a reader of several streams stands. */
+function placeMessage({ positions, watermarkMs }: LogPage): Pick<wire.LogReadResponse, 'positions' | 'watermarkMs'> {
+  return {
+    ...(positions === undefined ? {} : { positions: { positions: positions.map(positionMessage) } }),
+    ...(watermarkMs === undefined ? {} : { watermarkMs: BigInt(watermarkMs) }),
+  };
+}
+
+function positionMessage({ origin, epoch, sequence }: LogPosition): wire.LogPosition {
+  return { origin: BigInt(origin), epoch: BigInt(epoch), sequence: BigInt(sequence) };
 }
 
 function startOf(start: wire.LogReadRequest['start'] | wire.LogTailRequest['start']): LogStart {
@@ -200,6 +251,7 @@ export function readMessage(page: LogPage): wire.LogReadResponse {
     firstSequence: BigInt(page.firstSequence),
     lastSequence: BigInt(page.lastSequence),
     gaps: page.gaps.map(gapMessage),
+    ...placeMessage(page),
   };
 }
 
@@ -209,6 +261,7 @@ export function tailMessage(page: LogPage): wire.LogTailResponse {
     entries: page.entries.map(entryMessage),
     nextSequence: BigInt(page.nextSequence),
     gaps: page.gaps.map(gapMessage),
+    ...placeMessage(page),
   };
 }
 
