@@ -63,8 +63,8 @@ export function versionOfChange(change: CatalogueCommand): number {
   if (change.type !== 'createLog') return changeVersions[change.type];
   const { mode, cleanupPolicy, retentionEntries } = change.settings;
   if (cleanupPolicy === 'compact' || retentionEntries !== undefined) return logUpkeepVersion;
-  // Programs of the first release would put it into the data group.
-  return mode === 'multi-master' ? 2 : changeVersions.createLog;
+  // Programs of before would put it into the data group.
+  return mode === 'multi-master' ? 3 : changeVersions.createLog;
 }
 
 /** Whether a node can work in a version. One that has not said is of the first release. */
