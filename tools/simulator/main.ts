@@ -10,12 +10,14 @@ import { membershipCommand } from './membership/membership-command.js';
 import { type Exercise, type ExerciseCounts, emptyExercise } from './raft/exercise.js';
 import { type FaultKind, faultKinds } from './raft/faults.js';
 import { runSimulation } from './raft/run-simulation.js';
+import { replicationCommand } from './replication/replication-command.js';
 
 const usage = `usage: pnpm sim raft [options]       bare cores of consensus
        pnpm sim hosts [options]      hosts of many groups on real logs
        pnpm sim cluster [options]    whole nodes with clients
        pnpm sim keyspace [options]   replicas of a keyspace that all write
        pnpm sim membership [options] who is there and alive
+       pnpm sim replication [options]  nodes that ship to each other what each writes
 
 options of pnpm sim raft (the others: pnpm sim hosts --help):
   --seed n         the first seed; default: by the clock
@@ -114,4 +116,5 @@ const isForClusters = clusterSubjects.some((subject) => args.includes(subject));
 const isForKeyspaces = args[0] === 'keyspace';
 if (isForKeyspaces) process.exitCode = keyspaceCommand(args.slice(1));
 else if (args[0] === 'membership') process.exitCode = membershipCommand(args.slice(1));
+else if (args[0] === 'replication') process.exitCode = await replicationCommand(args.slice(1));
 else process.exitCode = isForClusters ? await clusterCommand(args) : main();

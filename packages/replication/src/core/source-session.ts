@@ -344,7 +344,7 @@ export class SourceSession {
 
   /** Everything of an origin that has not gone out is of a log of which its mark says nothing. */
   #sendMarks(): void {
-    if (!this.#isTold || this.#isPaused) return;
+    if (!this.#isTold || this.#isPaused || this.#isFull) return;
     for (const origin of this.#wanted) {
       const mark = this.#context.marks.get(origin);
       if (mark === undefined) continue;

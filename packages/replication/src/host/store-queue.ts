@@ -21,6 +21,7 @@ export class StoreQueue {
   readonly #onFailed: (error: unknown) => void;
   #waiting: QueuedOrder[] = [];
   #calls = 0;
+  #last: Promise<void> = Promise.resolve();
   /** Other after each failure: what was called before is not heard any more. */
   #generation = 0;
   #idle: (() => void)[] = [];
@@ -49,7 +50,11 @@ export class StoreQueue {
       const batch = this.#takeBatch();
       this.#calls++;
       const generation = this.#generation;
-      this.#call(batch).then(
+      const before = this.#last;
+      // Credit goes back in the order of what came, also where there was nothing to store.
+      const ended = this.#call(batch).then(() => before);
+      this.#last = ended.catch(() => undefined);
+      ended.then(
         () => this.#done(generation, batch),
         (error: unknown) => this.#failed(generation, error),
       );

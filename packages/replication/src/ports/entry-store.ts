@@ -21,8 +21,9 @@ export interface EntryStore {
 
   /**
    * The epoch that this node's next entry gets. Promise of the store: an epoch's number is never used again by another
-   * history of the node, be its directory lost, copied or put back. So an epoch ends no later than with the process, unless
-   * something outside of the directory says that the directory is the one that was closed.
+   * history of the node, be its directory lost, copied or put back, and its stamps are above all stamps and marks of earlier
+   * ones. So an epoch ends no later than with the process, unless something outside of the directory says that the directory
+   * is the one that was closed; and who gives out the numbers should know the time, too.
    */
   ownEpoch(): number;
 

@@ -208,11 +208,11 @@ export class MemoryEntryStore implements EntryStore {
   crash(): void {
     this.#isDown = true;
     this.#observer = undefined;
-    this.#waiting = [];
+    for (const { reject } of this.#waiting.splice(0)) reject(closed());
   }
 
   #checkUp(): void {
-    if (this.#isDown) throw new ReplicationError('CLOSED', 'the store is closed');
+    if (this.#isDown) throw closed();
   }
 
   #isRemoved({ logId }: StreamId): boolean {
@@ -242,7 +242,7 @@ export class MemoryEntryStore implements EntryStore {
   }
 
   #commit(change: Change): Promise<void> {
-    if (this.#isDown) return Promise.reject(new ReplicationError('CLOSED', 'the store is closed'));
+    if (this.#isDown) return Promise.reject(closed());
     return new Promise((resolve, reject) => {
       this.#waiting.push({ change, resolve, reject });
       if (!this.#isSyncing) void this.#sync();
@@ -278,6 +278,10 @@ export class MemoryEntryStore implements EntryStore {
     if (streams.size > 0) this.#observer?.onPositions([...streams].map((kept) => this.directory.positionOf(kept)));
     if (marks.length > 0) this.#observer?.onMarks(marks);
   }
+}
+
+function closed(): ReplicationError {
+  return new ReplicationError('CLOSED', 'the store is closed');
 }
 
 function payloadsIn(rows: Uint8Array): Uint8Array[] {

@@ -21,8 +21,8 @@ export interface MemoryReplicationNetworkOptions {
   readonly retryMs?: number;
   /** Messages of data that may be under way in a session. Default 64. */
   readonly maxUnderWay?: number;
-  /** Sees what is sent. */
-  readonly onMessage?: (from: number, to: number, message: ControlMessage | DataMessage) => void;
+  /** Sees what is sent; sessions are numbered as they begin. */
+  readonly onMessage?: (from: number, to: number, message: ControlMessage | DataMessage, session: number) => void;
 }
 
 /** The network between nodes. Every node is reached by its id; addresses mean nothing. */
@@ -31,6 +31,7 @@ export class MemoryReplicationNetwork {
   readonly #nodes = new Map<number, MemoryReplicationTransport>();
   readonly #cut = new Set<string>();
   readonly #sessions = new Set<MemorySession>();
+  #begun = 0;
 
   constructor(options: MemoryReplicationNetworkOptions) {
     const onMessage = () => undefined;
@@ -77,7 +78,7 @@ export class MemoryReplicationNetwork {
   dial(follower: MemoryReplicationTransport, sourceId: number): MemorySession | undefined {
     const source = this.#nodes.get(sourceId);
     if (source === undefined || !this.passes(follower.nodeId, sourceId)) return undefined;
-    const session = new MemorySession(this, follower, source, () => this.#sessions.delete(session));
+    const session = new MemorySession(this, ++this.#begun, follower, source, () => this.#sessions.delete(session));
     this.#sessions.add(session);
     session.begin();
     return session;
@@ -144,6 +145,8 @@ type Lane = 'toSource' | 'toFollower' | 'data';
 
 /** A session of this network. */
 export class MemorySession {
+  /** Of the sessions of this network. */
+  readonly number: number;
   readonly #network: MemoryReplicationNetwork;
   readonly #follower: MemoryReplicationTransport;
   readonly #source: MemoryReplicationTransport;
@@ -158,10 +161,12 @@ export class MemorySession {
 
   constructor(
     network: MemoryReplicationNetwork,
+    number: number,
     follower: MemoryReplicationTransport,
     source: MemoryReplicationTransport,
     onOver: () => void,
   ) {
+    this.number = number;
     this.#network = network;
     this.#follower = follower;
     this.#source = source;
@@ -225,13 +230,13 @@ export class MemorySession {
       this.#isFull = false;
       this.#atSource?.onDrain();
     });
-    this.#isFull = this.#underWay >= this.#network.options.maxUnderWay;
+    this.#isFull ||= this.#underWay >= this.#network.options.maxUnderWay;
     return !this.#isFull;
   }
 
   #note(role: 'follower' | 'source', message: ControlMessage | DataMessage): void {
     const [from, to] = role === 'source' ? [this.#source, this.#follower] : [this.#follower, this.#source];
-    if (!this.#isOver) this.#network.options.onMessage(from.nodeId, to.nodeId, message);
+    if (!this.#isOver) this.#network.options.onMessage(from.nodeId, to.nodeId, message, this.number);
   }
 
   #carry(lane: Lane, arrive: () => void): void {
