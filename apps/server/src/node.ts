@@ -4,6 +4,7 @@ import type { BackupPart, GroupLogPage } from './backup/backup-parts.js';
 import type { LogRequests } from './logs/log-requests.js';
 import type { LogUpkeepRequests } from './logs/log-upkeep-requests.js';
 import type { NodeMembers } from './members/node-members.js';
+import type { NodeGossip } from './membership/node-gossip.js';
 import type { StateChecksum } from './raft/state-checksum.js';
 import type { KeyValueRequests } from './requests/key-value-requests.js';
 
@@ -17,6 +18,8 @@ export interface ShanghaiNode {
   readonly peerAddress?: string;
   /** Who belongs to the cluster, and how that is changed. Absent: the node has no cluster to change. */
   readonly members?: NodeMembers;
+  /** Who is there and alive, by gossip. Absent: the node is alone. */
+  readonly gossip?: NodeGossip;
   status(): NodeStatus;
   /** Named checks; the node is ready when all hold. Never waits. */
   readiness(): readonly ReadinessCheck[];

@@ -11,6 +11,49 @@ export interface MemberTable {
   readonly removedNodeIds: readonly number[];
 }
 
+/** A member as one node sees it by gossip. */
+export interface SeenMember {
+  readonly nodeId: number;
+  readonly name: string;
+  /** Where its peer listener is. */
+  readonly address: string;
+  readonly instanceId: string;
+  /** Grows with each start of the node, and whenever it refutes a suspicion. */
+  readonly incarnation: number;
+  /** joining, up, suspect, down, leaving, left or removed. */
+  readonly state: string;
+  readonly tags: Readonly<Record<string, string>>;
+  /** Since the asked node heard from it. `undefined`: never. */
+  readonly heardMsAgo: number | undefined;
+  /** Whether the asked node is one of those that find out whether it is alive. */
+  readonly isObserved: boolean;
+}
+
+/** Who is there and alive, as one node sees it. */
+export interface MemberSights {
+  /** Which node that is. */
+  readonly nodeId: number;
+  readonly members: readonly SeenMember[];
+  /** It hears nobody: what it says of others is what it knew last. */
+  readonly isIsolated: boolean;
+  /** Equal on nodes that see the same. */
+  readonly viewHash: number;
+}
+
+/** What a node was told of a member, or noticed of itself. */
+export interface SeenEvent {
+  /** From 1 on since the node started, without gaps. */
+  readonly number: number;
+  readonly atMs: number;
+  readonly type: string;
+  readonly nodeId: number;
+  readonly name: string;
+  readonly address: string;
+  /** The state before; empty: none. */
+  readonly before: string;
+  readonly detail: string;
+}
+
 /** An id that was set aside for a new node. */
 export interface ReservedNode {
   readonly clusterId: string;
@@ -26,6 +69,12 @@ export interface ReservedNode {
  */
 export interface ClusterMembers {
   table(options?: CallOptions): Promise<MemberTable>;
+  /** Who is there and alive, as the asked node sees it by gossip. */
+  seen(options?: CallOptions): Promise<MemberSights>;
+  /** Events behind the number `after`, the oldest first; waits for one up to `waitMs` where there is none. `last`: number of the last there is. */
+  events(
+    options?: CallOptions & { readonly after?: number; readonly limit?: number; readonly waitMs?: number },
+  ): Promise<{ readonly events: readonly SeenEvent[]; readonly last: number }>;
   /** Sets an id aside for a node that is started later; the same `reservation` (1 to 128 characters) gets the same one. */
   reserve(
     options: CallOptions & { readonly reservation: string; readonly name?: string; readonly peerAddress?: string },

@@ -32,6 +32,10 @@ import type {
   ListConsumersResponse,
   ListLogsRequest,
   ListLogsResponse,
+  ListMemberEventsRequest,
+  ListMemberEventsResponse,
+  ListMembersRequest,
+  ListMembersResponse,
   ListNodesRequest,
   ListNodesResponse,
   LogAppendRequest,
@@ -89,6 +93,8 @@ export interface UnaryMethods {
   readonly deleteConsumer: readonly [DeleteConsumerRequest, DeleteConsumerResponse];
   readonly getStatus: readonly [GetStatusRequest, GetStatusResponse];
   readonly listNodes: readonly [ListNodesRequest, ListNodesResponse];
+  readonly listMembers: readonly [ListMembersRequest, ListMembersResponse];
+  readonly listMemberEvents: readonly [ListMemberEventsRequest, ListMemberEventsResponse];
   readonly reserveNode: readonly [ReserveNodeRequest, ReserveNodeResponse];
   readonly leaveNode: readonly [LeaveNodeRequest, LeaveNodeResponse];
   readonly replaceNode: readonly [ReplaceNodeRequest, ReplaceNodeResponse];

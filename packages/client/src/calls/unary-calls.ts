@@ -16,6 +16,8 @@ import { blamesNode, isTurnedAway } from './stream-failure.js';
 const aboutNode: ReadonlySet<UnaryMethod> = new Set<UnaryMethod>([
   'getStatus',
   'listNodes',
+  'listMembers',
+  'listMemberEvents',
   'reserveNode',
   'leaveNode',
   'replaceNode',

@@ -94,6 +94,8 @@ export class GrpcChannel implements Channel {
       deleteConsumer: log.deleteConsumer.bind(log),
       getStatus: cluster.getStatus.bind(cluster),
       listNodes: cluster.listNodes.bind(cluster),
+      listMembers: cluster.listMembers.bind(cluster),
+      listMemberEvents: cluster.listMemberEvents.bind(cluster),
       reserveNode: cluster.reserveNode.bind(cluster),
       leaveNode: cluster.leaveNode.bind(cluster),
       replaceNode: cluster.replaceNode.bind(cluster),

@@ -88,6 +88,8 @@ export async function startGrpcMemoryServer(
     leaveNode: unary('leaveNode'),
     replaceNode: unary('replaceNode'),
     setReplicationFactor: unary('setReplicationFactor'),
+    listMembers: unary('listMembers'),
+    listMemberEvents: unary('listMemberEvents'),
   };
   const admin: AdminServer = {
     shutdown: unary('shutdown'),

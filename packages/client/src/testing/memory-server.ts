@@ -148,6 +148,8 @@ export class MemoryServer implements MemoryHost {
       ...upkeepHandlers(logs),
       getStatus: () => this.#status(),
       listNodes: () => ({ nodes: [memoryNode], replicationFactor: 3, removedNodeIds: [] }),
+      listMembers: () => ({ nodeId: 1n, members: [], isolated: false, viewHash: 0 }),
+      listMemberEvents: () => ({ events: [], last: 0n }),
       reserveNode: () => ({ clusterId: 'memory', nodeId: 2n, joinAddresses: [] }),
       leaveNode: () => ({}),
       replaceNode: () => ({}),

@@ -5,6 +5,7 @@ import type { NodeStatus } from '../../node.js';
 import type { ApiServices, ListenAddresses } from '../api-services.js';
 import { knownNodes, thisNode } from '../known-nodes.js';
 import { groupMessage, nodeMessage, storageMessage, walMessage } from './cluster-messages.js';
+import { gossipCalls } from './gossip-calls.js';
 import { checkMessage, clockMessage, reasonMessage, stateNumbers } from './health-messages.js';
 import { memberCalls, settingsMessage } from './member-calls.js';
 import { unaryCall } from './unary-call.js';
@@ -24,6 +25,7 @@ export function clusterService(services: ApiServices): ClusterServer {
       return { nodes: nodes.map(nodeMessage), ...settingsMessage(node) };
     }),
     ...memberCalls(services),
+    ...gossipCalls(services),
   };
 }
 

@@ -295,6 +295,80 @@ export interface SetReplicationFactorRequest {
 export interface SetReplicationFactorResponse {
 }
 
+export interface ListMembersRequest {
+}
+
+export interface ListMembersResponse {
+  /** The node that was asked. */
+  nodeId: bigint;
+  /** By id, this node among them. */
+  members: MemberDescription[];
+  /** This node hears nobody: what it says of others is what it knew last. */
+  isolated: boolean;
+  /** Equal on nodes that see the same. */
+  viewHash: number;
+}
+
+export interface MemberDescription {
+  nodeId: bigint;
+  /** For people. */
+  name: string;
+  /** Where its peer listener is. */
+  address: string;
+  instanceId: string;
+  /** Grows with each start of the node, and whenever it refutes a suspicion. */
+  incarnation: bigint;
+  /** joining, up, suspect, down, leaving, left or removed. */
+  state: string;
+  /** What it says of itself. */
+  tags: { [key: string]: string };
+  /** Since the asked node heard from it; absent: never, which is so for most that it does not observe. */
+  heardMsAgo?:
+    | bigint
+    | undefined;
+  /** Whether the asked node is one of those that find out whether it is alive. */
+  observed: boolean;
+}
+
+export interface MemberDescription_TagsEntry {
+  key: string;
+  value: string;
+}
+
+export interface ListMemberEventsRequest {
+  /** Only events behind this number; 0: all that are kept. */
+  after: bigint;
+  /** At most so many, the oldest; 0: 100. */
+  limit: number;
+  /** Where there is none, wait so long for one; at most 30,000. */
+  waitMs: number;
+}
+
+export interface ListMemberEventsResponse {
+  events: MemberEvent[];
+  /** Number of the last event there is; the next question's `after`, where `events` is empty. */
+  last: bigint;
+}
+
+export interface MemberEvent {
+  /** From 1 on since this node started, without gaps. */
+  number: bigint;
+  atMs: bigint;
+  /**
+   * joined, up, suspect, down, leaving, left, removed or changed, of another node; isolated, reconnected, refuted,
+   * stalled, name_conflict, superseded, expelled or refused, of the asked node.
+   */
+  type: string;
+  /** Whom it is about. */
+  nodeId: bigint;
+  name: string;
+  address: string;
+  /** The state before; empty: none, or it is about something else. */
+  before: string;
+  /** In words, where there is more to say. */
+  detail: string;
+}
+
 function createBaseGetStatusRequest(): GetStatusRequest {
   return {};
 }
@@ -2734,6 +2808,599 @@ export const SetReplicationFactorResponse: MessageFns<SetReplicationFactorRespon
   },
 };
 
+function createBaseListMembersRequest(): ListMembersRequest {
+  return {};
+}
+
+export const ListMembersRequest: MessageFns<ListMembersRequest> = {
+  encode(_: ListMembersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListMembersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListMembersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListMembersResponse(): ListMembersResponse {
+  return { nodeId: 0n, members: [], isolated: false, viewHash: 0 };
+}
+
+export const ListMembersResponse: MessageFns<ListMembersResponse> = {
+  encode(message: ListMembersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== 0n) {
+      if (BigInt.asUintN(64, message.nodeId) !== message.nodeId) {
+        throw new globalThis.Error("value provided for field message.nodeId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.nodeId);
+    }
+    for (const v of message.members) {
+      MemberDescription.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.isolated !== false) {
+      writer.uint32(24).bool(message.isolated);
+    }
+    if (message.viewHash !== 0) {
+      writer.uint32(32).uint32(message.viewHash);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListMembersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListMembersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodeId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.members.push(MemberDescription.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.isolated = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.viewHash = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMemberDescription(): MemberDescription {
+  return {
+    nodeId: 0n,
+    name: "",
+    address: "",
+    instanceId: "",
+    incarnation: 0n,
+    state: "",
+    tags: {},
+    heardMsAgo: undefined,
+    observed: false,
+  };
+}
+
+export const MemberDescription: MessageFns<MemberDescription> = {
+  encode(message: MemberDescription, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== 0n) {
+      if (BigInt.asUintN(64, message.nodeId) !== message.nodeId) {
+        throw new globalThis.Error("value provided for field message.nodeId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.nodeId);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.address !== "") {
+      writer.uint32(26).string(message.address);
+    }
+    if (message.instanceId !== "") {
+      writer.uint32(34).string(message.instanceId);
+    }
+    if (message.incarnation !== 0n) {
+      if (BigInt.asUintN(64, message.incarnation) !== message.incarnation) {
+        throw new globalThis.Error("value provided for field message.incarnation of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.incarnation);
+    }
+    if (message.state !== "") {
+      writer.uint32(50).string(message.state);
+    }
+    globalThis.Object.entries(message.tags).forEach(([key, value]: [string, string]) => {
+      MemberDescription_TagsEntry.encode({ key: key as any, value }, writer.uint32(58).fork()).join();
+    });
+    if (message.heardMsAgo !== undefined) {
+      if (BigInt.asUintN(64, message.heardMsAgo) !== message.heardMsAgo) {
+        throw new globalThis.Error("value provided for field message.heardMsAgo of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.heardMsAgo);
+    }
+    if (message.observed !== false) {
+      writer.uint32(72).bool(message.observed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MemberDescription {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMemberDescription();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodeId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.instanceId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.incarnation = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            const entry7 = MemberDescription_TagsEntry.decode(reader, reader.uint32());
+            if (entry7.value !== undefined) {
+              message.tags[entry7.key] = entry7.value;
+            }
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.heardMsAgo = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.observed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMemberDescription_TagsEntry(): MemberDescription_TagsEntry {
+  return { key: "", value: "" };
+}
+
+export const MemberDescription_TagsEntry: MessageFns<MemberDescription_TagsEntry> = {
+  encode(message: MemberDescription_TagsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MemberDescription_TagsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMemberDescription_TagsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListMemberEventsRequest(): ListMemberEventsRequest {
+  return { after: 0n, limit: 0, waitMs: 0 };
+}
+
+export const ListMemberEventsRequest: MessageFns<ListMemberEventsRequest> = {
+  encode(message: ListMemberEventsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.after !== 0n) {
+      if (BigInt.asUintN(64, message.after) !== message.after) {
+        throw new globalThis.Error("value provided for field message.after of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.after);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(16).uint32(message.limit);
+    }
+    if (message.waitMs !== 0) {
+      writer.uint32(24).uint32(message.waitMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListMemberEventsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListMemberEventsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.after = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.waitMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListMemberEventsResponse(): ListMemberEventsResponse {
+  return { events: [], last: 0n };
+}
+
+export const ListMemberEventsResponse: MessageFns<ListMemberEventsResponse> = {
+  encode(message: ListMemberEventsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.events) {
+      MemberEvent.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.last !== 0n) {
+      if (BigInt.asUintN(64, message.last) !== message.last) {
+        throw new globalThis.Error("value provided for field message.last of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.last);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListMemberEventsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListMemberEventsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.events.push(MemberEvent.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.last = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMemberEvent(): MemberEvent {
+  return { number: 0n, atMs: 0n, type: "", nodeId: 0n, name: "", address: "", before: "", detail: "" };
+}
+
+export const MemberEvent: MessageFns<MemberEvent> = {
+  encode(message: MemberEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0n) {
+      if (BigInt.asUintN(64, message.number) !== message.number) {
+        throw new globalThis.Error("value provided for field message.number of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.number);
+    }
+    if (message.atMs !== 0n) {
+      if (BigInt.asUintN(64, message.atMs) !== message.atMs) {
+        throw new globalThis.Error("value provided for field message.atMs of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.atMs);
+    }
+    if (message.type !== "") {
+      writer.uint32(26).string(message.type);
+    }
+    if (message.nodeId !== 0n) {
+      if (BigInt.asUintN(64, message.nodeId) !== message.nodeId) {
+        throw new globalThis.Error("value provided for field message.nodeId of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.nodeId);
+    }
+    if (message.name !== "") {
+      writer.uint32(42).string(message.name);
+    }
+    if (message.address !== "") {
+      writer.uint32(50).string(message.address);
+    }
+    if (message.before !== "") {
+      writer.uint32(58).string(message.before);
+    }
+    if (message.detail !== "") {
+      writer.uint32(66).string(message.detail);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MemberEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMemberEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.atMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.nodeId = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.before = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.detail = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 export type ClusterService = typeof ClusterService;
 export const ClusterService = {
   /** The state of this node and what it knows of the cluster. */
@@ -2814,6 +3481,28 @@ export const ClusterService = {
       Buffer.from(SetReplicationFactorResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SetReplicationFactorResponse => SetReplicationFactorResponse.decode(value),
   },
+  /** Who is there and alive, as this node sees it by gossip. Decides nothing: who belongs is in the node table. */
+  listMembers: {
+    path: "/shanghai.v1.Cluster/ListMembers" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListMembersRequest): Buffer => Buffer.from(ListMembersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListMembersRequest => ListMembersRequest.decode(value),
+    responseSerialize: (value: ListMembersResponse): Buffer => Buffer.from(ListMembersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListMembersResponse => ListMembersResponse.decode(value),
+  },
+  /** What this node was told of members since it started, oldest first; the last thousand are kept. */
+  listMemberEvents: {
+    path: "/shanghai.v1.Cluster/ListMemberEvents" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListMemberEventsRequest): Buffer =>
+      Buffer.from(ListMemberEventsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListMemberEventsRequest => ListMemberEventsRequest.decode(value),
+    responseSerialize: (value: ListMemberEventsResponse): Buffer =>
+      Buffer.from(ListMemberEventsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListMemberEventsResponse => ListMemberEventsResponse.decode(value),
+  },
 } as const;
 
 export interface ClusterServer extends UntypedServiceImplementation {
@@ -2837,6 +3526,10 @@ export interface ClusterServer extends UntypedServiceImplementation {
   replaceNode: handleUnaryCall<ReplaceNodeRequest, ReplaceNodeResponse>;
   /** How many voters a group has where there are nodes enough; the others learn. */
   setReplicationFactor: handleUnaryCall<SetReplicationFactorRequest, SetReplicationFactorResponse>;
+  /** Who is there and alive, as this node sees it by gossip. Decides nothing: who belongs is in the node table. */
+  listMembers: handleUnaryCall<ListMembersRequest, ListMembersResponse>;
+  /** What this node was told of members since it started, oldest first; the last thousand are kept. */
+  listMemberEvents: handleUnaryCall<ListMemberEventsRequest, ListMemberEventsResponse>;
 }
 
 export interface ClusterClient extends Client {
@@ -2957,6 +3650,38 @@ export interface ClusterClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SetReplicationFactorResponse) => void,
+  ): ClientUnaryCall;
+  /** Who is there and alive, as this node sees it by gossip. Decides nothing: who belongs is in the node table. */
+  listMembers(
+    request: ListMembersRequest,
+    callback: (error: ServiceError | null, response: ListMembersResponse) => void,
+  ): ClientUnaryCall;
+  listMembers(
+    request: ListMembersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListMembersResponse) => void,
+  ): ClientUnaryCall;
+  listMembers(
+    request: ListMembersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListMembersResponse) => void,
+  ): ClientUnaryCall;
+  /** What this node was told of members since it started, oldest first; the last thousand are kept. */
+  listMemberEvents(
+    request: ListMemberEventsRequest,
+    callback: (error: ServiceError | null, response: ListMemberEventsResponse) => void,
+  ): ClientUnaryCall;
+  listMemberEvents(
+    request: ListMemberEventsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListMemberEventsResponse) => void,
+  ): ClientUnaryCall;
+  listMemberEvents(
+    request: ListMemberEventsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListMemberEventsResponse) => void,
   ): ClientUnaryCall;
 }
 
