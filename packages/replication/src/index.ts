@@ -44,6 +44,7 @@ export {
   type Row,
   settlementOf,
   type Version,
+  versionOf,
   visibleVersion,
   winnerOf,
 } from './core/keyspace/row.js';

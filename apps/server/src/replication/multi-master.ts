@@ -5,7 +5,9 @@
 import type { Clock } from '@shanghai/env';
 import {
   type AcknowledgementLevel,
+  earlierHlc,
   type Hlc,
+  maxHlcCounter,
   ReplicationError,
   type Replicator,
   type ReplicatorStatus,
@@ -98,6 +100,24 @@ export class MultiMaster {
     return replication.replicator.watermark(logId);
   }
 
+  /** Whether there is nobody but this node. */
+  get isAlone(): boolean {
+    return this.#nodes().length < 2;
+  }
+
+  /** Up to where every member holds everything of all members in a log; `undefined` as long as that is not known. */
+  stable(logId: number, { replication, replica }: OriginParts): Hlc | undefined {
+    // Whatever this node writes next has a later stamp than that.
+    if (this.isAlone) return { ms: replica.nowMs() - 1, counter: maxHlcCounter };
+    let stable: Hlc | undefined;
+    for (const { nodeId } of this.#nodes()) {
+      const ofOrigin = replication?.replicator.stableAt(logId, nodeId);
+      if (ofOrigin === undefined) return undefined;
+      stable = stable === undefined ? ofOrigin : earlierHlc(stable, ofOrigin);
+    }
+    return stable;
+  }
+
   /**
    * Resolves when so many nodes hold an entry that this one holds. Rejects with `OUTCOME_UNKNOWN` where that takes longer
    * than `timeoutMs`.
@@ -139,7 +159,7 @@ export class MultiMaster {
     const { published } = system.replica.state.changes;
     while (this.#isRunning) {
       const seen = published.count;
-      const isWanted = own.replica !== undefined || system.catalogue.logs().some(({ groupId }) => groupId === ownGroup);
+      const isWanted = own.replica !== undefined || this.#isWanted();
       if (isWanted) await this.#attempt();
       await published.wait(signal, seen);
     }
@@ -156,6 +176,14 @@ export class MultiMaster {
       // Whoever waits for the catalogue is woken to look again.
       this.#parts.clock.setTimer(retryMs, () => this.#parts.system.replica.state.changes.published.notify());
     }
+  }
+
+  #isWanted(): boolean {
+    const { catalogue } = this.#parts.system;
+    return (
+      catalogue.logs().some(({ groupId }) => groupId === ownGroup) ||
+      catalogue.keyspaces().some(({ mode }) => mode === 'multi-master')
+    );
   }
 
   #review({ replication }: OriginParts): void {

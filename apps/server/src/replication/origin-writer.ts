@@ -91,6 +91,11 @@ export class OriginWriter {
     if (compareHlc(hlc, this.#lastHlc) > 0 && hlc.ms <= this.#own.nowMs() + maxAheadMs) this.#lastHlc = hlc;
   }
 
+  /** What is folded here is earlier than what this node writes next, whatever the clock shows. */
+  follow(hlc: Hlc): void {
+    this.#lastHlc = laterHlc(this.#lastHlc, hlc);
+  }
+
   #stamp(): Hlc {
     const hlc = stampHlc(this.#lastHlc, this.#own.nowMs());
     invariant(compareHlc(hlc, nextHlc(this.#lastHlc)) >= 0, 'stamps grow');

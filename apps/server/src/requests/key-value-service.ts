@@ -150,7 +150,9 @@ export class KeyValueService implements KeyValueRequests {
   #keyspaceId(keyspace: string): number | undefined {
     if (keyspace === '') return 0;
     checkKeyspace(keyspace);
-    return this.#parts.system.replica.machine.catalogue.keyspaceId(keyspace);
+    const entry = this.#parts.system.replica.machine.catalogue.keyspace(keyspace);
+    if (entry?.mode === 'multi-master') throw otherMode(keyspace);
+    return entry?.id;
   }
 
   /**
@@ -192,6 +194,14 @@ function notMade(keyspace: string, error: unknown): unknown {
   if (!(error instanceof ServerError) || error.code !== 'OUTCOME_UNKNOWN') return error;
   const message = `keyspace '${keyspace}' was not made in time; nothing was written, try again (${error.message})`;
   return new ServerError('CLUSTER_ERROR', message, { cause: error });
+}
+
+/** This node has only just heard of it: the next request goes where it belongs. */
+function otherMode(keyspace: string): ServerError {
+  return new ServerError(
+    'CLUSTER_ERROR',
+    `keyspace '${keyspace}' is of mode multi-master; nothing was done, try again`,
+  );
 }
 
 const noSession = { sessionId: 0, requestNumber: 0, retry: false };
