@@ -9,6 +9,8 @@ import { hostOf } from './first-members.js';
 import type { LeaderCalls } from './forward/leader-calls.js';
 import type { FullDiskWatch } from './full-disk-watch.js';
 import { handOverAll } from './hand-over.js';
+import type { KeyspaceRequests } from './keyspaces/keyspace-requests.js';
+import type { KeyspaceSettler } from './keyspaces/keyspace-settler.js';
 import type { LogFiles } from './logs/log-files.js';
 import type { LogRequests } from './logs/log-requests.js';
 import type { LogUpkeepRequests } from './logs/log-upkeep-requests.js';
@@ -59,6 +61,8 @@ export interface NodeParts {
   readonly checkpoints: NodeCheckpoints;
   readonly fullDiskWatch: FullDiskWatch;
   readonly keyValue: KeyValueRequests;
+  readonly keyspaces: KeyspaceRequests;
+  readonly settler: KeyspaceSettler;
   readonly logs: LogRequests;
   readonly logUpkeep: LogUpkeepRequests;
   readonly clock: Clock;
@@ -67,6 +71,7 @@ export interface NodeParts {
 /** A running node. */
 export class NodeHost implements ShanghaiNode {
   readonly keyValue: KeyValueRequests;
+  readonly keyspaces: KeyspaceRequests;
   readonly logs: LogRequests;
   readonly logUpkeep: LogUpkeepRequests;
   readonly peerAddress: string;
@@ -79,6 +84,7 @@ export class NodeHost implements ShanghaiNode {
   constructor(parts: NodeParts) {
     this.#parts = parts;
     this.keyValue = parts.keyValue;
+    this.keyspaces = parts.keyspaces;
     this.logs = parts.logs;
     this.logUpkeep = parts.logUpkeep;
     this.peerAddress = parts.peerAddress;
@@ -208,6 +214,7 @@ export class NodeHost implements ShanghaiNode {
       replicas,
       own,
       multiMaster,
+      settler,
       files,
       wal,
       directory,
@@ -226,6 +233,7 @@ export class NodeHost implements ShanghaiNode {
       }
     };
     await attempt(() => checkpoints.stop());
+    await attempt(() => settler.stop());
     await attempt(() => multiMaster.stop());
     await own.stop();
     // Others lead before this one is gone, so that nobody waits for an election.

@@ -1,6 +1,7 @@
 import type { GroupStatus as RaftGroupStatus } from '@shanghai/raft';
 import type { CatalogueCommand, NodeEntry } from './apply/catalogue-command.js';
 import type { BackupPart, GroupLogPage } from './backup/backup-parts.js';
+import type { KeyspaceRequests } from './keyspaces/keyspace-requests.js';
 import type { LogRequests } from './logs/log-requests.js';
 import type { LogUpkeepRequests } from './logs/log-upkeep-requests.js';
 import type { NodeMembers } from './members/node-members.js';
@@ -11,6 +12,8 @@ import type { KeyValueRequests } from './requests/key-value-requests.js';
 /** A running node as the APIs see it. `openNode` (open-node.ts) makes one from its data directory. */
 export interface ShanghaiNode {
   readonly keyValue: KeyValueRequests;
+  /** What keyspaces there are, and what is peculiar to those that every node writes. Absent: the node has one alone. */
+  readonly keyspaces?: KeyspaceRequests;
   readonly logs: LogRequests;
   /** Trims, producers and consumers of logs. Absent: the node has none. */
   readonly logUpkeep?: LogUpkeepRequests;

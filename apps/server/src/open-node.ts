@@ -31,6 +31,7 @@ import { NodeDuties } from './node-duties.js';
 import { NodeHost } from './node-host.js';
 import type { NodeOptions } from './node-options.js';
 import { type NodeGroups, openGroups } from './open-node-groups.js';
+import { openKeyspaces } from './open-node-keyspaces.js';
 import { openLogs } from './open-node-logs.js';
 import { type NodeBeingOpened, type NodeStorage, openStorage } from './open-node-storage.js';
 import { refuseReplaced, replacedError } from './refuse-replaced.js';
@@ -99,6 +100,10 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
   checkpoints.start();
   duties.start();
   multiMaster.start();
+  const patience = patienceOf(node, groups, gate);
+  const quorum = new ForwardingKeyValue(keyValue, leaderCalls, patience);
+  const keyspaces = openKeyspaces(node, groups, { gate, multiMaster, quorum });
+  keyspaces.settler.start();
   const memberDuties = replicas.map(
     (replica) => new GroupMemberDuty({ nodeId, replica, system, events: groups.consensus.events, clock, listener }),
   );
@@ -108,7 +113,6 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
   const fullDiskWatch = new FullDiskWatch({ replicas, clock });
   if (groups.ownAddress !== '') fullDiskWatch.start();
   const backups = backupsOf(node, groups, identity, gate);
-  const patience = patienceOf(node, groups, gate);
   return new NodeHost({
     backups,
     directory,
@@ -131,7 +135,7 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
     checkpoints,
     fullDiskWatch,
     leaderCalls,
-    keyValue: new ForwardingKeyValue(keyValue, leaderCalls, patience),
+    ...keyspaces,
     logs: new ForwardingLogs(logs, leaderCalls, patience),
     logUpkeep: new ForwardingLogUpkeep(upkeep, leaderCalls, patience),
     clock,
