@@ -22,6 +22,7 @@ import { SessionTable } from '../../../apps/server/src/apply/session-table.js';
 import { decodeStoredValue, encodeStoredValue } from '../../../apps/server/src/apply/stored-value.js';
 import { splitRun } from '../../../apps/server/src/apply/stream-run.js';
 import { decodeStream, encodeStream, type StreamCounters } from '../../../apps/server/src/apply/stream-table.js';
+import { decodeVectorToken, encodeVectorToken } from '../../../apps/server/src/keyspaces/vector-token.js';
 import {
   decodeFileRecord,
   encodeFileRecords,
@@ -37,6 +38,7 @@ import {
   encodeWatchPosition,
   type GroupPosition,
 } from '../../../apps/server/src/requests/watch-position.js';
+import type { EntryId } from '../../../packages/replication/src/core/entry-id.js';
 import { ReplicationError } from '../../../packages/replication/src/core/replication-error.js';
 import type { FuzzTarget } from '../fuzz-target.js';
 
@@ -308,6 +310,18 @@ export const stateTargets: readonly FuzzTarget[] = [
     examples: () => [encodeReadToken({ groupId: 1, index: 2 ** 40 })],
     decode: (bytes) => decodeReadToken(bytes),
     encode: (token: ReadToken) => encodeReadToken(token),
+    refusals: [ServerError],
+  },
+  {
+    name: 'server: vector token',
+    examples: () => [
+      encodeVectorToken(3, [
+        { origin: 1, epoch: 1, sequence: 2 ** 40 },
+        { origin: 2, epoch: 3, sequence: 4 },
+      ]),
+    ],
+    decode: (bytes) => decodeVectorToken(bytes, 3),
+    encode: (positions: readonly EntryId[]) => encodeVectorToken(3, positions),
     refusals: [ServerError],
   },
   {
