@@ -19,6 +19,8 @@ export interface CheckpointParts {
   readonly replicas: readonly Replica[];
   readonly own: OwnReplica;
   readonly system: SystemGroup;
+  /** Retention of multi-master logs. */
+  readonly trimStreams: () => Promise<void>;
   readonly files: LogFiles;
   readonly wal: Wal;
   readonly clock: Clock;
@@ -100,6 +102,7 @@ export class NodeCheckpoints {
       }
     }
     await this.#trimLogs();
+    await this.#parts.trimStreams();
     const idle = replicas.every((replica) => replica.durableAppliedIndex === replica.machine.visible.appliedIndex);
     if (idle) return;
     const appendedBytes = wal.info().appendedBytes - this.#appendedBytes;

@@ -100,6 +100,8 @@ export interface NodeReplicationOptions {
   /** Defaults as in `@shanghai/replication`. */
   readonly limits?: Partial<ReplicatorLimits>;
   readonly listener?: ReplicationListener;
+  /** What retention keeps of a stream for a member that lacks it. Default 1 GiB. */
+  readonly maxLagBytes?: number;
 }
 
 /** The write-ahead log. Defaults as in `@shanghai/wal`. */

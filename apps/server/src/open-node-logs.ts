@@ -15,6 +15,9 @@ import { MultiMaster, type OpenReplication } from './replication/multi-master.js
 import type { Gate } from './requests/gate.js';
 import type { SlotRouter } from './routing/slot-router.js';
 
+/** What is kept of a stream for a member that is away, unless the options say otherwise. */
+const defaultMaxLagBytes = 1024 * 1024 * 1024;
+
 /** What it consists of. */
 export interface NodeLogs {
   readonly logs: LogRequests;
@@ -34,10 +37,20 @@ export function openLogs(
   const { clock, limits } = node.settings;
   const { system, own } = groups;
   const openReplication = replicationOf(node, nodeId, groups);
+  /** Logs of which it was told. */
+  const retentionFailed = new Set<number>();
   const multiMaster = new MultiMaster({
     ...{ nodeId, system, own, files, clock },
     maxCommandBytes: maxEntryBytes(limits) - 1024,
     ...(openReplication === undefined ? {} : { openReplication }),
+    maxLagBytes: node.options.replication?.maxLagBytes ?? defaultMaxLagBytes,
+    onTrimmed: (logId, firstSequence) => node.settings.listener.logTrimmed?.({ logId, firstSequence }),
+    onRetentionFailed: (logId, cause) => {
+      if (retentionFailed.has(logId)) return;
+      retentionFailed.add(logId);
+      const error = cause instanceof Error ? cause : new Error(String(cause));
+      node.settings.listener.retentionFailed?.({ logId, error });
+    },
     onError: (error) => node.settings.listener.replicationFailed?.({ error }),
   });
   const quorum = new LogService({ system, router, files, limits, gate, nodeId });

@@ -96,7 +96,7 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
   const gate = new Gate();
   const keyValue = new KeyValueService({ system, router, limits, gate, firstGroup: data, clock });
   const { logs, upkeep, multiMaster } = openLogs(node, nodeId, groups, storage, { gate, router });
-  const checkpoints = checkpointsOf(node, groups, storage);
+  const checkpoints = checkpointsOf(node, groups, storage, () => multiMaster.trim());
   checkpoints.start();
   duties.start();
   multiMaster.start();
@@ -227,13 +227,19 @@ function belongingOf(
   });
 }
 
-function checkpointsOf({ settings }: NodeBeingOpened, groups: NodeGroups, storage: NodeStorage): NodeCheckpoints {
+function checkpointsOf(
+  { settings }: NodeBeingOpened,
+  groups: NodeGroups,
+  storage: NodeStorage,
+  trimStreams: () => Promise<void>,
+): NodeCheckpoints {
   const { clock, listener, checkpointIntervalMs: intervalMs, checkpointBytes: bytes } = settings;
   const { system, data, own } = groups;
   const { files, wal } = storage;
   return new NodeCheckpoints({
     replicas: [system.replica, data],
     own,
+    trimStreams,
     system,
     files,
     wal,

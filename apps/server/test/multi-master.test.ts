@@ -153,3 +153,79 @@ test('three nodes take appends at once, one of them cut off from all others; hea
   const digests = await Promise.all(cluster.ids.map((id) => digest(cluster.node(id))));
   expect(new Set(digests).size).toBe(1);
 });
+
+test('retention trims whole segments here, keeps what a member lacks, and a reader of what went is told', async () => {
+  const { node, clock } = await alone();
+  await node.logs.create('events', { ...settings, retentionBytes: 100_000 }, request());
+  const value = 'v'.repeat(10_000);
+  for (let i = 0; i < 40; i++) await appendTo(node, 'events', value);
+  await clock.advance(2000);
+  await node.checkpoint();
+  const [origin] = (await node.logs.describe('events', request())).origins;
+  expect(origin?.firstSequence).toBeGreaterThan(20);
+  expect(origin?.bytes).toBeLessThan(250_000);
+  await expect(read(node, { start: { from: 'sequence', sequence: 1 } })).rejects.toMatchObject({
+    code: 'OUT_OF_RANGE',
+    details: { origin: 1, epoch: 1, firstSequence: origin?.firstSequence, lastSequence: 40 },
+  });
+});
+
+test('a quorum of copies is waited for, and what was not confirmed in time is durable here all the same', async () => {
+  const { cluster, shipping } = await three();
+  const append = (acknowledgement: 'quorum' | 'all', value: string) => {
+    const records = [{ key: bytes(''), value: bytes(value), headers: [] }];
+    return cluster.during(cluster.node(1).logs.append({ log: 'events', records, acknowledgement }, request()));
+  };
+  expect(await append('all', 'a')).toMatchObject({ firstSequence: 1 });
+  shipping.cut(1, 3);
+  shipping.cut(2, 3);
+  expect(await append('quorum', 'b')).toMatchObject({ firstSequence: 2 });
+  await expect(append('all', 'c')).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN', details: { isDurableHere: true } });
+  expect(texts((await read(cluster.node(1), { origin: 1 })).entries)).toEqual(['a', 'b', 'c']);
+});
+
+test('in the order of time all nodes give the same entries in the same order, as far as nothing earlier can come', async () => {
+  const { cluster, shipping } = await three();
+  for (let i = 0; i < 9; i++) {
+    await cluster.during(appendTo(cluster.node(1 + (i % 3)), 'events', `${i}`));
+    await cluster.clock.advance(5);
+  }
+  await untilSame(cluster, 9);
+  await cluster.clock.advance(3000);
+  const inTime = async (id: number) => texts((await read(cluster.node(id), { scope: all({ order: 'time' }) })).entries);
+  const expected = Array.from({ length: 9 }, (_, i) => `${i}`);
+  for (const id of cluster.ids) expect(await inTime(id)).toEqual(expected);
+  shipping.cut(1, 3);
+  shipping.cut(2, 3);
+  await cluster.during(appendTo(cluster.node(1), 'events', 'late'));
+  await cluster.clock.advance(3000);
+  // Node 3 may have written something earlier: nobody passes what is not known to be complete.
+  expect(await inTime(1)).toEqual(expected);
+  const pages: (string | undefined)[] = [];
+  const stop = new AbortController();
+  const start = { from: 'sequence', sequence: 0 } as const;
+  const tail = cluster
+    .node(2)
+    .logs.tail({ log: 'events', origin: 0, start, scope: all({ order: 'time' }) }, request(stop.signal));
+  shipping.heal(1, 3);
+  shipping.heal(2, 3);
+  const reading = (async () => {
+    for await (const page of tail) {
+      pages.push(...texts(page.entries));
+      if (pages.length === 10) stop.abort();
+    }
+  })();
+  await cluster.during(reading);
+  expect(pages).toEqual([...expected, 'late']);
+});
+
+test('a deleted log goes on every node, with what is still under way', async () => {
+  const { cluster } = await three();
+  for (const nodeId of cluster.ids) await cluster.during(appendTo(cluster.node(nodeId), 'events', 'x'));
+  await cluster.during(cluster.node(2).logs.delete('events', request()));
+  await cluster.clock.advance(3000);
+  for (const nodeId of cluster.ids) {
+    await cluster.during(cluster.node(nodeId).checkpoint());
+    expect(await cluster.disks.get(nodeId)?.list('data/logs')).toEqual([]);
+  }
+});

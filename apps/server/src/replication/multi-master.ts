@@ -22,6 +22,7 @@ import type { SystemGroup } from '../raft/system-group.js';
 import { ServerError } from '../requests/server-error.js';
 import { OriginWriter } from './origin-writer.js';
 import { OwnEntryStore } from './own-entry-store.js';
+import { trimStreams } from './stream-retention.js';
 
 /** Makes the replicator of a node, which is the caller's. Absent where the node has no listener for others. */
 export type OpenReplication = (store: OwnEntryStore, members: readonly NodeEntry[]) => OpenedReplication;
@@ -41,6 +42,10 @@ export interface MultiMasterParts {
   readonly clock: Clock;
   readonly maxCommandBytes: number;
   readonly openReplication?: OpenReplication;
+  /** A stream is kept for a member that lacks it up to so many bytes. */
+  readonly maxLagBytes: number;
+  readonly onTrimmed: (logId: number, firstSequence: number) => void;
+  readonly onRetentionFailed: (logId: number, error: unknown) => void;
   /** Told of what keeps it from beginning; it is tried again. */
   readonly onError: (error: Error) => void;
 }
@@ -135,6 +140,30 @@ export class MultiMaster {
     } finally {
       timer.cancel();
     }
+  }
+
+  /** Trims what is beyond the logs' retention. */
+  async trim(): Promise<void> {
+    const { system, files, clock, maxLagBytes, onTrimmed, onRetentionFailed } = this.#parts;
+    const begun = this.#begun;
+    if (begun === undefined) return;
+    const { replica, replication } = begun;
+    const isAlone = this.#nodes().length < 2;
+    const heldByAll = (stream: StreamId) =>
+      isAlone ? Number.MAX_SAFE_INTEGER : (replication?.replicator.heldBy(stream, 'all') ?? 0);
+    await trimStreams({
+      ...{ replica, system, files, heldByAll, maxLagBytes, onTrimmed },
+      nowMs: clock.nowMs(),
+      onFailed: onRetentionFailed,
+    });
+  }
+
+  /** Ships nothing to a follower, or to any, until `resume`. Holds until this process ends. */
+  async pause(follower: number | 'all', isPaused: boolean): Promise<void> {
+    const { replication } = await this.open();
+    if (replication === undefined) throw new ServerError('UNSUPPORTED', 'this node has no listener for other nodes');
+    if (isPaused) replication.replicator.pause(follower);
+    else replication.replicator.resume(follower);
   }
 
   status(): ReplicatorStatus | undefined {

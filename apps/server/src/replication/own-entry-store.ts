@@ -130,6 +130,8 @@ export class OwnEntryStore implements EntryStore {
     await this.#receiving;
     this.#marks.set(mark.origin, mark);
     this.#observer?.onMarks([mark]);
+    // Readers in the order of time may go further.
+    this.#parts.own.state.changes.published.notify();
   }
 
   async makeOwnMark(): Promise<void> {
