@@ -19,6 +19,8 @@ export interface NodeListener {
   logShortened?(event: { readonly logId: number; readonly from: number; readonly to: number }): void;
   /** Entries of a log are beyond its retention. */
   logTrimmed?(event: { readonly logId: number; readonly firstSequence: number }): void;
+  /** Compaction of a log failed; told once until it succeeds. */
+  compactionFailed?(event: { readonly logId: number; readonly error: Error }): void;
   /** Retention could not look at a log's files: the log keeps its entries. Once per log. */
   retentionFailed?(event: { readonly logId: number; readonly error: Error }): void;
   /** Multi-master logs could not begin, and are tried again; or shipping has ended for good. */

@@ -11,6 +11,7 @@ import type { FullDiskWatch } from './full-disk-watch.js';
 import { handOverAll } from './hand-over.js';
 import type { KeyspaceRequests } from './keyspaces/keyspace-requests.js';
 import type { KeyspaceSettler } from './keyspaces/keyspace-settler.js';
+import type { LogCompactor } from './logs/log-compactor.js';
 import type { LogFiles } from './logs/log-files.js';
 import type { LogRequests } from './logs/log-requests.js';
 import type { LogUpkeepRequests } from './logs/log-upkeep-requests.js';
@@ -59,6 +60,7 @@ export interface NodeParts {
   readonly gate: Gate;
   readonly backups: NodeBackups;
   readonly checkpoints: NodeCheckpoints;
+  readonly compactor: LogCompactor;
   readonly fullDiskWatch: FullDiskWatch;
   readonly keyValue: KeyValueRequests;
   readonly keyspaces: KeyspaceRequests;
@@ -210,6 +212,7 @@ export class NodeHost implements ShanghaiNode {
       consensus,
       checkpoints,
       fullDiskWatch,
+      compactor,
       leaderCalls,
       replicas,
       own,
@@ -234,6 +237,7 @@ export class NodeHost implements ShanghaiNode {
     };
     await attempt(() => checkpoints.stop());
     await attempt(() => settler.stop());
+    await attempt(() => compactor.stop());
     await attempt(() => multiMaster.stop());
     await own.stop();
     // Others lead before this one is gone, so that nobody waits for an election.

@@ -20,6 +20,8 @@ import { ForwardingLogs } from './forward/forwarding-logs.js';
 import { LeaderPatience } from './forward/leader-patience.js';
 import { FullDiskWatch } from './full-disk-watch.js';
 import { alignLogs, expectLogs } from './logs/align-log-files.js';
+import { LogCompactor } from './logs/log-compactor.js';
+import type { LogFiles } from './logs/log-files.js';
 import { Belonging } from './members/belonging.js';
 import { GroupMemberDuty } from './members/group-member-duty.js';
 import { joinCluster } from './members/join-cluster.js';
@@ -34,6 +36,7 @@ import { type NodeGroups, openGroups } from './open-node-groups.js';
 import { openKeyspaces } from './open-node-keyspaces.js';
 import { openLogs } from './open-node-logs.js';
 import { type NodeBeingOpened, type NodeStorage, openStorage } from './open-node-storage.js';
+import type { Replica } from './raft/replica.js';
 import { refuseReplaced, replacedError } from './refuse-replaced.js';
 import { Gate } from './requests/gate.js';
 import { KeyValueService } from './requests/key-value-service.js';
@@ -98,16 +101,15 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
   const { logs, upkeep, multiMaster } = openLogs(node, nodeId, groups, storage, { gate, router });
   const checkpoints = checkpointsOf(node, groups, storage, () => multiMaster.trim());
   checkpoints.start();
+  const compactor = compactorOf(node, groups, files);
+  compactor.start();
   duties.start();
   multiMaster.start();
   const patience = patienceOf(node, groups, gate);
   const quorum = new ForwardingKeyValue(keyValue, leaderCalls, patience);
   const keyspaces = openKeyspaces(node, groups, { gate, multiMaster, quorum });
   keyspaces.settler.start();
-  const memberDuties = replicas.map(
-    (replica) => new GroupMemberDuty({ nodeId, replica, system, events: groups.consensus.events, clock, listener }),
-  );
-  for (const duty of memberDuties) duty.start();
+  const memberDuties = memberDutiesOf(node, identity, groups, replicas);
   const belonging = belongingOf(node, directory, groups, duties);
   if (groups.ownAddress !== '') belonging.start();
   const fullDiskWatch = new FullDiskWatch({ replicas, clock });
@@ -133,6 +135,7 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
     files,
     gate,
     checkpoints,
+    compactor,
     fullDiskWatch,
     leaderCalls,
     ...keyspaces,
@@ -154,6 +157,33 @@ function backupsOf(
     catalogue: () => system.catalogue,
     nowMs: () => clock.nowMs(),
     ...{ identity, random, clock, gate },
+  });
+}
+
+function memberDutiesOf(
+  { settings }: NodeBeingOpened,
+  { nodeId }: NodeIdentity,
+  { system, consensus }: NodeGroups,
+  replicas: readonly Replica[],
+): GroupMemberDuty[] {
+  const { clock, listener } = settings;
+  const { events } = consensus;
+  const duties = replicas.map((replica) => new GroupMemberDuty({ nodeId, replica, system, events, clock, listener }));
+  for (const duty of duties) duty.start();
+  return duties;
+}
+
+function compactorOf({ settings }: NodeBeingOpened, groups: NodeGroups, files: LogFiles): LogCompactor {
+  const { disk, random, clock, listener } = settings;
+  const { system, data } = groups;
+  return new LogCompactor({
+    logs: () => system.catalogue.logs(),
+    replica: (groupId) => (groupId === data.groupId ? data : undefined),
+    files,
+    disk,
+    random,
+    clock,
+    onFailed: (event) => listener.compactionFailed?.(event),
   });
 }
 

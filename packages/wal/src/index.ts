@@ -3,6 +3,7 @@ export { relabelSegment, segmentLabelBytes } from './offline/relabel-segment.js'
 export { type RepairMarker, repairMarkerName } from './offline/repair-marker.js';
 export { type RepairOptions, type RepairResult, repairWal } from './offline/repair-wal.js';
 export { type SalvageOptions, type SalvageResult, salvageWal } from './offline/salvage-wal.js';
+export { type ThinnedSegment, type ThinSegmentOptions, thinSegment } from './offline/thin-segment.js';
 export { verifyWal, type WalReport } from './offline/verify-wal.js';
 export type { WalFrameItem, WalItem } from './offline/walk-log.js';
 export type { WalkOptions, WalkProgress } from './offline/walk-options.js';

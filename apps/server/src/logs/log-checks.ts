@@ -25,13 +25,22 @@ export function checkSettings(settings: LogSettings): LogSettings {
   }
   checkCount('retention time', retentionMs, 0);
   checkCount('retention size', retentionBytes, 0);
-  if (cleanupPolicy === 'compact') {
-    throw new ServerError('UNSUPPORTED', "cleanup policy 'compact' is not offered by this version; use 'delete'");
+  if (cleanupPolicy === 'compact' && mode !== 'quorum') {
+    throw new ServerError('UNSUPPORTED', "only logs in mode 'quorum' are compacted; use cleanup policy 'delete'");
   }
-  if (cleanupPolicy !== 'delete') throw invalidRequest(`'${String(cleanupPolicy)}' is no cleanup policy`);
-  const { retentionEntries } = settings;
+  if (cleanupPolicy !== 'delete' && cleanupPolicy !== 'compact') {
+    throw invalidRequest(`'${String(cleanupPolicy)}' is no cleanup policy`);
+  }
+  const { retentionEntries, tombstoneRetentionMs } = settings;
   if (retentionEntries !== undefined) checkCount('retention by entries', retentionEntries, 1);
-  const limits = retentionEntries === undefined ? {} : { retentionEntries };
+  if (tombstoneRetentionMs !== undefined) {
+    checkCount('retention of deletions', tombstoneRetentionMs, 1);
+    if (cleanupPolicy !== 'compact') throw invalidRequest("only logs with cleanup policy 'compact' keep deletions");
+  }
+  const limits = {
+    ...(retentionEntries === undefined ? {} : { retentionEntries }),
+    ...(tombstoneRetentionMs === undefined ? {} : { tombstoneRetentionMs }),
+  };
   return { mode, acknowledgement, retentionMs, retentionBytes, cleanupPolicy, ...limits };
 }
 
@@ -52,6 +61,12 @@ export function checkAppend(request: LogAppend, limits: NodeLimits): void {
   checkCount('producer id', producer.producerId, 1);
   checkCount('producer epoch', producer.epoch, 0);
   checkCount('producer sequence', producer.sequence, 1);
+}
+
+/** Refuses records without keys, where the log keeps the last record of each. */
+export function checkKeys(log: string, records: readonly LogRecord[]): void {
+  if (records.every(({ key }) => key.length > 0)) return;
+  throw invalidRequest(`log '${log}' keeps the last record of every key, and a record has none`);
 }
 
 /** Refuses a read that makes no sense. */

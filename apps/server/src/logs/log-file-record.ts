@@ -4,6 +4,7 @@
  *   0        1      2..7  8            16        24                                     24 or 48
  *   version  flags  0     entry index  log time  producer id, epoch, sequence (flag 1)  record (log-record-codec.ts)
  *
+ * Flag 2: compaction took the entry away; nothing follows the head, which ends at 24.
  * The index of the command log's entry says where the record comes from; its sequence is its place in the file log.
  * Entries of streams are the same on every node, and carry their stamp instead ("Files of streams"):
  *
@@ -21,6 +22,7 @@ import type { LogEntry, LogRecord, Producer } from './log-requests.js';
 const version = 1;
 const streamVersion = 2;
 const producerFlag = 1;
+const hiddenFlag = 2;
 const plainHeadBytes = 24;
 const producerHeadBytes = 48;
 const streamHeadBytes = 10;
@@ -100,6 +102,18 @@ function decodeStreamRecord(bytes: Uint8Array, origin: number, epoch: number, se
   if (!hasProducer) return entry;
   const producer = { producerId: readU64(bytes, 10), epoch: readU64(bytes, 18), sequence: readU64(bytes, 26) };
   return { ...entry, producer };
+}
+
+/** What is left of a file record that compaction took away: that it was there, from which entry, and when. */
+export function hiddenRecord(bytes: Uint8Array): Uint8Array {
+  const head = Uint8Array.from(bytes.subarray(0, plainHeadBytes));
+  head[1] = hiddenFlag;
+  return head;
+}
+
+/** Whether of a file record only that is left. */
+export function isHiddenRecord(bytes: Uint8Array): boolean {
+  return bytes[0] === version && ((bytes[1] as number) & hiddenFlag) !== 0;
 }
 
 /** A file record's log time; of one of a stream that of its stamp. */

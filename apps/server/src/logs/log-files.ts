@@ -14,30 +14,18 @@ import type { AcceptedAppend } from '../apply/log-table.js';
 import type { LogWriter } from '../apply/log-writer.js';
 import type { AcceptedRun } from '../apply/stream-run.js';
 import { ServerError } from '../requests/server-error.js';
-import { DamagedLogs, foreignEntry, foreignFiles, isDamage, shortFiles, unreadableFiles } from './damaged-logs.js';
+import { DamagedLogs, foreignFiles, isDamage, shortFiles, unreadableFiles } from './damaged-logs.js';
 import { fileLogId, isOwnLog } from './file-log-id.js';
-import type { LogDamage, LogTornTail } from './log-damage.js';
-import { encodeFileRecords, fileRecordIndex, isSameStamp } from './log-file-record.js';
+import { requireHeldAppend, requireHeldEntry } from './held-entries.js';
+import { type LogFileImage, logFileImages } from './log-file-image.js';
+import { encodeFileRecords } from './log-file-record.js';
+import { logFileSize } from './log-file-size.js';
+import type { LogFilesOptions } from './log-files-options.js';
 import { LogHomes } from './log-homes.js';
 import { type ExpectedLog, isUnread, type LogPlace, nameOf, placeOf, streamPlace } from './log-place.js';
-import { type LogFileOptions, openLogFile } from './open-log-file.js';
+import { openLogFile } from './open-log-file.js';
 import { planRuns } from './plan-runs.js';
 import { listIfPresent, removeIfPresent } from './remove-tree.js';
-
-/** What the files are made with. */
-export interface LogFilesOptions extends LogFileOptions {
-  /** `logs/` of the data directory. */
-  readonly directory: string;
-  /** Whose logs they are: files of another cluster are refused. */
-  readonly clusterId: string;
-  readonly clock: Clock;
-  /** Files open at once; more only while they are in use. */
-  readonly maxOpen: number;
-  /** Told once of a log that is refused from now on. */
-  readonly onDamaged?: (event: LogDamage) => void;
-  /** Told of the end of a log's files that a crash left half written: it was copied aside and cut off. */
-  readonly onTornTail?: (event: LogTornTail) => void;
-}
 
 interface OpenFile {
   readonly place: LogPlace;
@@ -46,14 +34,8 @@ interface OpenFile {
   dirty: boolean;
   /** Told when nobody uses it any more, where it is no longer the log's. */
   onIdle?: () => void;
-}
-
-/** A file as far as it is final: its first `bytes` bytes never change, as long as its log is held. */
-export interface LogFileImage {
-  readonly path: string;
-  /** Without directories. */
-  readonly name: string;
-  readonly bytes: number;
+  /** Called once nobody uses it at a moment. */
+  onFree?: (() => void) | undefined;
 }
 
 /** The files of all logs of this node. */
@@ -109,7 +91,7 @@ export class LogFiles implements LogWriter {
       return await use(await file.wal);
     } finally {
       file.users--;
-      if (file.users === 0) file.onIdle?.();
+      if (file.users === 0) this.#becomeIdle(file);
       this.#closeSome();
     }
   }
@@ -158,14 +140,43 @@ export class LogFiles implements LogWriter {
     if (this.#closeFailure !== undefined) throw this.#closeFailure;
   }
 
+  /** Where a log's files lie now. */
+  directory(place: LogPlace): string {
+    return this.#homes.directory(place);
+  }
+
   /** Bytes and segments of a log's files, without opening them. */
   async size(place: LogPlace): Promise<{ readonly bytes: number; readonly segments: number }> {
-    const directory = this.#homes.directory(place);
-    const { disk } = this.#options;
-    const names = (await listIfPresent(disk, directory)).filter((name) => name.endsWith('.wal'));
-    let bytes = 0;
-    for (const name of names) bytes += (await disk.stat(`${directory}/${name}`))?.bytes ?? 0;
-    return { bytes, segments: names.length };
+    return logFileSize(this.#options.disk, this.#homes.directory(place));
+  }
+
+  /**
+   * Calls `change` with the directory of a log while nobody has its files open; whoever needs them meanwhile waits.
+   * Resolves to false, and nothing happens, where the log is damaged, held or not open.
+   */
+  alone(place: LogPlace, change: (directory: string) => Promise<void>): Promise<boolean> {
+    const name = nameOf(place);
+    const file = this.#open.get(name);
+    if (file === undefined) return Promise.resolve(false);
+    return new Promise((resolve, reject) => {
+      const take = () => {
+        const isOurs = this.#open.get(name) === file && this.#damaged.get(name) === undefined;
+        if (!isOurs || this.#homes.isHeld(place.logId)) return resolve(false);
+        const directory = this.#homes.directory(place);
+        const closed = this.#close(name, file).catch((error: unknown) => {
+          this.#closeFailure ??= error;
+          throw error;
+        });
+        const changed = closed.then(() => change(directory));
+        this.#closeUntil(
+          name,
+          changed.catch(() => undefined),
+        );
+        changed.then(() => resolve(true), reject);
+      };
+      if (file.users === 0) take();
+      else file.onFree = take;
+    });
   }
 
   /** The logs that are open now and not damaged. */
@@ -196,13 +207,7 @@ export class LogFiles implements LogWriter {
    */
   async image(place: LogPlace, firstSequence: number): Promise<readonly LogFileImage[]> {
     const directory = this.#homes.directory(place);
-    return this.use(place, async (wal) => {
-      const segments = wal.pins();
-      const needed = segments.filter(({ lastLsn }, i) => lastLsn >= firstSequence || i === segments.length - 1);
-      return needed.map(({ segment, finalBytes }) => {
-        return { path: `${directory}/${segment}`, name: segment, bytes: finalBytes };
-      });
-    });
+    return this.use(place, async (wal) => logFileImages(wal, directory, firstSequence));
   }
 
   /** Keeps all that these logs hold now, whatever the state says, until what is returned is called; that may be called again. */
@@ -293,7 +298,7 @@ export class LogFiles implements LogWriter {
     const { firstLsn, lastLsn } = wal.info();
     const plan = planRuns(accepted, lastLsn);
     if (plan === 'short') throw this.#short(place, { firstSequence: firstLsn, lastSequence: lastLsn });
-    for (const { lsn, payload } of plan.held) await this.#checkHeldRun(place, wal, lsn, payload);
+    for (const held of plan.held) await requireHeldEntry(wal, place.logId, held, this.#homes.directory(place));
     const { count, last } = plan;
     const records = plan.payloads.map((payload) => ({ payload }));
     if (records.length === 0) return count;
@@ -305,14 +310,6 @@ export class LogFiles implements LogWriter {
     const expected = this.#expectedOf(name);
     expected.lastSequence = Math.max(expected.lastSequence, last);
     return count;
-  }
-
-  /** What is skipped must be the same: entries of streams are never rewritten. */
-  async #checkHeldRun(place: LogPlace, wal: Wal, lsn: number, payload: Uint8Array): Promise<void> {
-    if (lsn < wal.info().firstLsn) return;
-    const held = await wal.read(lsn);
-    if (held !== undefined && isSameStamp(held.payload, payload)) return;
-    throw foreignEntry(place.logId, this.#homes.directory(place), lsn, 0);
   }
 
   async #beginAnew(place: LogPlace, firstSequence: number): Promise<void> {
@@ -339,7 +336,7 @@ export class LogFiles implements LogWriter {
       for (const append of appends) {
         const held = last - append.firstSequence + 1;
         if (held < 0) throw this.#short(place, { firstSequence: firstLsn, lastSequence: last });
-        if (held > 0) await this.#checkHeld(wal, append);
+        if (held > 0) await requireHeldAppend(wal, append, this.#homes.directory(place));
         if (held >= append.command.recordCount) continue;
         for (const payload of encodeFileRecords(append, held)) records.push({ payload });
         last = append.firstSequence + append.command.recordCount - 1;
@@ -352,14 +349,6 @@ export class LogFiles implements LogWriter {
       invariant(first + records.length - 1 === last, `records went to ${first}, expected them to end at ${last}`);
       expected.lastSequence = Math.max(expected.lastSequence, last);
     });
-  }
-
-  /** What is skipped must be what would have been written. */
-  async #checkHeld(wal: Wal, { logId, origin, firstSequence, entryIndex }: AcceptedAppend): Promise<void> {
-    if (firstSequence < wal.info().firstLsn) return;
-    const held = await wal.read(firstSequence);
-    if (held !== undefined && fileRecordIndex(held.payload) === entryIndex) return;
-    throw foreignEntry(logId, this.#homes.directory({ logId, origin }), firstSequence, entryIndex);
   }
 
   #expectedOf(name: string): ExpectedLog {
@@ -483,6 +472,20 @@ export class LogFiles implements LogWriter {
       });
     this.#closing.set(name, closing);
     return closing;
+  }
+
+  #closeUntil(name: string, done: Promise<void>): void {
+    const closing = done.finally(() => {
+      if (this.#closing.get(name) === closing) this.#closing.delete(name);
+    });
+    this.#closing.set(name, closing);
+  }
+
+  #becomeIdle(file: OpenFile): void {
+    file.onIdle?.();
+    const { onFree } = file;
+    file.onFree = undefined;
+    onFree?.();
   }
 }
 

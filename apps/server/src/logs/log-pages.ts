@@ -2,8 +2,8 @@
 import { type Wal, WalError } from '@shanghai/wal';
 import { ServerError } from '../requests/server-error.js';
 import type { KnownLog } from './known-logs.js';
-import { decodeFileRecord } from './log-file-record.js';
-import type { LogEntry, LogPage, LogStart } from './log-requests.js';
+import { decodeFileRecord, fileRecordTime, isHiddenRecord } from './log-file-record.js';
+import type { LogEntry, LogGap, LogPage, LogStart } from './log-requests.js';
 
 /** The first sequence that may be read, or would come next where there is none. */
 export function firstReadable(log: KnownLog, wal: Wal): number {
@@ -26,14 +26,20 @@ export async function startSequence(start: LogStart, log: KnownLog, wal: Wal): P
       // Frames carry the log time of the run that wrote them: the first that is late enough may begin with earlier entries.
       const from = Math.max(first, await wal.lsnAtTime(start.timeMs));
       for await (const { lsn, payload } of wal.entries({ from })) {
-        if (decodeFileRecord(payload, 0, 0, lsn).timeMs >= start.timeMs) return lsn;
+        if (fileRecordTime(payload) >= start.timeMs) return lsn;
       }
       return lastLsn + 1;
     }
   }
 }
 
-/** Entries from `from` on. Rejects with `OUT_OF_RANGE` where they are not there any more, or not yet. */
+/** What a page looks at beside what it gives, where compaction took much away. */
+const maxLookedAt = 100_000;
+
+/**
+ * Entries from `from` on; what compaction took away is told in gaps, and a page may hold nothing else. Rejects with
+ * `OUT_OF_RANGE` where they are not there any more, or not yet.
+ */
 export async function pageFrom(
   log: KnownLog,
   wal: Wal,
@@ -44,13 +50,22 @@ export async function pageFrom(
   const firstSequence = firstReadable(log, wal);
   const lastSequence = wal.info().lastLsn;
   if (from < firstSequence || from > lastSequence + 1) throw outOfRange(log, from, firstSequence, lastSequence);
+  const { origin, epoch, logId } = log.counters;
+  const hidden = log.replica.machine.logs.hidden.get(logId);
   const entries: LogEntry[] = [];
+  const gaps = new Gaps(origin, epoch);
+  let next = from;
   let bytes = 0;
   try {
-    for await (const { lsn, payload } of wal.entries({ from, to: Math.min(lastSequence + 1, from + limit) })) {
-      bytes += payload.length;
-      if (entries.length > 0 && bytes > maxBytes) break;
-      entries.push(decodeFileRecord(payload, log.entry.origin, log.counters.epoch, lsn));
+    const to = Math.min(lastSequence + 1, from + (hidden.count === 0 ? limit : maxLookedAt));
+    for await (const { lsn, payload } of wal.entries({ from, to })) {
+      if (hidden.isHidden(lsn) || isHiddenRecord(payload)) gaps.add(lsn);
+      else {
+        bytes += payload.length;
+        if (entries.length > 0 && (bytes > maxBytes || entries.length >= limit)) break;
+        entries.push(decodeFileRecord(payload, origin, epoch, lsn));
+      }
+      next = lsn + 1;
     }
   } catch (error) {
     if (error instanceof WalError && error.code === 'LSN_TRIMMED') {
@@ -58,7 +73,7 @@ export async function pageFrom(
     }
     throw error;
   }
-  return { entries, nextSequence: from + entries.length, firstSequence, lastSequence, gaps: [] };
+  return { entries, nextSequence: next, firstSequence, lastSequence, gaps: gaps.found };
 }
 
 function outOfRange(log: KnownLog, asked: number, firstSequence: number, lastSequence: number): ServerError {
@@ -67,4 +82,29 @@ function outOfRange(log: KnownLog, asked: number, firstSequence: number, lastSeq
     `log '${log.entry.name}' holds sequences ${firstSequence} to ${lastSequence}, asked for ${asked}`,
     { details: { firstSequence, lastSequence } },
   );
+}
+
+/** Sequence numbers that follow each other, put together. */
+class Gaps {
+  readonly #origin: number;
+  readonly #epoch: number;
+  #found: LogGap[] = [];
+
+  constructor(origin: number, epoch: number) {
+    this.#origin = origin;
+    this.#epoch = epoch;
+  }
+
+  get found(): readonly LogGap[] {
+    return this.#found;
+  }
+
+  add(sequence: number): void {
+    const last = this.#found.at(-1);
+    if (last !== undefined && last.lastSequence + 1 === sequence) {
+      this.#found[this.#found.length - 1] = { ...last, lastSequence: sequence };
+      return;
+    }
+    this.#found.push({ origin: this.#origin, epoch: this.#epoch, firstSequence: sequence, lastSequence: sequence });
+  }
 }

@@ -9,7 +9,7 @@ import { requireLeader } from '../routing/require-leader.js';
 import type { SlotRouter } from '../routing/slot-router.js';
 import { AppendBatches, type BatchedLog } from './append-batches.js';
 import { type KnownLog, KnownLogs, linearizable, placeOf, unknownLog } from './known-logs.js';
-import { checkAppend, checkLogName, checkLogRead, checkSettings } from './log-checks.js';
+import { checkAppend, checkKeys, checkLogName, checkLogRead, checkSettings } from './log-checks.js';
 import type { LogFiles } from './log-files.js';
 import { pageFrom, startSequence } from './log-pages.js';
 import type {
@@ -95,6 +95,7 @@ export class LogService implements LogRequests {
     checkAppend(request, limits);
     const log = this.#logs.find(request.log) ?? (await this.#logs.now(request.log));
     const { entry, replica, counters } = log;
+    if (entry.settings.cleanupPolicy === 'compact') checkKeys(entry.name, request.records);
     const batched: BatchedLog = {
       logId: entry.logId,
       // What is committed must be stored: a damaged log is refused before anything is.
@@ -148,7 +149,7 @@ export class LogService implements LogRequests {
       const seen = published.count;
       const page = await files.use(placeOf(log), (wal) => pageFrom(now, wal, next, tailPageEntries, limits.pageBytes));
       next = page.nextSequence;
-      if (page.entries.length > 0) yield page;
+      if (page.entries.length > 0 || page.gaps.length > 0) yield page;
       else await published.wait(signal, seen);
     }
   }

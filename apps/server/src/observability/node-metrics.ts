@@ -38,6 +38,11 @@ export function observeNode(metrics: Metrics, logger: Logger, onFailed: (error: 
     logTrimmed: (event) => logger.debug({ ...event }, 'entries of a log are beyond its retention'),
     retentionFailed: ({ logId, error }) =>
       logger.error({ logId, err: error }, "a log's retention failed; the log keeps its entries"),
+    compactionFailed: ({ logId, error }) =>
+      logger.error(
+        { logId, err: error },
+        "a log's compaction failed; the log keeps its entries, and it is tried again",
+      ),
     logDamaged: ({ logId, directory, error }) =>
       logger.error({ logId, directory, err: error }, 'a named log is damaged and refused; other logs and keys go on'),
     logTornTail: (event) => logger.warn({ ...event }, 'a torn tail of a named log was cut off and copied aside'),

@@ -20,7 +20,7 @@ import { isDiskFull } from '../apply/disk-full.js';
 import type { GroupCounters } from '../apply/group-counters.js';
 import type { StateMachine } from '../apply/state-machine.js';
 import type { StorageEngine } from '../engine/storage-engine.js';
-import type { LogFileImage } from '../logs/log-files.js';
+import type { LogFileImage } from '../logs/log-file-image.js';
 import { removeIfPresent } from '../logs/remove-tree.js';
 import { ApplyBoundary } from './apply-boundary.js';
 import type { CommittedEntry } from './command-log.js';

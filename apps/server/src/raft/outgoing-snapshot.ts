@@ -5,7 +5,7 @@
 import { type Disk, type DiskFile, readFully } from '@shanghai/env';
 import type { SnapshotFile, SnapshotSource } from '@shanghai/raft';
 import type { EngineSnapshot } from '../engine/storage-engine.js';
-import type { LogFileImage } from '../logs/log-files.js';
+import type { LogFileImage } from '../logs/log-file-image.js';
 import { removeIfPresent } from '../logs/remove-tree.js';
 import { fileChecksum } from './file-checksum.js';
 import { GroupSnapshotError } from './group-snapshot-error.js';

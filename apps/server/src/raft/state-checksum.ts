@@ -7,6 +7,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { loopTurn } from '@shanghai/env';
 import { writeU32, writeU64 } from '../apply/byte-fields.js';
 import { decodeCounters, emptyCounters, type GroupCounters } from '../apply/group-counters.js';
+import { HiddenEntries, type HiddenOfLog } from '../apply/hidden-entries.js';
 import { decodeLog, type LogCounters } from '../apply/log-table.js';
 import { metaKey, statePrefix } from '../apply/state-keys.js';
 import type { StorageEngine } from '../engine/storage-engine.js';
@@ -37,6 +38,7 @@ export async function stateChecksum(store: StorageEngine, files?: LogFiles): Pro
   const { entries } = await store.exportEntries();
   let counters: GroupCounters = emptyCounters();
   const logs: LogCounters[] = [];
+  const hidden = new HiddenEntries();
   let count = 0;
   // Keys come in order, the counters first: they say what has expired.
   for await (const { key, value, expiresAtMs } of entries) {
@@ -44,20 +46,23 @@ export async function stateChecksum(store: StorageEngine, files?: LogFiles): Pro
     if (Buffer.compare(key, metaKey) === 0) counters = decodeCounters(value);
     if (expiresAtMs !== 0 && expiresAtMs <= counters.logTimeMs) continue;
     if (key[0] === statePrefix.log) logs.push(decodeLog(value));
+    if (key[0] === statePrefix.hidden) hidden.load([{ key, value }]);
     addFields(hash, key, value, expiresAtMs);
     if (++count % entriesPerTurn === 0) await loopTurn();
   }
   let logRecords = 0;
-  if (files !== undefined) for (const log of logs) logRecords += await addLog(hash, log, files);
+  if (files !== undefined) for (const log of logs) logRecords += await addLog(hash, log, files, hidden.get(log.logId));
   return { appliedIndex: counters.appliedIndex, checksum: hash.digest('hex'), entries: count, logRecords };
 }
 
-async function addLog(hash: Hash, log: LogCounters, files: LogFiles): Promise<number> {
+/** Of what compaction took away one copy still has the bytes, and another has not. */
+async function addLog(hash: Hash, log: LogCounters, files: LogFiles, hidden: HiddenOfLog): Promise<number> {
   const { logId, origin, firstSequence, lastSequence } = log;
   if (lastSequence < firstSequence) return 0;
   return files.use({ logId, origin }, async (wal) => {
     let records = 0;
     for await (const { lsn, payload } of wal.entries({ from: firstSequence, to: lastSequence + 1 })) {
+      if (hidden.isHidden(lsn)) continue;
       addFields(hash, payload, noBytes, lsn);
       records++;
     }

@@ -24,6 +24,7 @@ export class SalvageWriter {
   #segment: Segment | undefined;
   #file: DiskFile | undefined;
   #wallTimeMs = 0;
+  #segments = 0;
 
   constructor(
     disk: Disk,
@@ -61,6 +62,12 @@ export class SalvageWriter {
     }
   }
 
+  /** Ends the only segment with its footer and syncs it. Not beside `finish`. */
+  async seal(): Promise<void> {
+    invariant(this.#file !== undefined && this.#segments === 1, 'what is sealed is one segment');
+    await this.#sealActive();
+  }
+
   /** Syncs everything and states it. */
   async finish(): Promise<void> {
     if (this.#file === undefined) return;
@@ -96,14 +103,21 @@ export class SalvageWriter {
       invariant(firstLsn === segment.nextLsn, `a frame with LSN ${firstLsn} where ${segment.nextLsn} is due`);
       const hasRoom = segment.records === 0 || segment.endOffset + bytes <= capacityBytes;
       if (hasRoom && (needs & ~segment.header.features) === 0) return { segment, file: this.#file };
-      const { seed, endOffset } = segment;
-      const place = { segmentSeed: seed, offset: endOffset, features: segment.header.features };
-      const footer = encodeFooter(segment.summary, place, { wallTimeMs: this.#wallTimeMs, durableEnd: 0 });
-      await writeFully(this.#file, footer, endOffset);
-      await this.#file.sync();
-      await this.close();
+      await this.#sealActive();
     }
     return await this.#begin(firstLsn, needs | ((segment?.header.features ?? 0) & replacesFeature));
+  }
+
+  async #sealActive(): Promise<void> {
+    const segment = this.#segment;
+    const file = this.#file;
+    invariant(segment !== undefined && file !== undefined, 'there is no segment to seal');
+    const { seed, endOffset } = segment;
+    const place = { segmentSeed: seed, offset: endOffset, features: segment.header.features };
+    const footer = encodeFooter(segment.summary, place, { wallTimeMs: this.#wallTimeMs, durableEnd: 0 });
+    await writeFully(file, footer, endOffset);
+    await file.sync();
+    await this.close();
   }
 
   async #begin(baseLsn: number, features: number): Promise<{ segment: Segment; file: DiskFile }> {
@@ -114,6 +128,7 @@ export class SalvageWriter {
     const file = await this.#disk.open(segment.path, 'create');
     this.#segment = segment;
     this.#file = file;
+    this.#segments++;
     await writeFully(file, encodeSegmentHeader(header), 0);
     return { segment, file };
   }
