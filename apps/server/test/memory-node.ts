@@ -2,6 +2,8 @@
  * A node in memory with the interfaces the APIs are written against: enough behaviour to see that every request
  * arrives and every answer goes out, and switches for what a real node does rarely (failures, endless sources).
  */
+
+import type { KeyspaceRequests } from '../src/keyspaces/keyspace-requests.js';
 import type {
   LogAppend,
   LogAppended,
@@ -41,6 +43,7 @@ export interface Seen {
 export interface MemoryNode extends ShanghaiNode {
   readonly seen: Seen;
   members?: NodeMembers;
+  keyspaces?: KeyspaceRequests;
   /** The next request fails with this. */
   failNext(error: unknown): void;
   /** Requests wait until the returned function is called. */

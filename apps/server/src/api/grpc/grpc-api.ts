@@ -3,7 +3,14 @@
  */
 import { createServer, type Server as NetServer } from 'node:net';
 import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
-import { AdminService, ClusterService, InternalService, KeyValueService, LogService } from '@shanghai/proto';
+import {
+  AdminService,
+  ClusterService,
+  InternalService,
+  KeyspacesService,
+  KeyValueService,
+  LogService,
+} from '@shanghai/proto';
 import type { ApiServices } from '../api-services.js';
 import type { ConnectionGuard } from '../connections/connection-guard.js';
 import { countedCalls } from '../connections/counted-calls.js';
@@ -13,6 +20,7 @@ import { clusterService } from './cluster-service.js';
 import { HealthService } from './health-service.js';
 import { internalService } from './internal-service.js';
 import { keyValueService } from './key-value-service.js';
+import { keyspacesService } from './keyspaces-service.js';
 import { logService } from './log-service.js';
 import type { OpenPipelines } from './pipelined-calls.js';
 import { decodePutRequest, encodePutResponse } from './put-codec.js';
@@ -29,7 +37,7 @@ export interface GrpcApi {
 }
 
 /** Services that serve while the node is ready, among them the server as a whole … */
-const readyServices = ['', 'shanghai.v1.KeyValue', 'shanghai.v1.Log'];
+const readyServices = ['', 'shanghai.v1.KeyValue', 'shanghai.v1.Keyspaces', 'shanghai.v1.Log'];
 /** … and those that serve until it stops. */
 const aliveServices = ['shanghai.v1.Cluster', 'shanghai.v1.Admin'];
 
@@ -52,6 +60,7 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
     keyValueService(services, pipelines),
   );
   server.addService(tolerantService(LogService, maxOperations), logService(services, pipelines));
+  server.addService(tolerantService(KeyspacesService, maxOperations), keyspacesService(services));
   server.addService(tolerantService(ClusterService, maxOperations), clusterService(services));
   server.addService(tolerantService(AdminService, maxOperations), adminService(services));
   server.addService(tolerantService(InternalService, maxOperations), internalService(services));

@@ -3,6 +3,7 @@ import { batchRoute } from './batch-route.js';
 import { groupRoutes } from './group-routes.js';
 import type { HttpRoute } from './http-route.js';
 import { keyRoutes } from './key-routes.js';
+import { keyspaceRoutes } from './keyspace-routes.js';
 import { memberRoutes } from './member-routes.js';
 import { probeRoutes } from './probe-routes.js';
 import { rangeRoute } from './range-route.js';
@@ -20,4 +21,5 @@ export const routes: readonly HttpRoute[] = [
   ...adminRoutes,
   ...groupRoutes,
   ...memberRoutes,
+  ...keyspaceRoutes,
 ];
