@@ -99,6 +99,8 @@ export function connectClient(settings: Settings, { sessions }: ConnectOptions, 
       return Promise.all(nodes.map((node) => observe(node, timeoutMs)));
     },
     metrics: async () => (await client.admin.metrics(call)).text,
+    replication: () => client.admin.replication(call),
+    pauseReplication: (follower, isPaused) => client.admin.pauseReplication(follower, { resume: !isPaused, ...call }),
     shutdown: (drainMs) => client.admin.shutdown({ drainMs, ...call }),
     close: () => client.close(),
   };

@@ -9,6 +9,7 @@ import type {
   LogConsumer,
   NodeBackup,
   ProducerProgress,
+  ReplicationReport,
   SeekTarget,
   SoughtPlace,
 } from '@shanghai/client';
@@ -47,6 +48,9 @@ export interface Connection {
   observations(): Promise<readonly NodeObservation[]>;
   /** Prometheus text. */
   metrics(): Promise<string>;
+  /** How the node ships multi-master logs. */
+  replication(): Promise<ReplicationReport>;
+  pauseReplication(follower: number | 'all', isPaused: boolean): Promise<void>;
   /** Begins the shutdown of the node; `drainMs` is how long requests in flight may take. */
   shutdown(drainMs: number): Promise<void>;
   /** Waits for calls in flight. Idempotent. */
@@ -149,6 +153,7 @@ export type {
   LogConsumer,
   LogPosition,
   ProducerProgress,
+  ReplicationReport,
   SeekTarget,
   SoughtPlace,
 } from '@shanghai/client';

@@ -10,6 +10,7 @@ import { addGroupCommands } from './commands/groups.js';
 import { addKeyValueCommands } from './commands/kv.js';
 import { addLogCommands } from './commands/log.js';
 import { addNodeCommands } from './commands/node.js';
+import { addReplicationCommands } from './commands/replication.js';
 import { addShellCommand } from './commands/shell.js';
 import { addSnapshotCommands } from './commands/snapshot.js';
 import { addStatusCommand } from './commands/status.js';
@@ -38,6 +39,7 @@ export function buildProgram(host: Host, json = false): Command {
   addStatusCommand(program, host);
   addClusterCommands(program, host);
   addGroupCommands(program, host);
+  addReplicationCommands(program, host);
   addNodeCommands(program, host);
   addDoctorCommand(program, host);
   addKeyValueCommands(program, host);

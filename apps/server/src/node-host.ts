@@ -19,7 +19,7 @@ import type { Belonging } from './members/belonging.js';
 import { CatalogueMembers } from './members/catalogue-members.js';
 import type { GroupMemberDuty } from './members/group-member-duty.js';
 import type { NodeMembers } from './members/node-members.js';
-import type { GroupChecksum, HeardNode, NodeStatus, ReadinessCheck, ShanghaiNode } from './node.js';
+import type { GroupChecksum, HeardNode, NodeReplication, NodeStatus, ReadinessCheck, ShanghaiNode } from './node.js';
 import type { NodeCheckpoints } from './node-checkpoints.js';
 import type { NodeConsensus } from './node-consensus.js';
 import type { NodeDuties } from './node-duties.js';
@@ -78,6 +78,7 @@ export class NodeHost implements ShanghaiNode {
   readonly logUpkeep: LogUpkeepRequests;
   readonly peerAddress: string;
   readonly members: NodeMembers;
+  readonly replication: NodeReplication;
   readonly #parts: NodeParts;
   readonly #startedAtMs: number;
   #handingOver: Promise<void> | undefined;
@@ -90,6 +91,7 @@ export class NodeHost implements ShanghaiNode {
     this.logs = parts.logs;
     this.logUpkeep = parts.logUpkeep;
     this.peerAddress = parts.peerAddress;
+    this.replication = parts.multiMaster;
     this.members = new CatalogueMembers(parts.system, parts.directory.identity.engine);
     this.#startedAtMs = parts.clock.nowMs();
     for (const { state } of parts.replicas) state.beginServing();

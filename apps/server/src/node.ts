@@ -1,4 +1,5 @@
 import type { GroupStatus as RaftGroupStatus } from '@shanghai/raft';
+import type { ReplicatorStatus } from '@shanghai/replication';
 import type { CatalogueCommand, NodeEntry } from './apply/catalogue-command.js';
 import type { BackupPart, GroupLogPage } from './backup/backup-parts.js';
 import type { KeyspaceRequests } from './keyspaces/keyspace-requests.js';
@@ -8,6 +9,14 @@ import type { NodeMembers } from './members/node-members.js';
 import type { NodeGossip } from './membership/node-gossip.js';
 import type { StateChecksum } from './raft/state-checksum.js';
 import type { KeyValueRequests } from './requests/key-value-requests.js';
+
+/** Shipping of multi-master logs, as a node sees it. */
+export interface NodeReplication {
+  /** `undefined`: nothing is shipped, because there is no such log, or no other node. */
+  status(): ReplicatorStatus | undefined;
+  /** Ships nothing to a follower, or to any, from now on, or goes on. */
+  pause(follower: number | 'all', isPaused: boolean): Promise<void>;
+}
 
 /** A running node as the APIs see it. `openNode` (open-node.ts) makes one from its data directory. */
 export interface ShanghaiNode {
@@ -19,6 +28,8 @@ export interface ShanghaiNode {
   readonly logUpkeep?: LogUpkeepRequests;
   /** Where the listener for other nodes is bound, `host:port`. `''` or absent: there is none. */
   readonly peerAddress?: string;
+  /** Shipping of multi-master logs. Absent: the node has none. */
+  readonly replication?: NodeReplication;
   /** Who belongs to the cluster, and how that is changed. Absent: the node has no cluster to change. */
   readonly members?: NodeMembers;
   /** Who is there and alive, by gossip. Absent: the node is alone. */

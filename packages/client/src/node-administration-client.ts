@@ -3,6 +3,7 @@ import { callUnary } from './calls/unary-calls.js';
 import type { NodeAdministration } from './node-administration.js';
 import { backupOf } from './node-backup-client.js';
 import { diagnosticsOf } from './wire/diagnostics-wire.js';
+import { replicationOf } from './wire/replication-wire.js';
 import { toNumber, toUint64 } from './wire/wire-values.js';
 
 /** Operations on the node that a client is connected to. */
@@ -33,6 +34,15 @@ export function administrationOf(environment: CallEnvironment): NodeAdministrati
     },
     diagnostics: async (options) =>
       diagnosticsOf(await callUnary(environment, 'getDiagnostics', {}, 'repeatable', options)),
+    replication: async (options) =>
+      replicationOf(await callUnary(environment, 'getReplication', {}, 'repeatable', options)),
+    async pauseReplication(follower, options = {}) {
+      const request = {
+        follower: follower === 'all' ? 0n : toUint64(follower, 'follower', 1),
+        resume: options.resume ?? false,
+      };
+      await callUnary(environment, 'pauseReplication', request, 'repeatable', options);
+    },
     async merge(options = {}) {
       const request = { force: options.force ?? false };
       const report = await callUnary(environment, 'merge', request, 'repeatable', options);

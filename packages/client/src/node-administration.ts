@@ -159,6 +159,47 @@ export interface WalStatus {
   readonly waitingMs: number;
 }
 
+/** Shipping of multi-master logs, as one node sees it. */
+export interface ReplicationReport {
+  readonly nodeId: number;
+  /** Without it nothing is shipped: there is no multi-master log, or no other node. */
+  readonly isActive: boolean;
+  readonly followers: readonly ReplicationFollower[];
+  readonly shipping: readonly ReplicationShipping[];
+  /** Members that this node does not reach. */
+  readonly unreachable: readonly number[];
+}
+
+/** What a follower lacks of an origin's entries. */
+export interface ReplicationFollower {
+  readonly origin: number;
+  readonly follower: number;
+  /** `healthy`, `lagging`, `stale`, `waiting for credit`, `paused` or `disconnected`. */
+  readonly state: string;
+  /** In words, where it is not healthy. */
+  readonly reason: string;
+  readonly heldEntries: number;
+  readonly lagEntries: number;
+  /** For how long it has lacked something. */
+  readonly lagMs: number;
+  /** Since it last said that it holds more. Absent: it never has. */
+  readonly sinceProgressMs?: number;
+  readonly isShipping: boolean;
+}
+
+/** A session in which the node ships. */
+export interface ReplicationShipping {
+  readonly follower: number;
+  readonly creditEntries: number;
+  readonly creditBytes: number;
+  readonly windowEntries: number;
+  readonly windowBytes: number;
+  readonly isPaused: boolean;
+  readonly sentEntries: number;
+  readonly sentBytes: number;
+  readonly blockedMs: number;
+}
+
 /** What a merge did. */
 export interface MergeReport {
   readonly segmentsMerged: number;
@@ -247,6 +288,10 @@ export interface NodeAdministration {
   checksums(options?: CallOptions): Promise<readonly GroupChecksum[]>;
   /** Its clock, its disk, its limits, its copies of groups. */
   diagnostics(options?: CallOptions): Promise<NodeDiagnostics>;
+  /** How it ships multi-master logs. */
+  replication(options?: CallOptions): Promise<ReplicationReport>;
+  /** Stops its shipping to a follower, or goes on with it; holds until the node is stopped. */
+  pauseReplication(follower: number | 'all', options?: CallOptions & { readonly resume?: boolean }): Promise<void>;
   /** Merges dead records away; with `force` every sealed segment, whatever it would save. */
   merge(options?: CallOptions & { readonly force?: boolean }): Promise<MergeReport>;
   readonly backup: NodeBackup;

@@ -24,6 +24,8 @@ import type {
   GetMetricsResponse,
   GetPositionRequest,
   GetPositionResponse,
+  GetReplicationRequest,
+  GetReplicationResponse,
   GetStatusRequest,
   GetStatusResponse,
   LeaveNodeRequest,
@@ -50,6 +52,8 @@ import type {
   MergeResponse,
   OpenSessionRequest,
   OpenSessionResponse,
+  PauseReplicationRequest,
+  PauseReplicationResponse,
   PipelineRequest,
   PipelineResponse,
   RangeRequest,
@@ -104,6 +108,8 @@ export interface UnaryMethods {
   readonly checkpoint: readonly [CheckpointRequest, CheckpointResponse];
   readonly merge: readonly [MergeRequest, MergeResponse];
   readonly getChecksums: readonly [GetChecksumsRequest, GetChecksumsResponse];
+  readonly getReplication: readonly [GetReplicationRequest, GetReplicationResponse];
+  readonly pauseReplication: readonly [PauseReplicationRequest, PauseReplicationResponse];
   readonly getDiagnostics: readonly [GetDiagnosticsRequest, GetDiagnosticsResponse];
 }
 

@@ -11,6 +11,7 @@ import type {
   MemberTable,
   NodeReport,
   NodeStatus,
+  ReplicationReport,
   SeekTarget,
 } from '../connection.js';
 import { CtlError } from '../ctl-error.js';
@@ -18,6 +19,8 @@ import type { NodeObservation } from '../doctor/core/observation.js';
 
 /** What a test may look at and change. */
 export interface MemoryNode {
+  /** Absent: it ships nothing. */
+  replication?: ReplicationReport;
   readonly keys: Map<string, Entry>;
   /** By log and name. */
   readonly consumers: Map<string, LogConsumer>;
@@ -82,6 +85,7 @@ export function connectMemory(node: MemoryNode): Connection {
     return { deleted: node.keys.delete(mapKey(key)), revision: node.revision };
   };
   return {
+    ...memoryReplication(node, call),
     async get(key) {
       await call('get');
       return node.keys.get(mapKey(key));
@@ -392,5 +396,18 @@ function statusOf(node: MemoryNode): NodeStatus {
       lastSyncMs: 0.25,
       syncs: 9,
     },
+  };
+}
+
+function memoryReplication(
+  node: MemoryNode,
+  call: (name: string) => Promise<void>,
+): Pick<Connection, 'replication' | 'pauseReplication'> {
+  return {
+    async replication() {
+      await call('replication');
+      return node.replication ?? { nodeId: 1, isActive: false, followers: [], shipping: [], unreachable: [] };
+    },
+    pauseReplication: (follower, isPaused) => call(`pauseReplication ${follower} ${isPaused}`),
   };
 }

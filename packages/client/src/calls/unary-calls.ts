@@ -28,6 +28,8 @@ const aboutNode: ReadonlySet<UnaryMethod> = new Set<UnaryMethod>([
   'merge',
   'getChecksums',
   'getDiagnostics',
+  'getReplication',
+  'pauseReplication',
 ]);
 
 /** Hints followed before a call waits. */

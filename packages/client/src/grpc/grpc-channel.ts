@@ -106,6 +106,8 @@ export class GrpcChannel implements Channel {
       merge: admin.merge.bind(admin),
       getChecksums: admin.getChecksums.bind(admin),
       getDiagnostics: admin.getDiagnostics.bind(admin),
+      getReplication: admin.getReplication.bind(admin),
+      pauseReplication: admin.pauseReplication.bind(admin),
     };
     this.#streams = {
       range: (request) => keyValue.range(request),

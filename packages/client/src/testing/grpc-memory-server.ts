@@ -98,6 +98,8 @@ export async function startGrpcMemoryServer(
     merge: unary('merge'),
     getChecksums: unary('getChecksums'),
     getDiagnostics: unary('getDiagnostics'),
+    getReplication: unary('getReplication'),
+    pauseReplication: unary('pauseReplication'),
     saveSnapshot: streaming('saveSnapshot'),
     readGroupLog: streaming('readGroupLog'),
   };

@@ -163,6 +163,8 @@ export class MemoryServer implements MemoryHost {
       merge: () => ({ segmentsMerged: 0n, recordsCopied: 0n, bytesBefore: 0n, bytesAfter: 0n }),
       getChecksums: () => ({ groups: [] }),
       getDiagnostics: () => memoryDiagnostics(),
+      getReplication: () => ({ nodeId: 1n, isActive: false, followers: [], shipping: [], unreachable: [] }),
+      pauseReplication: () => ({}),
     };
   }
 

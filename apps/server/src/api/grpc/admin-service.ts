@@ -3,6 +3,7 @@ import { ServerError } from '../../requests/server-error.js';
 import { type ApiServices, defaultDrainMs } from '../api-services.js';
 import { groupLogMessage, snapshotMessage } from './backup-messages.js';
 import { diagnosticsResponse } from './diagnostics-message.js';
+import { pauseReplication, replicationMessage } from './replication-messages.js';
 import { serverStream } from './server-stream.js';
 import { unaryCall } from './unary-call.js';
 import { asBuffer, safeNumber } from './wire-numbers.js';
@@ -35,6 +36,11 @@ export function adminService(services: ApiServices): AdminServer {
         logRecords: BigInt(group.logRecords),
       })),
     })),
+    getReplication: unaryCall(services, 'Admin/GetReplication', async () => replicationMessage(node)),
+    pauseReplication: unaryCall(services, 'Admin/PauseReplication', async ({ follower, resume }) => {
+      await pauseReplication(node, safeNumber(follower, 'follower'), !resume);
+      return {};
+    }),
     saveSnapshot: serverStream(services, 'Admin/SaveSnapshot', {
       async *open({ stale }, { signal }) {
         if (node.saveSnapshot === undefined) throw new ServerError('UNSUPPORTED', 'this node has no backups');

@@ -10,6 +10,7 @@ import { ownGroup } from '../../health/core/seen-group.js';
 import type { ApiServices } from '../api-services.js';
 import { replicaStateName } from '../replica-state.js';
 import { type HttpRoute, httpRoute } from './http-route.js';
+import { followerFields } from './replication-routes.js';
 
 function copiesKnownTo({ node, health }: ApiServices): readonly AgedCopy[] {
   const { nodeId, groups } = node.status();
@@ -70,12 +71,16 @@ export const groupRoutes: readonly HttpRoute[] = [
   httpRoute({
     method: 'GET',
     path: '/api/v1/replicas',
-    summary: "Every node's copy of every group: role, progress, lag.",
+    summary:
+      "Every node's copy of every group: role, progress, lag; and what each follower lacks of each origin's logs.",
     parameters: {},
     answers: { 200: 'The replicas.' },
     allOrigins: false,
     handle: async (_request, _context, services) => ({
-      data: { replicas: replicaRows(copiesKnownTo(services)).map(replicaFields) },
+      data: {
+        replicas: replicaRows(copiesKnownTo(services)).map(replicaFields),
+        followers: (services.node.replication?.status()?.followers ?? []).map(followerFields),
+      },
     }),
   }),
 ];

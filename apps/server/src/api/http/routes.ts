@@ -7,6 +7,7 @@ import { keyspaceRoutes } from './keyspace-routes.js';
 import { memberRoutes } from './member-routes.js';
 import { probeRoutes } from './probe-routes.js';
 import { rangeRoute } from './range-route.js';
+import { replicationRoutes } from './replication-routes.js';
 import { sessionRoute } from './session-route.js';
 import { statusRoutes } from './status-routes.js';
 
@@ -22,4 +23,5 @@ export const routes: readonly HttpRoute[] = [
   ...groupRoutes,
   ...memberRoutes,
   ...keyspaceRoutes,
+  ...replicationRoutes,
 ];

@@ -19,6 +19,63 @@ import {
 } from "@grpc/grpc-js";
 import { ClockStatus, ClusterState, GroupStatus, HealthCheck, StateReason } from "./cluster.js";
 
+export interface GetReplicationRequest {
+}
+
+export interface GetReplicationResponse {
+  nodeId: bigint;
+  /** Without it nothing is shipped: there is no multi-master log, or no other node. */
+  isActive: boolean;
+  followers: ReplicationFollower[];
+  shipping: ReplicationShipping[];
+  /** Members from which this node fetches nothing at present, because they are not reached. */
+  unreachable: bigint[];
+}
+
+/** What a follower lacks of an origin. */
+export interface ReplicationFollower {
+  origin: bigint;
+  follower: bigint;
+  /** healthy, lagging, stale, waiting for credit, paused, disconnected. */
+  state: string;
+  /** In words, where it is not healthy. */
+  reason: string;
+  heldEntries: bigint;
+  lagEntries: bigint;
+  /** For how long it has lacked something. */
+  lagMs: bigint;
+  /** Since it last said that it holds more; absent: it never has. */
+  sinceProgressMs?:
+    | bigint
+    | undefined;
+  /** Whether this node ships the origin to it. */
+  isShipping: boolean;
+}
+
+/** A session in which this node ships. */
+export interface ReplicationShipping {
+  follower: bigint;
+  creditEntries: bigint;
+  creditBytes: bigint;
+  windowEntries: bigint;
+  windowBytes: bigint;
+  isPaused: boolean;
+  sentEntries: bigint;
+  sentBytes: bigint;
+  /** How long in all there was something to send and no credit. */
+  blockedMs: bigint;
+}
+
+export interface PauseReplicationRequest {
+  /** 0 = all of them. */
+  follower: bigint;
+  /** Goes on instead. */
+  resume: boolean;
+}
+
+export interface PauseReplicationResponse {
+}
+
 export interface ShutdownRequest {
   /** How long requests in flight may take; 0 = 10,000. */
   drainMs: bigint;
@@ -222,6 +279,576 @@ export interface GroupLogEntry {
   type: number;
   data: Buffer;
 }
+
+function createBaseGetReplicationRequest(): GetReplicationRequest {
+  return {};
+}
+
+export const GetReplicationRequest: MessageFns<GetReplicationRequest> = {
+  encode(_: GetReplicationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetReplicationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetReplicationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetReplicationResponse(): GetReplicationResponse {
+  return { nodeId: 0n, isActive: false, followers: [], shipping: [], unreachable: [] };
+}
+
+export const GetReplicationResponse: MessageFns<GetReplicationResponse> = {
+  encode(message: GetReplicationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== 0n) {
+      if (BigInt.asUintN(64, message.nodeId) !== message.nodeId) {
+        throw new globalThis.Error("value provided for field message.nodeId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.nodeId);
+    }
+    if (message.isActive !== false) {
+      writer.uint32(16).bool(message.isActive);
+    }
+    for (const v of message.followers) {
+      ReplicationFollower.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.shipping) {
+      ReplicationShipping.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.unreachable.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.unreachable) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field unreachable of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetReplicationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetReplicationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodeId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.isActive = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.followers.push(ReplicationFollower.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.shipping.push(ReplicationShipping.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag === 40) {
+              message.unreachable.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.unreachable.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReplicationFollower(): ReplicationFollower {
+  return {
+    origin: 0n,
+    follower: 0n,
+    state: "",
+    reason: "",
+    heldEntries: 0n,
+    lagEntries: 0n,
+    lagMs: 0n,
+    sinceProgressMs: undefined,
+    isShipping: false,
+  };
+}
+
+export const ReplicationFollower: MessageFns<ReplicationFollower> = {
+  encode(message: ReplicationFollower, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.origin !== 0n) {
+      if (BigInt.asUintN(64, message.origin) !== message.origin) {
+        throw new globalThis.Error("value provided for field message.origin of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.origin);
+    }
+    if (message.follower !== 0n) {
+      if (BigInt.asUintN(64, message.follower) !== message.follower) {
+        throw new globalThis.Error("value provided for field message.follower of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.follower);
+    }
+    if (message.state !== "") {
+      writer.uint32(26).string(message.state);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    if (message.heldEntries !== 0n) {
+      if (BigInt.asUintN(64, message.heldEntries) !== message.heldEntries) {
+        throw new globalThis.Error("value provided for field message.heldEntries of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.heldEntries);
+    }
+    if (message.lagEntries !== 0n) {
+      if (BigInt.asUintN(64, message.lagEntries) !== message.lagEntries) {
+        throw new globalThis.Error("value provided for field message.lagEntries of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.lagEntries);
+    }
+    if (message.lagMs !== 0n) {
+      if (BigInt.asUintN(64, message.lagMs) !== message.lagMs) {
+        throw new globalThis.Error("value provided for field message.lagMs of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.lagMs);
+    }
+    if (message.sinceProgressMs !== undefined) {
+      if (BigInt.asUintN(64, message.sinceProgressMs) !== message.sinceProgressMs) {
+        throw new globalThis.Error("value provided for field message.sinceProgressMs of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.sinceProgressMs);
+    }
+    if (message.isShipping !== false) {
+      writer.uint32(72).bool(message.isShipping);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplicationFollower {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplicationFollower();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.origin = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.follower = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.heldEntries = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.lagEntries = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.lagMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.sinceProgressMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.isShipping = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReplicationShipping(): ReplicationShipping {
+  return {
+    follower: 0n,
+    creditEntries: 0n,
+    creditBytes: 0n,
+    windowEntries: 0n,
+    windowBytes: 0n,
+    isPaused: false,
+    sentEntries: 0n,
+    sentBytes: 0n,
+    blockedMs: 0n,
+  };
+}
+
+export const ReplicationShipping: MessageFns<ReplicationShipping> = {
+  encode(message: ReplicationShipping, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.follower !== 0n) {
+      if (BigInt.asUintN(64, message.follower) !== message.follower) {
+        throw new globalThis.Error("value provided for field message.follower of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.follower);
+    }
+    if (message.creditEntries !== 0n) {
+      if (BigInt.asUintN(64, message.creditEntries) !== message.creditEntries) {
+        throw new globalThis.Error("value provided for field message.creditEntries of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.creditEntries);
+    }
+    if (message.creditBytes !== 0n) {
+      if (BigInt.asUintN(64, message.creditBytes) !== message.creditBytes) {
+        throw new globalThis.Error("value provided for field message.creditBytes of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.creditBytes);
+    }
+    if (message.windowEntries !== 0n) {
+      if (BigInt.asUintN(64, message.windowEntries) !== message.windowEntries) {
+        throw new globalThis.Error("value provided for field message.windowEntries of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.windowEntries);
+    }
+    if (message.windowBytes !== 0n) {
+      if (BigInt.asUintN(64, message.windowBytes) !== message.windowBytes) {
+        throw new globalThis.Error("value provided for field message.windowBytes of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.windowBytes);
+    }
+    if (message.isPaused !== false) {
+      writer.uint32(48).bool(message.isPaused);
+    }
+    if (message.sentEntries !== 0n) {
+      if (BigInt.asUintN(64, message.sentEntries) !== message.sentEntries) {
+        throw new globalThis.Error("value provided for field message.sentEntries of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.sentEntries);
+    }
+    if (message.sentBytes !== 0n) {
+      if (BigInt.asUintN(64, message.sentBytes) !== message.sentBytes) {
+        throw new globalThis.Error("value provided for field message.sentBytes of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.sentBytes);
+    }
+    if (message.blockedMs !== 0n) {
+      if (BigInt.asUintN(64, message.blockedMs) !== message.blockedMs) {
+        throw new globalThis.Error("value provided for field message.blockedMs of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.blockedMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplicationShipping {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplicationShipping();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.follower = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.creditEntries = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.creditBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.windowEntries = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.windowBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.isPaused = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.sentEntries = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.sentBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.blockedMs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePauseReplicationRequest(): PauseReplicationRequest {
+  return { follower: 0n, resume: false };
+}
+
+export const PauseReplicationRequest: MessageFns<PauseReplicationRequest> = {
+  encode(message: PauseReplicationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.follower !== 0n) {
+      if (BigInt.asUintN(64, message.follower) !== message.follower) {
+        throw new globalThis.Error("value provided for field message.follower of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.follower);
+    }
+    if (message.resume !== false) {
+      writer.uint32(16).bool(message.resume);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PauseReplicationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePauseReplicationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.follower = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.resume = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePauseReplicationResponse(): PauseReplicationResponse {
+  return {};
+}
+
+export const PauseReplicationResponse: MessageFns<PauseReplicationResponse> = {
+  encode(_: PauseReplicationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PauseReplicationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePauseReplicationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
 
 function createBaseShutdownRequest(): ShutdownRequest {
   return { drainMs: 0n };
@@ -2321,6 +2948,30 @@ export const AdminService = {
       Buffer.from(ReadGroupLogResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReadGroupLogResponse => ReadGroupLogResponse.decode(value),
   },
+  /** How multi-master logs are shipped, as this node sees it: origin by follower. */
+  getReplication: {
+    path: "/shanghai.v1.Admin/GetReplication" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetReplicationRequest): Buffer =>
+      Buffer.from(GetReplicationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetReplicationRequest => GetReplicationRequest.decode(value),
+    responseSerialize: (value: GetReplicationResponse): Buffer =>
+      Buffer.from(GetReplicationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetReplicationResponse => GetReplicationResponse.decode(value),
+  },
+  /** Stops this node's shipping to a follower, or goes on with it. Holds until the node is stopped. */
+  pauseReplication: {
+    path: "/shanghai.v1.Admin/PauseReplication" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PauseReplicationRequest): Buffer =>
+      Buffer.from(PauseReplicationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PauseReplicationRequest => PauseReplicationRequest.decode(value),
+    responseSerialize: (value: PauseReplicationResponse): Buffer =>
+      Buffer.from(PauseReplicationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PauseReplicationResponse => PauseReplicationResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
@@ -2343,6 +2994,10 @@ export interface AdminServer extends UntypedServiceImplementation {
   saveSnapshot: handleServerStreamingCall<SaveSnapshotRequest, SaveSnapshotResponse>;
   /** Committed entries of a group's log, in order, up to the last one that was committed when the call came. */
   readGroupLog: handleServerStreamingCall<ReadGroupLogRequest, ReadGroupLogResponse>;
+  /** How multi-master logs are shipped, as this node sees it: origin by follower. */
+  getReplication: handleUnaryCall<GetReplicationRequest, GetReplicationResponse>;
+  /** Stops this node's shipping to a follower, or goes on with it. Holds until the node is stopped. */
+  pauseReplication: handleUnaryCall<PauseReplicationRequest, PauseReplicationResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -2465,6 +3120,38 @@ export interface AdminClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ReadGroupLogResponse>;
+  /** How multi-master logs are shipped, as this node sees it: origin by follower. */
+  getReplication(
+    request: GetReplicationRequest,
+    callback: (error: ServiceError | null, response: GetReplicationResponse) => void,
+  ): ClientUnaryCall;
+  getReplication(
+    request: GetReplicationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetReplicationResponse) => void,
+  ): ClientUnaryCall;
+  getReplication(
+    request: GetReplicationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetReplicationResponse) => void,
+  ): ClientUnaryCall;
+  /** Stops this node's shipping to a follower, or goes on with it. Holds until the node is stopped. */
+  pauseReplication(
+    request: PauseReplicationRequest,
+    callback: (error: ServiceError | null, response: PauseReplicationResponse) => void,
+  ): ClientUnaryCall;
+  pauseReplication(
+    request: PauseReplicationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PauseReplicationResponse) => void,
+  ): ClientUnaryCall;
+  pauseReplication(
+    request: PauseReplicationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PauseReplicationResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const AdminClient = makeGenericClientConstructor(AdminService, "shanghai.v1.Admin") as unknown as {

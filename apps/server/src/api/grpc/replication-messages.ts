@@ -1,0 +1,53 @@
+/** Shipping of multi-master logs ↔ the messages of the Admin service. */
+import type { GetReplicationResponse } from '@shanghai/proto';
+import type { ShanghaiNode } from '../../node.js';
+import { ServerError } from '../../requests/server-error.js';
+
+/** How it stands, as this node sees it. */
+export function replicationMessage(node: Pick<ShanghaiNode, 'replication' | 'status'>): GetReplicationResponse {
+  const status = node.replication?.status();
+  return {
+    nodeId: BigInt(node.status().nodeId),
+    isActive: status !== undefined,
+    followers: (status?.followers ?? []).map((one) => ({
+      origin: BigInt(one.origin),
+      follower: BigInt(one.follower),
+      state: one.state,
+      reason: one.reason,
+      heldEntries: BigInt(one.heldEntries),
+      lagEntries: BigInt(one.lagEntries),
+      lagMs: milliseconds(one.lagMs),
+      ...(one.sinceProgressMs < 0 ? {} : { sinceProgressMs: milliseconds(one.sinceProgressMs) }),
+      isShipping: one.isShipping,
+    })),
+    shipping: (status?.shipping ?? []).map((one) => ({
+      follower: BigInt(one.follower),
+      creditEntries: BigInt(Math.max(0, one.creditEntries)),
+      creditBytes: BigInt(Math.max(0, one.creditBytes)),
+      windowEntries: BigInt(one.windowEntries),
+      windowBytes: BigInt(one.windowBytes),
+      isPaused: one.isPaused,
+      sentEntries: BigInt(one.sentEntries),
+      sentBytes: BigInt(one.sentBytes),
+      blockedMs: milliseconds(one.blockedMs),
+    })),
+    unreachable: (status?.unreachable ?? []).map(BigInt),
+  };
+}
+
+/** `follower` 0: all. Rejects with `NOT_FOUND` where there is no such follower. */
+export async function pauseReplication(
+  { replication, status }: Pick<ShanghaiNode, 'replication' | 'status'>,
+  follower: number,
+  isPaused: boolean,
+): Promise<void> {
+  if (replication === undefined) throw new ServerError('UNSUPPORTED', 'this node ships nothing');
+  const { nodeId, nodes = [] } = status();
+  const isKnown = follower === 0 || nodes.some((node) => node.nodeId === follower && node.nodeId !== nodeId);
+  if (!isKnown) throw new ServerError('NOT_FOUND', `there is no other node ${follower}`);
+  await replication.pause(follower === 0 ? 'all' : follower, isPaused);
+}
+
+function milliseconds(value: number): bigint {
+  return BigInt(Math.max(0, Math.round(value)));
+}
