@@ -1,7 +1,9 @@
 /** The log plane of a node that is being opened: logs that one group orders, and logs that every node writes. */
 import { openReplicator, type ReplicationMember } from '@shanghai/replication';
+import { firstDataGroup } from './apply/catalogue.js';
 import type { NodeEntry } from './apply/catalogue-command.js';
 import { maxEntryBytes } from './limits.js';
+import { AllLogUpkeep } from './logs/all-log-upkeep.js';
 import { AllLogs } from './logs/all-logs.js';
 import { KnownLogs } from './logs/known-logs.js';
 import type { LogRequests } from './logs/log-requests.js';
@@ -9,6 +11,7 @@ import { LogService } from './logs/log-service.js';
 import type { LogUpkeepRequests } from './logs/log-upkeep-requests.js';
 import { LogUpkeepService } from './logs/log-upkeep-service.js';
 import { MultiMasterLogs } from './logs/multi-master-logs.js';
+import { MultiMasterUpkeep } from './logs/multi-master-upkeep.js';
 import type { NodeGroups } from './open-node-groups.js';
 import type { NodeBeingOpened, NodeStorage } from './open-node-storage.js';
 import { MultiMaster, type OpenReplication } from './replication/multi-master.js';
@@ -59,7 +62,15 @@ export function openLogs(
     quorum,
     multiMaster: new MultiMasterLogs({ system, multiMaster, files, limits, gate, nodeId }),
   });
-  const upkeep = new LogUpkeepService({ system, logs: new KnownLogs(system, router), files, gate, clock });
+  const upkeep = new AllLogUpkeep({
+    system,
+    quorum: new LogUpkeepService({ system, logs: new KnownLogs(system, router), files, gate, clock }),
+    multiMaster: new MultiMasterUpkeep({
+      ...{ system, logs },
+      data: () => router.replica(firstDataGroup),
+      own: () => multiMaster.begun?.replica,
+    }),
+  });
   return { logs, upkeep, multiMaster };
 }
 

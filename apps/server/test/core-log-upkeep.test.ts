@@ -167,3 +167,51 @@ describe('a log', () => {
     });
   });
 });
+
+describe('a log that every node writes', () => {
+  const settings = { ...quorumLog, mode: 'multi-master', acknowledgement: 'local' } as const;
+  const vector = (sequence: number) => [{ origin: 1, epoch: 1, sequence }];
+
+  beforeEach(async () => {
+    await node.logs.create('many', settings, request());
+    for (const value of ['a', 'b', 'c']) await appendTo(node, 'many', value);
+  });
+
+  test('keeps consumers by origin and epoch, with their lag, over a restart', async () => {
+    const commit = (sequence: number, epoch = 0) =>
+      upkeep().commit(
+        { log: 'many', consumer: 'c', generation: 0, positions: [{ origin: 1, epoch, sequence }] },
+        request(),
+      );
+    const { epoch } = (await node.logs.describe('many', request())).origins[0] ?? { epoch: 0 };
+    const at = (sequence: number) => vector(sequence).map((position) => ({ ...position, epoch }));
+    expect(await commit(2)).toMatchObject({ generation: 1, positions: at(2) });
+    await restart();
+    expect(await upkeep().consumer('many', 'c', request())).toMatchObject({
+      positions: at(2),
+      lags: [{ origin: 1, epoch, entries: 1, lostEntries: 0 }],
+    });
+    const sought = await upkeep().seek({ log: 'many', consumer: 'c', to: { at: 'end' }, dryRun: false }, request());
+    expect(sought).toMatchObject({ generation: 2, positions: at(3), earlierPositions: at(2) });
+    const back = { log: 'many', consumer: 'c', to: { at: 'time', timeMs: 0 }, dryRun: true } as const;
+    expect(await upkeep().seek(back, request())).toMatchObject({ positions: at(0) });
+    const none = [{ origin: 0, epoch: 0, sequence: 1 }];
+    await expect(
+      upkeep().commit({ log: 'many', consumer: 'c', generation: 0, positions: none }, request()),
+    ).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
+    await expect(upkeep().consumer('many', 'x', request())).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(upkeep().trim({ log: 'many', origin: 0, firstSequence: 2 }, request())).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+    });
+  });
+
+  test('has none any more some time after it was deleted', async () => {
+    const positions = [{ origin: 1, epoch: 0, sequence: 1 }];
+    await upkeep().commit({ log: 'many', consumer: 'c', generation: 0, positions }, request());
+    const sums = async () => (await node.checksums()).find(({ groupId }) => groupId === 1)?.entries ?? 0;
+    const before = await sums();
+    await node.logs.delete('many', request());
+    await clock.advance(11_000);
+    expect(await sums()).toBe(before - 1);
+  });
+});

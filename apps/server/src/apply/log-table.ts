@@ -76,11 +76,11 @@ export class LogTable {
   }
 
   drop(logId: number, entryIndex: number, writes: WriteSet): ApplyResult {
+    this.consumers.dropLog(logId, writes);
     if (!this.#logs.delete(logId)) return done;
     this.#dropped.set(logId, entryIndex);
     writes.delete(logKey(logId));
     this.producers.dropLog(logId, writes);
-    this.consumers.dropLog(logId, writes);
     this.hidden.dropLog(logId, writes);
     return done;
   }
@@ -105,21 +105,23 @@ export class LogTable {
   upkeep(command: LogUpkeepCommand, timeMs: number, writes: WriteSet): ApplyResult {
     const { logId } = command;
     const log = this.#logs.get(logId);
-    if (log === undefined) return unknownLog(logId);
     switch (command.kind) {
       case 'consumerCommit': {
         const { consumer, generation, positions } = command;
-        const refusal = refusedPosition(log, positions);
+        const refusal = refusedPosition(logId, log, positions);
         return refusal ?? this.consumers.commit(logId, consumer, generation, positions, timeMs, writes);
       }
       case 'consumerSeek': {
         const { consumer, positions } = command;
-        return refusedPosition(log, positions) ?? this.consumers.seek(logId, consumer, positions, timeMs, writes);
+        return (
+          refusedPosition(logId, log, positions) ?? this.consumers.seek(logId, consumer, positions, timeMs, writes)
+        );
       }
       case 'consumerDelete':
         this.consumers.delete(logId, command.consumer, writes);
         return done;
       case 'logHide':
+        if (log === undefined) return unknownLog(logId);
         this.hidden.hide(logId, command.compactedTo, command.chunks, log.firstSequence, writes);
         return done;
     }
@@ -180,8 +182,16 @@ export class LogTable {
   }
 }
 
-/** A log in mode quorum has one origin, and nobody has worked on what is not there yet. */
-function refusedPosition(log: LogCounters, positions: readonly LogPosition[]): ApplyResult | undefined {
+/**
+ * A log in mode quorum has one origin, and nobody has worked on what is not there yet. The entries of logs that every node
+ * writes, whose origins are nodes, are not the group's: of those it keeps the positions alone.
+ */
+function refusedPosition(
+  logId: number,
+  log: LogCounters | undefined,
+  positions: readonly LogPosition[],
+): ApplyResult | undefined {
+  if (log === undefined) return positions.every(({ origin }) => origin > 0) ? undefined : unknownLog(logId);
   for (const { origin, epoch, sequence } of positions) {
     if (origin !== log.origin || epoch !== log.epoch) {
       const there = `its entries are of origin ${log.origin}, epoch ${log.epoch}`;

@@ -81,9 +81,7 @@ export class LogUpkeepService implements LogUpkeepRequests {
     const log = await this.#enterReading(name, context);
     const state = log.replica.machine.logs.consumers.get(log.entry.logId, consumer);
     if (state !== undefined) return this.#view(log, state);
-    throw new ServerError('NOT_FOUND', `log '${name}' knows no consumer '${consumer}'`, {
-      details: { log: name, consumer },
-    });
+    throw unknownConsumer(name, consumer);
   }
 
   async consumers(name: string, prefix: string, context: RequestContext): Promise<readonly ConsumerView[]> {
@@ -165,8 +163,13 @@ export class LogUpkeepService implements LogUpkeepRequests {
   }
 }
 
-/** A name that files and tables can carry. */
-function checkConsumerName(name: string): void {
+/** `NOT_FOUND`. */
+export function unknownConsumer(log: string, consumer: string): ServerError {
+  return new ServerError('NOT_FOUND', `log '${log}' knows no consumer '${consumer}'`, { details: { log, consumer } });
+}
+
+/** Refuses names that tables could not carry. */
+export function checkConsumerName(name: string): void {
   if (/^[A-Za-z0-9._-]{1,255}$/.test(name)) return;
   throw invalidRequest(`'${name.slice(0, 300)}' is no name for a consumer: 1 to 255 of A-Z a-z 0-9 . _ -`);
 }
