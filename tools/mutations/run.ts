@@ -139,6 +139,7 @@ async function main(words: readonly string[]): Promise<number> {
   const all = [
     ...[envMutations, walMutations, bitcaskMutations, raftMutations, hostMutations, raftLogMutations],
     ...[peerMutations, serverMutations, memberMutations, clientMutations, keyspaceMutations],
+    ...[replicationMutations],
   ].flat();
   const unknown = words.filter((word) => !all.some(({ name }) => name.includes(word)));
   if (unknown.length > 0) {

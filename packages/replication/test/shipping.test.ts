@@ -152,3 +152,126 @@ test('marks come behind what they cover, and their least is the watermark and wh
   expect(cluster.node(1).replicator.stableAt(7, 2)?.ms).toBeGreaterThan(laterMs);
   await cluster.close();
 });
+
+test('a node that is told by a peer that it has lost something of its own goes on in a new epoch', async () => {
+  const told: string[] = [];
+  const cluster = new MemoryCluster({
+    keepsEpochs: true,
+    listener: () => ({
+      reverted: (stream, own, _peer, held, epoch) => told.push(`${stream.epoch}: ${own} of ${held}, now ${epoch}`),
+      diverged: () => told.push('diverged'),
+    }),
+  });
+  await cluster.run(10);
+  await cluster.append(1, 7, 'one');
+  await cluster.run(10);
+  const backup = cluster.node(1).directory.copy();
+  await cluster.append(1, 7, 'two');
+  await cluster.run(10);
+  await cluster.crash(1);
+  cluster.start(1, backup);
+  await cluster.run(1_000);
+  await cluster.append(1, 7, 'three');
+  await cluster.run(1_000);
+  expect(told).toEqual(['1: 1 of 2, now 2']);
+  cluster.expectAlike();
+  expect(cluster.read(3, 7)).toEqual({ '7/1.1': ['one', 'two'], '7/1.2': ['three'] });
+  await cluster.close();
+});
+
+test('two entries of one name are seen, and are not shipped over', async () => {
+  const told: string[] = [];
+  const cluster = new MemoryCluster({
+    keepsEpochs: true,
+    listener: (nodeId) => ({
+      diverged: (stream, sequence, peer) => told.push(`${nodeId} from ${peer}: ${stream.epoch} ${sequence}`),
+    }),
+  });
+  await cluster.run(10);
+  const backup = cluster.node(1).directory.copy();
+  await cluster.append(1, 7, 'one');
+  await cluster.run(10);
+  await cluster.crash(1);
+  cluster.start(1, backup);
+  await cluster.append(1, 7, 'another');
+  await cluster.run(100);
+  expect(told).toContain('1 from 2: 1 1');
+  expect(cluster.read(3, 7)).toEqual({ '7/1.1': ['one'] });
+  await cluster.close();
+});
+
+test('who is paused is shipped nothing, and then all of it; nobody else waits', async () => {
+  const cluster = new MemoryCluster();
+  await cluster.run(10);
+  cluster.node(1).replicator.pause(3);
+  await cluster.append(1, 7, 'x');
+  await cluster.run(5_000);
+  expect(cluster.read(2, 7)).toEqual({ '7/1.1': ['x'] });
+  expect(cluster.read(3, 7)).toEqual({});
+  const { followers } = cluster.node(1).replicator.status();
+  expect(followers.map(({ follower, state, lagEntries }) => [follower, state, lagEntries])).toEqual([
+    [2, 'healthy', 0],
+    [3, 'paused', 1],
+  ]);
+  cluster.node(1).replicator.resume('all');
+  await cluster.run(10);
+  cluster.expectAlike();
+  await cluster.close();
+});
+
+test('a follower that does not store waits for credit, costs its window and no more, and catches up', async () => {
+  const told: string[] = [];
+  const cluster = new MemoryCluster({
+    nodes: 2,
+    limits: { windowEntries: 10, laggingMs: 500, staleMs: 2_000 },
+    listener: (nodeId) => ({
+      behind: (origin, follower, state) => told.push(`${nodeId}: ${origin} at ${follower} ${state}`),
+      caughtUp: (origin, follower) => told.push(`${nodeId}: ${origin} at ${follower} caught up`),
+    }),
+  });
+  await cluster.run(10);
+  const { store, replicator } = cluster.node(1);
+  const receive = cluster.node(2).store.receive.bind(cluster.node(2).store);
+  let go: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  cluster.node(2).store.receive = (runs) => gate.then(() => receive(runs));
+  for (let i = 0; i < 30; i++) await cluster.append(1, 7, `${i}`);
+  await cluster.run(3_000);
+  const [shipping] = replicator.status().shipping;
+  expect([shipping?.sentEntries, shipping?.creditEntries]).toEqual([10, 0]);
+  expect(replicator.status().followers[0]).toMatchObject({ state: 'waiting for credit', lagEntries: 30 });
+  expect(replicator.heldBy({ logId: 7, origin: 1, epoch: store.ownEpoch() }, 'all')).toBe(0);
+  go();
+  await cluster.run(1_000);
+  cluster.expectAlike();
+  expect(told).toEqual(['1: 1 at 2 lagging', '1: 1 at 2 stale', '1: 1 at 2 caught up']);
+  await cluster.close();
+});
+
+test('what waits is told when the replicator closes, and when too many wait', async () => {
+  const cluster = new MemoryCluster({ limits: { maxWaiters: 1 } });
+  const { replicator } = cluster.node(1);
+  const stream = { logId: 7, origin: 1, epoch: 1 };
+  const first = replicator.whenHeldBy(stream, 1, 'all');
+  const aborted = replicator.whenHeldBy(stream, 1, 'all', AbortSignal.abort(new Error('too late')));
+  await expect(aborted).rejects.toThrow('too late');
+  await expect(replicator.whenHeldBy(stream, 1, 'all')).rejects.toMatchObject({ code: 'BUSY' });
+  const closing = cluster.close();
+  await expect(first).rejects.toMatchObject({ code: 'CLOSED' });
+  await closing;
+  await expect(replicator.whenHeldBy(stream, 1, 'all')).rejects.toMatchObject({ code: 'CLOSED' });
+});
+
+test('a store that fails ends the sessions and is told as the end', async () => {
+  const cluster = new MemoryCluster({ nodes: 2 });
+  await cluster.run(10);
+  cluster.node(2).store.receive = () => Promise.reject(new Error('the disk is gone'));
+  await cluster.append(1, 7, 'x');
+  await cluster.run(100);
+  expect(cluster.node(2).fatal.map(({ message }) => message)).toEqual(['the disk is gone']);
+  expect(cluster.node(1).replicator.status().followers[0]?.state).toBe('disconnected');
+  expect(cluster.node(1).fatal).toEqual([]);
+  await cluster.close();
+});

@@ -99,6 +99,7 @@ class Simulation {
       directories: this.#directories,
       limits: {
         windowEntries: 2 + random.below(30),
+        windowBytes: 65_536 + random.below(50_000),
         runBytes: 64 + random.below(400),
         cacheBytes: 1 + random.below(4_000),
         relayDelayMs: 200 + random.below(2_000),

@@ -23,6 +23,8 @@ export interface ClusterChoices {
   readonly nodes?: number;
   readonly limits?: Partial<ReplicatorLimits>;
   readonly delayMs?: number;
+  /** Every start goes on in the first epoch, as a store does that believes its directory. */
+  readonly keepsEpochs?: boolean;
   readonly listener?: (nodeId: number) => ReplicationListener;
   readonly onMessage?: (from: number, to: number, message: ControlMessage | DataMessage) => void;
 }
@@ -103,7 +105,14 @@ export class MemoryCluster {
 
   #make(nodeId: number, directory: MemoryEntryDirectory): MemoryNode {
     const { nodes = 3, limits = {}, listener } = this.#choices;
-    const store = new MemoryEntryStore({ nodeId, nextEpoch: () => ++this.#epochs, clock: this.clock, directory });
+    let isOpening = this.#choices.keepsEpochs === true;
+    const nextEpoch = () => {
+      if (!isOpening) return ++this.#epochs;
+      isOpening = false;
+      this.#epochs = Math.max(1, this.#epochs);
+      return 1;
+    };
+    const store = new MemoryEntryStore({ nodeId, nextEpoch, clock: this.clock, directory });
     const fatal: Error[] = [];
     const members = Array.from({ length: nodes }, (_, i) => ({ nodeId: i + 1, address: `node-${i + 1}:1` }));
     const replicator = openReplicator({
