@@ -110,4 +110,20 @@ export const replicationMutations: readonly Mutation[] = [
       '    for (const position of positions) {\n      this.#held.set({ ...position, lastSequence: position.lastSequence + 1 });\n',
     tests: [simulation, shipping],
   },
+  {
+    name: 'replication/told-before-the-sync',
+    breaks: 'what a store says is there has survived a sync',
+    file: 'packages/replication/src/wal/wal-entry-store.ts',
+    find: '      const firstLsn = await written;\n',
+    replace: '      const firstLsn = this.#parts.wal.info().lastLsn + 1;\n      written.catch(() => undefined);\n',
+    tests: ['packages/replication/test/wal-store.test.ts'],
+  },
+  {
+    name: 'replication/states-on-their-way-forgotten',
+    breaks: 'stream 0 is written anew with what is on its way',
+    file: 'packages/replication/src/wal/wal-entry-store.ts',
+    find: 'return [...states, ...this.#comingStates];',
+    replace: 'return states;',
+    tests: ['packages/replication/test/wal-store.test.ts'],
+  },
 ];

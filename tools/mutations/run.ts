@@ -21,6 +21,7 @@ import type { Mutation } from './mutation.js';
 import { peerMutations } from './peer-mutations.js';
 import { raftLogMutations } from './raft-log-mutations.js';
 import { raftMutations } from './raft-mutations.js';
+import { replicationMutations } from './replication-mutations.js';
 import { serverMutations } from './server-mutations.js';
 import { type TestReport, type Verdict, verdictOf } from './verdict.js';
 import { walMutations } from './wal-mutations.js';

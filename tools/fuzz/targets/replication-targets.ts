@@ -6,6 +6,7 @@ import { decodeRow, decodeWinner, encodeRow } from '../../../packages/replicatio
 import type { ControlMessage, DataMessage } from '../../../packages/replication/src/core/message.js';
 import { ReplicationError } from '../../../packages/replication/src/core/replication-error.js';
 import { checkRun, packEntries, unpackEntries } from '../../../packages/replication/src/core/run.js';
+import { decodeStoreRecord, encodeStoreRecord } from '../../../packages/replication/src/wal/store-record.js';
 import { Fragments, framesOf } from '../../../packages/replication/src/wire/fragments.js';
 import {
   decodeControl,
@@ -32,6 +33,18 @@ const data: readonly DataMessage[] = [
   { type: 'mark', mark },
   { type: 'rows', logId: 8, rows: new Uint8Array([1, 2, 3]) },
   { type: 'trimmed', stream, firstSequence: 2 ** 45 },
+];
+
+const records = [
+  encodeStoreRecord({
+    type: 'run',
+    run: { stream, firstSequence: 9, count: 3, lastHlc: hlc, bytes: packEntries(entries) },
+  }),
+  encodeStoreRecord({ type: 'position', position }),
+  encodeStoreRecord({ type: 'mark', mark }),
+  encodeStoreRecord({ type: 'ceiling', hlc }),
+  encodeStoreRecord({ type: 'epoch', epoch: 70_000 }),
+  encodeStoreRecord({ type: 'removed', logId: 7 }),
 ];
 
 function sealMessage(bytes: Uint8Array): void {
@@ -88,6 +101,12 @@ export const replicationTargets: readonly FuzzTarget[] = [
     decode: (bytes) => new Fragments(2_097_152).take(bytes),
     refusals: [ReplicationError],
     cost: 8,
+  },
+  {
+    name: 'replication: record of a store',
+    examples: () => records.map(({ kind, payload }) => new Uint8Array([kind, ...payload])),
+    decode: (bytes) => decodeStoreRecord(bytes[0] ?? 0, bytes.subarray(1)),
+    refusals: [ReplicationError],
   },
   {
     name: 'replication: entries of a run',

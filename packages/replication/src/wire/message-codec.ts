@@ -1,9 +1,18 @@
 /** Messages in bytes: docs/protocols/REPLICATION.md draws them. What is encoded is a whole message, its first byte included. */
-import type { StreamId } from '../core/entry-id.js';
 import { hlcBytes } from '../core/hlc.js';
 import type { ControlMessage, DataMessage } from '../core/message.js';
 import { entryHeaderBytes } from '../core/run.js';
-import type { OriginMark, StreamPosition } from '../core/stream-position.js';
+import {
+  markBytes,
+  positionBytes,
+  readMany,
+  readMark,
+  readPosition,
+  readStream,
+  writeMark,
+  writePosition,
+  writeStream,
+} from './fields.js';
 import { WireReader } from './wire-reader.js';
 import { maxVarintBytes, WireWriter } from './wire-writer.js';
 
@@ -11,11 +20,7 @@ const wholeMark = 0;
 const typeOf = { positions: 1, marks: 2, want: 3, grant: 4, run: 16, mark: 17, rows: 18, trimmed: 19 } as const;
 /** First byte, type, checksum. */
 const envelopeBytes = 6;
-const positionBytes = 5 * maxVarintBytes + hlcBytes;
 const completeFlag = 1;
-
-/** What a message takes beside the entries or rows it carries, at most. */
-export const messageOverheadBytes = 64;
 
 /** A message of the lane of control. */
 export function encodeControl(message: ControlMessage): Uint8Array {
@@ -151,59 +156,4 @@ function begin(type: number, bodyBytes: number): WireWriter {
   writer.byte(wholeMark);
   writer.byte(type);
   return writer;
-}
-
-function readMany<Item>(reader: WireReader, leastBytes: number, read: (reader: WireReader) => Item): Item[] {
-  const count = reader.count(leastBytes);
-  const items: Item[] = [];
-  for (let i = 0; i < count; i++) items.push(read(reader));
-  return items;
-}
-
-function writeStream(writer: WireWriter, { logId, origin, epoch }: StreamId): void {
-  writer.varint(logId);
-  writer.varint(origin);
-  writer.varint(epoch);
-}
-
-function readStream(reader: WireReader): StreamId {
-  const logId = reader.positive('log id');
-  const origin = reader.positive('origin');
-  return { logId, origin, epoch: reader.positive('epoch') };
-}
-
-function writePosition(writer: WireWriter, { stream, firstSequence, lastSequence, lastHlc }: StreamPosition): void {
-  writeStream(writer, stream);
-  writer.varint(firstSequence);
-  writer.varint(lastSequence);
-  writer.hlc(lastHlc);
-}
-
-function readPosition(reader: WireReader): StreamPosition {
-  const stream = readStream(reader);
-  const firstSequence = reader.positive('sequence');
-  const lastSequence = reader.varint();
-  if (firstSequence > lastSequence + 1) throw reader.corrupt(`has a position of ${firstSequence} to ${lastSequence}`);
-  return { stream, firstSequence, lastSequence, lastHlc: reader.hlc() };
-}
-
-function markBytes({ behind }: OriginMark): number {
-  return 2 * maxVarintBytes + hlcBytes + behind.length * (maxVarintBytes + hlcBytes);
-}
-
-function writeMark(writer: WireWriter, { origin, hlc, behind }: OriginMark): void {
-  writer.varint(origin);
-  writer.hlc(hlc);
-  writer.varint(behind.length);
-  for (const log of behind) {
-    writer.varint(log.logId);
-    writer.hlc(log.hlc);
-  }
-}
-
-function readMark(reader: WireReader): OriginMark {
-  const origin = reader.positive('origin');
-  const hlc = reader.hlc();
-  const behind = readMany(reader, 1 + hlcBytes, () => ({ logId: reader.positive('log id'), hlc: reader.hlc() }));
-  return { origin, hlc, behind };
 }

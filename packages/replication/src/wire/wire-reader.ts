@@ -13,10 +13,14 @@ export class WireReader {
   readonly #end: number;
   #at: number;
 
-  /** `bytes` from `start` on: something, and its checksum behind it. */
-  constructor(bytes: Uint8Array, start: number) {
+  /** `bytes` from `start` on: something, and its checksum behind it, unless somebody else has `checked` them. */
+  constructor(bytes: Uint8Array, start: number, checked = false) {
     this.#bytes = bytes;
     this.#at = start;
+    if (checked) {
+      this.#end = bytes.length;
+      return;
+    }
     this.#end = bytes.length - checksumBytes;
     if (this.#end < start) throw this.corrupt('is too short');
     const view = new DataView(bytes.buffer, bytes.byteOffset + this.#end, checksumBytes);

@@ -37,6 +37,11 @@ export class WireWriter {
     this.#at += bytes.length;
   }
 
+  /** What was written. */
+  plain(): Uint8Array {
+    return this.#bytes.subarray(0, this.#at);
+  }
+
   /** What was written, and the checksum of what stands from `start` on. */
   finish(start: number): Uint8Array {
     this.#at = this.#bytes.writeUInt32LE(crc32(this.#bytes, 0, start, this.#at), this.#at);
