@@ -31,6 +31,7 @@ export default defineConfig({
           include: ['{packages,apps}/*/test/**/*.test.ts'],
           testTimeout: isDeep ? 1_800_000 : 120_000,
           hookTimeout: 60_000,
+          isolate: false,
         },
       },
     ],

@@ -9,6 +9,17 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 
 const supervise = new URL('../../../tools/supervise.mjs', import.meta.url).href;
 const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+/** Where only the launcher is at stake, something that listens and stops as the server does, but starts at once. */
+const standIn = `
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.once(signal, () => {
+      console.log('{"msg":"stopped"}');
+      process.exit(0);
+    });
+  }
+  setInterval(() => undefined, 1000);
+  console.log('{"msg":"listening"}');
+`;
 const script = `
   const { supervise } = await import(${JSON.stringify(supervise)});
   process.exit(await supervise(process.execPath, process.argv.slice(1)));
@@ -31,9 +42,10 @@ interface Launched {
   killGroup(signal: NodeJS.Signals): void;
 }
 
+const realServer = () => [program, '--data-dir', directory, '--http-port', '0', '--grpc-port', '0'];
+
 /** Runs the supervised server in a process group of its own, behind `wrapper`, and waits until it listens. */
-async function launch(wrapper: readonly string[] = []): Promise<Launched> {
-  const server = [program, '--data-dir', directory, '--http-port', '0', '--grpc-port', '0'];
+async function launch(wrapper: readonly string[] = [], server: readonly string[] = realServer()): Promise<Launched> {
   const [command = '', ...args] = [...wrapper, process.execPath, '--input-type=module', '-e', script, ...server];
   const env = { PATH: process.env['PATH'], npm_lifecycle_event: 'start' };
   const child = spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', 'inherit'], env });
@@ -64,7 +76,7 @@ async function launch(wrapper: readonly string[] = []): Promise<Launched> {
 }
 
 it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('a %s to the launcher stops the server in order', async (signal) => {
-  const { process: launcher, ended } = await launch();
+  const { process: launcher, ended } = await launch([], signal === 'SIGTERM' ? realServer() : ['-e', standIn]);
   launcher.kill(signal);
   const { code, output } = await ended;
   expect([code, output]).toEqual([0, expect.stringContaining('"msg":"stopped"')]);

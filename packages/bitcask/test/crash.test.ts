@@ -62,6 +62,7 @@ for (const durability of ['always', 'never'] as const) {
       }),
       randomDraws: deep ? 20 : 1,
       crashRecovery: true,
+      recoveryStride: deep ? 1 : 3,
     });
     expect(coverage.cases).toBeGreaterThan(200);
   });
@@ -117,6 +118,7 @@ for (const durability of ['always', 'never'] as const) {
       ),
       randomDraws: deep ? 5 : 0,
       crashRecovery: true,
+      recoveryStride: deep ? 1 : 3,
     });
     expect(coverage.cases).toBeGreaterThan(200);
   });

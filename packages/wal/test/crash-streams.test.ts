@@ -83,6 +83,7 @@ test('a crash at any step of the recovery from a crash around a rewrite changes 
       seed: 5,
       randomDraws: 1,
       crashRecovery: true,
+      recoveryStride: deep ? 1 : 3,
       start: () => new StreamHistory(),
       run: async (disk, history) => {
         const wal = await openOn(disk, options);

@@ -5,8 +5,9 @@ import { checkLog, emptyHistory, type LogHistory } from './support/check-log.js'
 import { openOn } from './support/open-on.js';
 import { recordPayload } from './support/record-payload.js';
 
-const seeds = process.env['SHANGHAI_DEEP'] === '1' ? Array.from({ length: 20 }, (_, i) => i + 1) : [1, 2];
-const randomDraws = process.env['SHANGHAI_DEEP'] === '1' ? 8 : 3;
+const deep = process.env['SHANGHAI_DEEP'] === '1';
+const seeds = deep ? Array.from({ length: 20 }, (_, i) => i + 1) : [1, 2];
+const randomDraws = deep ? 8 : 3;
 
 function append(wal: Wal, history: LogHistory, bytes: number): Promise<void> {
   history.sizes.push(bytes);
@@ -132,6 +133,7 @@ test('a crash at any step of the recovery from a crash at any step changes nothi
       seed: 5,
       randomDraws: 2,
       crashRecovery: true,
+      recoveryStride: deep ? 1 : 3,
       start: emptyHistory,
       run: async (disk, history) => {
         const wal = await openOn(disk, { durability });

@@ -14,7 +14,7 @@ const patience = { timeout: isDeep ? 3_600_000 : 240_000 };
 /** So many times what it is cut at may a log be long. */
 const cutFactor = 8;
 const rounds = 3;
-const roundMs = isDeep ? 5000 : 3000;
+const roundMs = isDeep ? 5000 : 2000;
 /** Of each client: one in each round, whatever happens in it. */
 const leastRequests = rounds;
 

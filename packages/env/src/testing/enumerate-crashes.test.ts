@@ -65,6 +65,20 @@ test('recovery is interrupted at each of its steps', async () => {
   expect(new Set(recoveries.map(({ recoveryStep }) => recoveryStep))).toEqual(new Set([1, 2, 3, 4]));
 });
 
+test('of the steps of a recovery some may be left out, others after each step', async () => {
+  const recoveries: CrashPoint[] = [];
+  const { prepare, start, run } = scenario(false);
+  const coverage = await enumerateCrashes({
+    ...{ seed: 9, prepare, start, run, crashRecovery: true, recoveryStride: 3, randomDraws: 0 },
+    recover: (disk) => count(disk, 2, false, () => undefined),
+    verify: async (_disk, _state, point) => {
+      if (point.recoveryStep !== undefined) recoveries.push(point);
+    },
+  });
+  expect(coverage.cases).toBeLessThan((9 * 2 * (1 + 4)) / 1.5);
+  expect(new Set(recoveries.map(({ recoveryStep }) => recoveryStep))).toEqual(new Set([1, 2, 3, 4]));
+});
+
 test('a workload that differs from run to run is refused', async () => {
   let runs = 0;
   const moody = enumerateCrashes({

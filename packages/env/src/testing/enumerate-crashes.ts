@@ -12,6 +12,8 @@ export interface CrashScenario<State> {
   readonly randomDraws?: number;
   /** Also crash after each step of `recover`, restart, and verify again: recovery interrupted must converge. Default false. */
   readonly crashRecovery?: boolean;
+  /** Of the steps of `recover` only one in so many, others after each step of the workload. Default 1: all. */
+  readonly recoveryStride?: number;
   /** Fills the disk before the workload, once; all of it is durable. Not crashed. */
   prepare?(disk: FaultDisk): Promise<void>;
   /** A new state for a run. */
@@ -106,7 +108,8 @@ async function verifyCase<State>(
   await verifyOne(scenario, crashed, restart(), state, point);
   if (!scenario.crashRecovery) return 1;
   let cases = 1;
-  for (let recoveryStep = 1; ; recoveryStep++) {
+  const { recoveryStride = 1 } = scenario;
+  for (let recoveryStep = 1 + (point.step % recoveryStride); ; recoveryStep += recoveryStride) {
     const disk = restart();
     disk.crashAfterStep(recoveryStep);
     try {
