@@ -49,8 +49,8 @@ export function connectClient(settings: Settings, { sessions }: ConnectOptions, 
   const call = sessions ? {} : { signal };
   const store = settings.keyspace === '' ? client : client.keyspace(settings.keyspace);
   return {
-    async get(key) {
-      const entry = await store.get(key, call);
+    async get(key, options) {
+      const entry = await store.get(key, { ...options, ...call });
       return entry === undefined ? undefined : toEntry(entry);
     },
     async put(key, value, { ifRevision, ...options } = {}) {
@@ -94,6 +94,7 @@ export function connectClient(settings: Settings, { sessions }: ConnectOptions, 
       return Promise.all(nodes.map((node) => reportOf(node, timeoutMs, options?.checksums === true)));
     },
     members: memberConnection(client, call),
+    keyspaces: client.keyspaces,
     observations: async () => {
       const nodes = await client.nodes(call);
       return Promise.all(nodes.map((node) => observe(node, timeoutMs)));

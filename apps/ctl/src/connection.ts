@@ -6,6 +6,7 @@
 import type {
   ConsumerPlace,
   KeptRange,
+  Keyspaces,
   LogConsumer,
   NodeBackup,
   ProducerProgress,
@@ -18,7 +19,7 @@ import type { NodeObservation } from './doctor/core/observation.js';
 /** A connection to a node or cluster. Calls reject with coded errors of the table of errors. */
 export interface Connection {
   /** `undefined` where there is no such key. */
-  get(key: Uint8Array): Promise<Entry | undefined>;
+  get(key: Uint8Array, options?: { readonly level?: 'linearizable' | 'stale' }): Promise<Entry | undefined>;
   /** `ifRevision`: only if that is the key's revision, 0 = there is no such key; else rejects with `CONFLICT`. */
   put(
     key: Uint8Array,
@@ -44,6 +45,7 @@ export interface Connection {
   /** Asks every node of the cluster, all at once; those that do not answer in a few seconds are reported as such. */
   reports(options?: { readonly checksums?: boolean }): Promise<readonly NodeReport[]>;
   readonly members: MemberConnection;
+  readonly keyspaces: Keyspaces;
   /** Asks every node of the node table for a diagnosis, all at once. */
   observations(): Promise<readonly NodeObservation[]>;
   /** Prometheus text. */
@@ -75,6 +77,8 @@ export interface KeyRange {
   readonly limit?: number;
   readonly reverse?: boolean;
   readonly keysOnly?: boolean;
+  /** Default: linearizable. */
+  readonly level?: 'linearizable' | 'stale';
   readonly signal?: AbortSignal;
 }
 

@@ -7,6 +7,7 @@ import { addClusterCommands } from './commands/cluster.js';
 import { addCompletionCommand } from './commands/completion.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addGroupCommands } from './commands/groups.js';
+import { addKeyspaceCommands } from './commands/keyspace.js';
 import { addKeyValueCommands } from './commands/kv.js';
 import { addLogCommands } from './commands/log.js';
 import { addNodeCommands } from './commands/node.js';
@@ -42,6 +43,7 @@ export function buildProgram(host: Host, json = false): Command {
   addReplicationCommands(program, host);
   addNodeCommands(program, host);
   addDoctorCommand(program, host);
+  addKeyspaceCommands(program, host);
   addKeyValueCommands(program, host);
   addLogCommands(program, host);
   addSnapshotCommands(program, host);

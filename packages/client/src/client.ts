@@ -11,6 +11,8 @@ import type { ClusterMembers } from './cluster-members.js';
 import { clusterMembersOf } from './cluster-members-client.js';
 import { KeyValueClient } from './key-value-client.js';
 import type { CallOptions, KeyValueStore } from './key-value-store.js';
+import type { Keyspaces } from './keyspaces.js';
+import { keyspacesOf } from './keyspaces-client.js';
 import type { NamedLogs } from './named-logs.js';
 import { NamedLogsClient } from './named-logs-client.js';
 import type { NodeAdministration, NodeDescription, NodeStatus } from './node-administration.js';
@@ -28,6 +30,8 @@ export interface ShanghaiClient extends KeyValueStore, AsyncDisposable {
   keyspace(name: string): KeyValueStore;
   readonly log: NamedLogs;
   readonly admin: NodeAdministration;
+  /** What keyspaces there are, and what is peculiar to those that every node writes. */
+  readonly keyspaces: Keyspaces;
   /** Who belongs to the cluster. */
   readonly members: ClusterMembers;
   /** What a node says of itself: the first of the endpoints that can be reached. */
@@ -52,6 +56,7 @@ export function createClient(transport: Transport, options: ClientOptions): Shan
 class TransportClient extends KeyValueClient implements ShanghaiClient {
   readonly log: NamedLogs;
   readonly admin: NodeAdministration;
+  readonly keyspaces: Keyspaces;
   readonly members: ClusterMembers;
   readonly #environment: CallEnvironment;
   readonly #pipeline: Pipeline;
@@ -91,6 +96,7 @@ class TransportClient extends KeyValueClient implements ShanghaiClient {
     this.#logPipeline = logPipeline;
     this.log = new NamedLogsClient(environment, logPipeline);
     this.admin = administrationOf(environment);
+    this.keyspaces = keyspacesOf(environment);
     this.members = clusterMembersOf(environment);
   }
 

@@ -3,6 +3,7 @@ export { type CallStage, ClientError, type ClientErrorOptions } from './client-e
 export { type ClientOptions, defaultClientOptions } from './client-options.js';
 export type * from './cluster-members.js';
 export type * from './key-value-store.js';
+export type * from './keyspaces.js';
 export type * from './log-consumers.js';
 export type { LogProducer, LogProducerOptions, ProduceOptions } from './log-producer.js';
 export type * from './named-logs.js';

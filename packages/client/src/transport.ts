@@ -6,6 +6,8 @@ import type {
   CheckpointResponse,
   CommitPositionRequest,
   CommitPositionResponse,
+  CreateKeyspaceRequest,
+  CreateKeyspaceResponse,
   CreateLogRequest,
   CreateLogResponse,
   DeleteConsumerRequest,
@@ -28,10 +30,18 @@ import type {
   GetReplicationResponse,
   GetStatusRequest,
   GetStatusResponse,
+  GiveVerdictRequest,
+  GiveVerdictResponse,
   LeaveNodeRequest,
   LeaveNodeResponse,
+  ListConflictsRequest,
+  ListConflictsResponse,
   ListConsumersRequest,
   ListConsumersResponse,
+  ListHeldRequest,
+  ListHeldResponse,
+  ListKeyspacesRequest,
+  ListKeyspacesResponse,
   ListLogsRequest,
   ListLogsResponse,
   ListMemberEventsRequest,
@@ -103,6 +113,11 @@ export interface UnaryMethods {
   readonly leaveNode: readonly [LeaveNodeRequest, LeaveNodeResponse];
   readonly replaceNode: readonly [ReplaceNodeRequest, ReplaceNodeResponse];
   readonly setReplicationFactor: readonly [SetReplicationFactorRequest, SetReplicationFactorResponse];
+  readonly createKeyspace: readonly [CreateKeyspaceRequest, CreateKeyspaceResponse];
+  readonly listKeyspaces: readonly [ListKeyspacesRequest, ListKeyspacesResponse];
+  readonly listConflicts: readonly [ListConflictsRequest, ListConflictsResponse];
+  readonly listHeld: readonly [ListHeldRequest, ListHeldResponse];
+  readonly giveVerdict: readonly [GiveVerdictRequest, GiveVerdictResponse];
   readonly shutdown: readonly [ShutdownRequest, ShutdownResponse];
   readonly getMetrics: readonly [GetMetricsRequest, GetMetricsResponse];
   readonly checkpoint: readonly [CheckpointRequest, CheckpointResponse];

@@ -3,18 +3,19 @@ import { readBytes } from '../byte-text.js';
 import type { Action, CommandContext, Flags } from '../command-host.js';
 import type { Entry, KeyRange } from '../connection.js';
 import { CtlError } from '../ctl-error.js';
-import { optionalInteger, text } from '../flag-values.js';
+import { oneOf, optionalInteger, text } from '../flag-values.js';
 import { storeDurabilityText } from '../output/durability.js';
 import { entryColumns, entryJson } from '../output/entry-view.js';
 import { formatBytes, formatCount } from '../output/quantities.js';
 
 /** `kv get <keys...>` */
-export const getKeys: Action = async (context, values) => {
+export const getKeys: Action = async (context, values, flags) => {
   const { encoding, output } = context.settings;
   const names = (values[0] ?? []) as readonly string[];
   const keys = names.map((name) => readBytes(name, encoding, 'the key'));
+  const level = levelOf(flags);
   const connection = await context.connect();
-  const entries = await Promise.all(keys.map((key) => connection.get(key)));
+  const entries = await Promise.all(keys.map((key) => connection.get(key, level)));
   const missing = names.filter((_, index) => entries[index] === undefined);
   const [first] = entries;
   if (entries.length === 1 && first !== undefined) {
@@ -59,6 +60,7 @@ export function rangeOf(
     reverse: flags['reverse'] === true,
     keysOnly: flags['keysOnly'] === true || flags['count'] === true,
     signal: context.signal,
+    ...levelOf(flags),
   };
 }
 
@@ -90,6 +92,12 @@ function cellLength({ terminal }: CommandContext): number {
   if (isTTY !== true || columns === undefined) return 80;
   // Two gaps and a revision of ten digits stand beside them.
   return Math.min(80, Math.max(20, Math.floor((columns - 14) / 2)));
+}
+
+/** How fresh the reads of a command must be. */
+function levelOf(flags: Flags): { readonly level?: 'linearizable' | 'stale' } {
+  const level = oneOf(flags, 'level', ['linearizable', 'stale']);
+  return level === undefined ? {} : { level };
 }
 
 async function* none(): AsyncGenerator<Entry> {}

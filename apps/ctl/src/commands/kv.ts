@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { type Host, runWith } from '../command-host.js';
 import { help, remoteExits } from './command-help.js';
+import { addConflictCommands } from './keyspace.js';
 import { addTransferCommands } from './kv-transfer.js';
 
 /** Adds `kv`. */
@@ -11,6 +12,7 @@ export function addKeyValueCommands(program: Command, host: Host): void {
   addReads(kv, host);
   addWrites(kv, host);
   addTransferCommands(kv, host);
+  addConflictCommands(kv, host);
 }
 
 function addReads(kv: Command, host: Host): void {
@@ -18,6 +20,10 @@ function addReads(kv: Command, host: Host): void {
     .command('get')
     .description('print the value of a key as it is, or a list of several keys')
     .argument('<keys...>', 'keys')
+    .option(
+      '--level <level>',
+      'linearizable (default), or stale: what the node has, as keyspaces of mode multi-master need it',
+    )
     .addHelpText(
       'after',
       '\nA single value is written byte for byte; a line end follows only on a terminal. A missing key is exit code 3.',
@@ -38,7 +44,8 @@ function addReads(kv: Command, host: Host): void {
     .option('--reverse', 'from the last key to the first')
     .option('--keys-only', 'without values')
     .option('--count', 'only how many there are')
-    .option('--wide', 'do not shorten keys and values in the table');
+    .option('--wide', 'do not shorten keys and values in the table')
+    .option('--level <level>', 'linearizable (default) or stale');
   help(
     runWith(range, host, async (...run) => (await import('./kv-read.js')).listRange(...run)),
     [

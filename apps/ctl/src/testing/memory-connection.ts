@@ -158,7 +158,10 @@ export function connectMemory(node: MemoryNode): Connection {
 function administration(
   node: MemoryNode,
   call: (name: string) => Promise<void>,
-): Pick<Connection, 'status' | 'nodes' | 'reports' | 'members' | 'observations' | 'metrics' | 'shutdown'> {
+): Pick<
+  Connection,
+  'status' | 'nodes' | 'reports' | 'members' | 'keyspaces' | 'observations' | 'metrics' | 'shutdown'
+> {
   return {
     async status() {
       await call('status');
@@ -172,6 +175,7 @@ function administration(
       await call('reports');
       return node.reports ?? [{ node: statusOf(node).node, status: statusOf(node) }];
     },
+    keyspaces: keyspaceConnection(call),
     members: {
       async table() {
         await call('table');
@@ -197,6 +201,35 @@ function administration(
       return node.metricsText;
     },
     shutdown: (drainMs) => call(`shutdown ${drainMs}`),
+  };
+}
+
+function keyspaceConnection(call: (name: string) => Promise<void>): Connection['keyspaces'] {
+  const counts = { conflictsListed: 1, conflictsFound: 2, held: 1 };
+  const carts = { name: 'carts', keyspaceId: 1, mode: 'multi-master', ...counts } as const;
+  const stamp = { epoch: 1, sequence: 7, timeMs: 1_000, counter: 0, expiresAtMs: 0 };
+  const lost = { origin: 1, ...stamp, value: Buffer.from('old'), valueBytes: 3 };
+  return {
+    async create(name, options) {
+      await call(`create ${name} ${options?.mode}`);
+      return { ...carts, name, mode: options?.mode ?? 'quorum' };
+    },
+    async list() {
+      await call('keyspaces');
+      return [{ ...carts, name: '', keyspaceId: 0, mode: 'quorum' }, carts];
+    },
+    async conflicts(keyspace) {
+      await call(`conflicts ${keyspace}`);
+      return { conflicts: [{ key: Buffer.from('k'), lost, won: { origin: 2, ...stamp, valueBytes: 0 } }], found: 2 };
+    },
+    async held(keyspace) {
+      await call(`held ${keyspace}`);
+      return { entries: [{ key: Buffer.from('k'), version: lost, aheadMs: 12_000 }], held: 2 };
+    },
+    async giveVerdict(keyspace, { decision, origin, epoch, firstSequence, lastSequence }) {
+      await call(`${decision} ${keyspace} ${origin}.${epoch} ${firstSequence}-${lastSequence}`);
+      return 3;
+    },
   };
 }
 

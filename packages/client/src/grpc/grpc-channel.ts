@@ -13,6 +13,7 @@ import type { Clock } from '@shanghai/env';
 import {
   AdminClient,
   ClusterClient,
+  KeyspacesClient,
   KeyValueClient,
   LogClient,
   type LogPipelineRequest,
@@ -74,6 +75,7 @@ export class GrpcChannel implements Channel {
     const shared = { channelOverride: keyValue.getChannel() };
     const log = new LogClient(endpoint, settings.credentials, shared);
     const cluster = new ClusterClient(endpoint, settings.credentials, shared);
+    const keyspaces = new KeyspacesClient(endpoint, settings.credentials, shared);
     const admin = new AdminClient(endpoint, settings.credentials, shared);
     this.#keyValue = keyValue;
     this.#log = log;
@@ -100,6 +102,11 @@ export class GrpcChannel implements Channel {
       leaveNode: cluster.leaveNode.bind(cluster),
       replaceNode: cluster.replaceNode.bind(cluster),
       setReplicationFactor: cluster.setReplicationFactor.bind(cluster),
+      createKeyspace: keyspaces.createKeyspace.bind(keyspaces),
+      listKeyspaces: keyspaces.listKeyspaces.bind(keyspaces),
+      listConflicts: keyspaces.listConflicts.bind(keyspaces),
+      listHeld: keyspaces.listHeld.bind(keyspaces),
+      giveVerdict: keyspaces.giveVerdict.bind(keyspaces),
       shutdown: admin.shutdown.bind(admin),
       getMetrics: admin.getMetrics.bind(admin),
       checkpoint: admin.checkpoint.bind(admin),

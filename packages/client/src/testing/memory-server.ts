@@ -13,6 +13,7 @@ import {
 import type { StreamMethod, StreamMethods, UnaryMethod, UnaryMethods } from '../transport.js';
 import { detailOf, refusal } from './memory-error.js';
 import { MemoryKeyValue } from './memory-key-value.js';
+import { keyspaceHandlers } from './memory-keyspaces.js';
 import { upkeepHandlers } from './memory-log-upkeep.js';
 import { MemoryLogs } from './memory-logs.js';
 import { MemorySessions } from './memory-sessions.js';
@@ -154,6 +155,7 @@ export class MemoryServer implements MemoryHost {
       leaveNode: () => ({}),
       replaceNode: () => ({}),
       setReplicationFactor: () => ({}),
+      ...keyspaceHandlers(),
       shutdown: () => {
         this.shutdownRequested = true;
         return {};
