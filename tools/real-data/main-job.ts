@@ -9,7 +9,8 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@shanghai/client/grpc';
-import { citiesFile, cityKeyTemplate, expectedCityKeys, mailsDirectory } from './cities.js';
+import { citiesFile, cityKeyTemplate, expectedCityKeys } from './cities.js';
+import { mailFiles } from './mails.js';
 import { ctl, finished, killAll, type RunningNode, startCtl, startNode } from './processes.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'shanghai-real-data-'));
@@ -83,13 +84,7 @@ async function rangeByHttp(node: RunningNode, prefix: string): Promise<string[]>
 function collectMails(): string {
   const directory = join(scratch, 'mails');
   mkdirSync(directory);
-  for (const group of readdirSync(mailsDirectory, { withFileTypes: true })) {
-    if (!group.isDirectory()) continue;
-    for (const name of readdirSync(join(mailsDirectory, group.name))) {
-      if (name.endsWith('.txt'))
-        copyFileSync(join(mailsDirectory, group.name, name), join(directory, `${group.name}-${name}`));
-    }
-  }
+  for (const { name, path } of mailFiles()) copyFileSync(path, join(directory, name));
   return directory;
 }
 

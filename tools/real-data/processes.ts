@@ -33,10 +33,14 @@ export function killAll(): void {
   for (const child of children) child.kill('SIGKILL');
 }
 
-/** Starts a node on free ports and waits until it listens. */
-export async function startNode(dataDirectory: string, flags: readonly string[] = []): Promise<RunningNode> {
+/** Starts a node on free ports and waits until it listens. `environment`: more variables. */
+export async function startNode(
+  dataDirectory: string,
+  flags: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<RunningNode> {
   const ports = ['--http-port', '0', '--grpc-port', '0', '--peer-port', '0'];
-  const child = start(serverMain, ['--data-dir', dataDirectory, ...ports, ...flags]);
+  const child = start(serverMain, ['--data-dir', dataDirectory, ...ports, ...flags], environment);
   const { http, grpc } = await listening(child);
   const end = async (signal: NodeJS.Signals) => {
     const exited = once(child, 'exit');
@@ -76,8 +80,13 @@ export async function finished(child: ChildProcess): Promise<CommandResult> {
   return { code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() };
 }
 
-function start(main: string, args: readonly string[]): ChildProcess {
-  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+function start(
+  main: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): ChildProcess {
+  const env = { ...process.env, ...environment };
+  const child = spawn(process.execPath, [main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   children.add(child);
   child.on('exit', () => children.delete(child));
   return child;
