@@ -110,6 +110,8 @@ export function connectClient(settings: Settings, { sessions }: ConnectOptions, 
 function memberConnection({ members }: ShanghaiClient, call: CallOptions): MemberConnection {
   return {
     table: () => members.table(call),
+    seen: () => members.seen(call),
+    events: (options) => members.events({ ...options, ...call }),
     reserve: (options) => members.reserve({ ...options, ...call }),
     leave: (nodeId, options) => members.leave(nodeId, { ...options, ...call }),
     replace: (nodeId, options) => members.replace(nodeId, { ...options, ...call }),

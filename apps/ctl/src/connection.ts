@@ -8,10 +8,12 @@ import type {
   KeptRange,
   Keyspaces,
   LogConsumer,
+  MemberSights,
   NodeBackup,
   ProducerProgress,
   ReplicationReport,
   SeekTarget,
+  SeenEvent,
   SoughtPlace,
 } from '@shanghai/client';
 import type { NodeObservation } from './doctor/core/observation.js';
@@ -156,9 +158,12 @@ export type {
   KeptRange,
   LogConsumer,
   LogPosition,
+  MemberSights,
   ProducerProgress,
   ReplicationReport,
   SeekTarget,
+  SeenEvent,
+  SeenMember,
   SoughtPlace,
 } from '@shanghai/client';
 
@@ -333,6 +338,13 @@ export type ClusterState = 'healthy' | 'degraded' | 'unavailable' | 'unknown';
 /** Who belongs to the cluster. A change resolves when it has begun. */
 export interface MemberConnection {
   table(): Promise<MemberTable>;
+  /** Who is there and alive, as the connected node sees it by gossip. */
+  seen(): Promise<MemberSights>;
+  /** What it was told of members since it started; waits for news up to `waitMs` where there is none behind `after`. */
+  events(options: { readonly after: number; readonly waitMs: number }): Promise<{
+    readonly events: readonly SeenEvent[];
+    readonly last: number;
+  }>;
   /** The same `reservation` gets the same id again. */
   reserve(options: {
     readonly reservation: string;

@@ -18,6 +18,7 @@ import { RecentLatencies } from './health/recent-latencies.js';
 import { listenError } from './listen-error.js';
 import type { ShanghaiNode } from './node.js';
 import { observeHealth } from './observability/health-metrics.js';
+import { observeMembership } from './observability/membership-metrics.js';
 import { exposeStatus, observeNode } from './observability/node-metrics.js';
 import { observePeers } from './observability/peer-metrics.js';
 import { observeRaft } from './observability/raft-metrics.js';
@@ -53,6 +54,7 @@ export async function startServer(config: Config, version: string, logger: Logge
     ...options,
     program: version,
     peers: { ...options.peers, listener: observePeers(metrics, logger) },
+    membership: { ...options.membership, listener: observeMembership(metrics, logger) },
     walListener: observeWal(metrics, logger, onFailed, (syncMs) => walSyncs.add(syncMs, performance.now())),
     bitcaskListener: observeStores(metrics, logger, onFailed),
     listener: observeNode(metrics, logger, onFailed),

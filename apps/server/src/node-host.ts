@@ -19,6 +19,8 @@ import type { Belonging } from './members/belonging.js';
 import { CatalogueMembers } from './members/catalogue-members.js';
 import type { GroupMemberDuty } from './members/group-member-duty.js';
 import type { NodeMembers } from './members/node-members.js';
+import type { NodeGossip } from './membership/node-gossip.js';
+import { memberTags, type NodeMembership } from './membership/node-membership.js';
 import type { GroupChecksum, HeardNode, NodeReplication, NodeStatus, ReadinessCheck, ShanghaiNode } from './node.js';
 import type { NodeCheckpoints } from './node-checkpoints.js';
 import type { NodeConsensus } from './node-consensus.js';
@@ -46,6 +48,7 @@ export interface NodeParts {
   readonly peerAddress: string;
   readonly memberDuties: readonly GroupMemberDuty[];
   readonly belonging: Belonging;
+  readonly membership?: NodeMembership;
   readonly wal: Wal;
   readonly system: SystemGroup;
   readonly consensus: NodeConsensus;
@@ -79,6 +82,7 @@ export class NodeHost implements ShanghaiNode {
   readonly peerAddress: string;
   readonly members: NodeMembers;
   readonly replication: NodeReplication;
+  readonly gossip?: NodeGossip;
   readonly #parts: NodeParts;
   readonly #startedAtMs: number;
   #handingOver: Promise<void> | undefined;
@@ -93,6 +97,7 @@ export class NodeHost implements ShanghaiNode {
     this.peerAddress = parts.peerAddress;
     this.replication = parts.multiMaster;
     this.members = new CatalogueMembers(parts.system, parts.directory.identity.engine);
+    if (parts.membership !== undefined) this.gossip = parts.membership;
     this.#startedAtMs = parts.clock.nowMs();
     for (const { state } of parts.replicas) state.beginServing();
     parts.own.beginServing();
@@ -151,9 +156,11 @@ export class NodeHost implements ShanghaiNode {
   }
 
   announce({ host, grpcPort, httpPort }: { host: string; grpcPort: number; httpPort: number }): void {
-    const { duties, advertiseHost, ownAddress } = this.#parts;
+    const { duties, advertiseHost, ownAddress, membership } = this.#parts;
     const reached = advertiseHost ?? (ownAddress === '' ? host : hostOf(ownAddress));
-    duties.announce({ grpcAddress: hostAndPort(reached, grpcPort), httpAddress: hostAndPort(reached, httpPort) });
+    const [grpc, http] = [hostAndPort(reached, grpcPort), hostAndPort(reached, httpPort)];
+    duties.announce({ grpcAddress: grpc, httpAddress: http });
+    membership?.say(memberTags({ grpc, http }));
   }
 
   readiness(): readonly ReadinessCheck[] {
@@ -211,6 +218,7 @@ export class NodeHost implements ShanghaiNode {
       duties,
       memberDuties,
       belonging,
+      membership,
       consensus,
       checkpoints,
       fullDiskWatch,
@@ -229,6 +237,8 @@ export class NodeHost implements ShanghaiNode {
     for (const duty of memberDuties) duty.stop();
     belonging.stop();
     fullDiskWatch.stop();
+    // Whoever stops in order is not looked for.
+    const gone = drainMs > 0 ? membership?.leave() : membership?.close();
     const failures: unknown[] = [];
     const attempt = async (step: () => Promise<unknown>) => {
       try {
@@ -246,6 +256,7 @@ export class NodeHost implements ShanghaiNode {
     if (drainMs > 0) await Promise.all(replicas.map((replica) => attempt(() => replica.log.stepAside())));
     const all = [...replicas, ...own.all];
     await Promise.all(all.map((replica) => attempt(() => replica.log.close(drainMs))));
+    await attempt(async () => gone);
     await attempt(() => consensus.host.close(0));
     await Promise.all(all.map((replica) => attempt(() => replica.close(0))));
     leaderCalls.close();

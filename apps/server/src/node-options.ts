@@ -1,5 +1,6 @@
 import type { BitcaskListener, CacheOptions, CompressionOptions, MergeOptions } from '@shanghai/bitcask';
 import type { Clock, Disk, Random } from '@shanghai/env';
+import type { MembershipTransport, MembershipTuning } from '@shanghai/membership';
 import type { HostLimits, HostListener, PeerTransport } from '@shanghai/raft';
 import type { GrpcPeersListener } from '@shanghai/raft/grpc';
 import type { ReplicationListener, ReplicationTransport, ReplicatorLimits } from '@shanghai/replication';
@@ -9,6 +10,7 @@ import type { FirstMember } from './first-members.js';
 import type { OpenLeaderCalls } from './forward/leader-calls.js';
 import type { NodeLimits } from './limits.js';
 import type { AskToJoin } from './members/join-cluster.js';
+import type { NodeMembershipListener } from './membership/node-membership.js';
 import type { NodeListener } from './node-events.js';
 import type { SupportedVersions } from './version/cluster-version.js';
 
@@ -40,6 +42,7 @@ export interface NodeOptions {
   /** Carries what goes to other nodes, in the place of the peer listener. The node's from then on. */
   readonly transport?: PeerTransport;
   readonly replication?: NodeReplicationOptions;
+  readonly membership?: NodeMembershipOptions;
   /** Hash slots of a new cluster, in [1, 65,536]. Default 1,024. Fixed at the first start. */
   readonly slots?: number;
   readonly limits?: Partial<NodeLimits>;
@@ -102,6 +105,15 @@ export interface NodeReplicationOptions {
   readonly listener?: ReplicationListener;
   /** What retention keeps of a stream for a member that lacks it. Default 1 GiB. */
   readonly maxLagBytes?: number;
+}
+
+/** Who is there and alive. */
+export interface NodeMembershipOptions {
+  /** Carries it, in the place of the peer listener. The node's from then on. */
+  readonly transport?: MembershipTransport;
+  /** Times and numbers, the same on all nodes. Default: the profile `lan`. */
+  readonly tuning?: MembershipTuning;
+  readonly listener?: NodeMembershipListener;
 }
 
 /** The write-ahead log. Defaults as in `@shanghai/wal`. */

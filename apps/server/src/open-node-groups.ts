@@ -1,4 +1,6 @@
 /** Opening the groups of a node: consensus between this node and the others, and this node's copy of each group in it. */
+
+import type { MembershipTransport } from '@shanghai/membership';
 import { emptyConfState, type HostLimits, RaftError } from '@shanghai/raft';
 import type { ReplicationTransport } from '@shanghai/replication';
 import type { CatalogueCommand } from './apply/catalogue-command.js';
@@ -34,6 +36,8 @@ export interface NodeGroups {
   readonly own: OwnReplica;
   /** Carries multi-master logs. Absent: there are no other nodes. */
   readonly replicationTransport?: ReplicationTransport;
+  /** Carries membership. Absent: there are no other nodes. */
+  readonly membershipTransport?: MembershipTransport;
   /** Where the other nodes reach this one; `''`: it has no listener for them. */
   readonly ownAddress: string;
   /** Where the peer listener is bound; `''`: there is none. */
@@ -82,7 +86,8 @@ export async function openGroups(
     peers: options.peers ?? {},
     onRefused,
   };
-  const { transport, replication: replicationTransport } = await transportsOf(options, opening);
+  const transports = await transportsOf(options, opening);
+  const { transport, replication: replicationTransport, membership: membershipTransport } = transports;
   opened.push(() => transport.close());
   const consensus = await openConsensus({
     nodeId,
@@ -135,13 +140,19 @@ export async function openGroups(
   return {
     ...{ consensus, book, leaderCalls, system, data, own, ownAddress, peerAddress },
     ...(replicationTransport === undefined ? {} : { replicationTransport }),
+    ...(membershipTransport === undefined ? {} : { membershipTransport }),
   };
 }
 
 /** Those that were given, or those of the peer listener. */
-async function transportsOf({ transport, replication }: NodeOptions, opening: PeersOptions): Promise<OpenedPeers> {
+async function transportsOf(options: NodeOptions, opening: PeersOptions): Promise<OpenedPeers> {
+  const { transport, replication, membership } = options;
   const peers: OpenedPeers = transport === undefined ? await openPeers(opening) : { transport };
-  return replication?.transport === undefined ? peers : { ...peers, replication: replication.transport };
+  return {
+    ...peers,
+    ...(replication?.transport === undefined ? {} : { replication: replication.transport }),
+    ...(membership?.transport === undefined ? {} : { membership: membership.transport }),
+  };
 }
 
 /** The node's own group, which no other node is in. */

@@ -27,6 +27,7 @@ import { GroupMemberDuty } from './members/group-member-duty.js';
 import { joinCluster } from './members/join-cluster.js';
 import { markRemoved, removedError } from './members/joining-file.js';
 import type { JoinedCluster } from './members/node-members.js';
+import { memberTags, type NodeMembership, openNodeMembership } from './membership/node-membership.js';
 import type { ShanghaiNode } from './node.js';
 import { NodeCheckpoints } from './node-checkpoints.js';
 import { NodeDuties } from './node-duties.js';
@@ -112,6 +113,8 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
   const memberDuties = memberDutiesOf(node, identity, groups, replicas);
   const belonging = belongingOf(node, directory, groups, duties);
   if (groups.ownAddress !== '') belonging.start();
+  const membership = await membershipOf(node, directory, groups, duties);
+  if (membership !== undefined) node.opened.push(() => membership.close());
   const fullDiskWatch = new FullDiskWatch({ replicas, clock });
   if (groups.ownAddress !== '') fullDiskWatch.start();
   const backups = backupsOf(node, groups, identity, gate);
@@ -130,6 +133,7 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
     peerAddress: groups.peerAddress,
     memberDuties,
     belonging,
+    ...(membership === undefined ? {} : { membership }),
     duties,
     router,
     files,
@@ -256,6 +260,26 @@ function belongingOf(
     told: joined?.members ?? [],
     onNews: () => duties.reviewPeers(),
     onOutcast: (verdict) => void onOutcast(verdict),
+  });
+}
+
+/** Takes part in membership where there are others to hear. */
+async function membershipOf(
+  { options, settings }: NodeBeingOpened,
+  { path, identity }: DataDirectory,
+  { system, book, ownAddress, membershipTransport: transport }: NodeGroups,
+  duties: NodeDuties,
+): Promise<NodeMembership | undefined> {
+  if (transport === undefined || ownAddress === '') return undefined;
+  const { disk, clock, random } = settings;
+  const { tuning = {}, listener = {} } = options.membership ?? {};
+  const { grpc, http } = options.addresses ?? {};
+  return openNodeMembership({
+    ...{ identity, path, disk, clock, random, transport, book, tuning, listener },
+    address: ownAddress,
+    tags: memberTags({ name: nameOf(options, identity.nodeId), version: options.program, grpc, http }),
+    table: () => system.catalogue,
+    onNews: () => duties.reviewPeers(),
   });
 }
 

@@ -499,10 +499,12 @@ describe('status and probes', () => {
     const { json } = await send('GET', '/openapi.json');
     expect(Object.keys(json['paths'] ?? {}).sort()).toEqual([
       '/api/v1/conflicts',
+      '/api/v1/events',
       '/api/v1/groups',
       '/api/v1/held',
       '/api/v1/held/verdict',
       '/api/v1/keyspaces',
+      '/api/v1/members',
       '/api/v1/metrics',
       '/api/v1/nodes',
       '/api/v1/nodes/{id}',

@@ -1,6 +1,6 @@
 export type { MembershipEffect } from './core/core-context.js';
 export type { CoalescingOptions } from './core/event-coalescer.js';
-export type { Member, MemberState } from './core/member.js';
+export { type Member, type MemberState, memberStates } from './core/member.js';
 export { memberLimits } from './core/member-limits.js';
 export { type CoreOptions, MembershipCore, type MembershipInput } from './core/membership-core.js';
 export { MembershipError, type MembershipErrorCode } from './core/membership-error.js';

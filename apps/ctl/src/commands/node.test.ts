@@ -91,3 +91,38 @@ test('what is no node id or factor is refused before anything is asked', async (
   expect(node.calls).toContain('replication 5');
   expect(stdout).toMatch(/Replication factor\s+3/);
 });
+
+test('node list --gossip shows whom the connected node sees, and since when it has not heard them', async () => {
+  const node = createMemoryNode();
+  const seen = (nodeId: number, state: string, heardMsAgo: number | undefined) => ({
+    ...{ nodeId, name: `n${nodeId}`, address: `h:919${nodeId}`, instanceId: 'i', incarnation: 7, state, heardMsAgo },
+    ...{ tags: { version: '0.2' }, isObserved: nodeId === 2 },
+  });
+  const members = [seen(1, 'up', 0), seen(2, 'suspect', 12_345), seen(3, 'left', undefined)];
+  node.sights = { nodeId: 1, members, isIsolated: true, viewHash: 5 };
+  const { stdout, stderr, code } = await runCommand(['node', 'list', '--gossip'], { node });
+  expect(code).toBe(0);
+  const rows = stdout.split('\n').map((line) => line.trim().split(/ {2,}/));
+  expect(rows.slice(0, 4)).toEqual([
+    ['ID', 'NAME', 'STATE', 'HEARD', 'OBSERVED', 'PEER', 'INCARNATION', 'VERSION'],
+    ['1', 'n1', 'up', 'asked', '-', 'h:9191', '7', '0.2'],
+    ['2', 'n2', 'suspect', '12.3 s', 'yes', 'h:9192', '7', '0.2'],
+    ['3', 'n3', 'left', '-', '-', 'h:9193', '7', '0.2'],
+  ]);
+  expect(stderr).toContain('as node 1 sees it, which hears nobody');
+});
+
+test('node events shows what the connected node was told, one line each', async () => {
+  const node = createMemoryNode();
+  const of = (number: number, type: string, before = '', detail = '') => ({
+    ...{ number, type, before, detail, atMs: Date.UTC(2026, 0, 2) + number, nodeId: 3, name: 'n3', address: 'h:1' },
+  });
+  node.events = [of(1, 'joined'), of(2, 'suspect', 'up'), of(3, 'changed', '', 'zone = b')];
+  const { stdout, code } = await runCommand(['node', 'events', '--after', '1'], { node });
+  expect(code).toBe(0);
+  expect(stdout.trimEnd().split('\n')).toEqual([
+    '2  2026-01-02T00:00:00.002Z  node 3 (n3)  up -> suspect',
+    '3  2026-01-02T00:00:00.003Z  node 3 (n3)  changed  zone = b',
+  ]);
+  expect(node.calls).toContain('events 1');
+});

@@ -10,6 +10,7 @@ export function addNodeCommands(program: Command, host: Host): void {
   const node = program.command('node').description('grow, shrink and repair the cluster');
   help(node, ['shanghaictl node list', 'shanghaictl node leave 3 --wait']);
   addList(node, host);
+  addEvents(node, host);
   addJoin(node, host);
   addLeave(node, host);
   addReplace(node, host);
@@ -17,10 +18,29 @@ export function addNodeCommands(program: Command, host: Host): void {
 }
 
 function addList(node: Command, host: Host): void {
-  const list = node.command('list').description('list the nodes: where each stands, and its part in every group');
+  const list = node
+    .command('list')
+    .description('list the nodes: where each stands, and its part in every group')
+    .option('--gossip', 'who is there and alive, as the connected node sees it by gossip');
   help(
-    runWith(list, host, async (context) => (await import('./node-list.js')).listMembers(context)),
-    ['shanghaictl node list', 'shanghaictl node list --output json'],
+    runWith(list, host, async (context, _values, flags) => {
+      if (flags['gossip'] === true) await (await import('./node-gossip.js')).listSeen(context);
+      else await (await import('./node-list.js')).listMembers(context);
+    }),
+    ['shanghaictl node list', 'shanghaictl node list --gossip', 'shanghaictl node list --output json'],
+    remoteExits,
+  );
+}
+
+function addEvents(node: Command, host: Host): void {
+  const events = node
+    .command('events')
+    .description('what the connected node was told of others since it started: who came, was silent, went')
+    .option('--after <number>', 'only those behind this number (default 0)')
+    .option('--follow', 'go on with what happens, until interrupted');
+  help(
+    runWith(events, host, async (...run) => (await import('./node-gossip.js')).showEvents(...run)),
+    ['shanghaictl node events', 'shanghaictl node events --follow --output json'],
     remoteExits,
   );
 }

@@ -8,11 +8,13 @@ import type {
   LogConsumer,
   LogDescription,
   LogEntry,
+  MemberSights,
   MemberTable,
   NodeReport,
   NodeStatus,
   ReplicationReport,
   SeekTarget,
+  SeenEvent,
 } from '../connection.js';
 import { CtlError } from '../ctl-error.js';
 import type { NodeObservation } from '../doctor/core/observation.js';
@@ -36,6 +38,9 @@ export interface MemoryNode {
   reports?: readonly NodeReport[];
   /** Its node table, one look after the other; absent: it is alone. The last one stays. */
   tables?: MemberTable[];
+  /** Whom it sees by gossip, and what it was told of them; absent: nobody, nothing. */
+  sights?: MemberSights;
+  events?: readonly SeenEvent[];
   /** What a diagnosis sees; absent: a node alone that is well. */
   observations?: readonly NodeObservation[];
   /** How the cluster is; absent: healthy. */
@@ -183,6 +188,15 @@ function administration(
         const [first = alone] = node.tables ?? [];
         if ((node.tables?.length ?? 0) > 1) node.tables?.shift();
         return first;
+      },
+      async seen() {
+        await call('seen');
+        return node.sights ?? { nodeId: 1, members: [], isIsolated: false, viewHash: 0 };
+      },
+      async events({ after, waitMs }) {
+        await call(waitMs === 0 ? `events ${after}` : `events ${after} waiting`);
+        const events = (node.events ?? []).filter(({ number }) => number > after);
+        return { events, last: events.at(-1)?.number ?? after };
       },
       async reserve({ name, peerAddress }) {
         await call(`reserve ${name} ${peerAddress}`);

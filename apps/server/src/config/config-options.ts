@@ -77,6 +77,12 @@ const cluster = {
     description:
       'Heartbeats that may be missing before another leader is elected, drawn from this to its double. With tick-ms 50 and 3 a failover takes half a second, and a slow disk may cause one.',
   }),
+  membershipProfile: choiceOption(['local', 'lan', 'wan'], {
+    default: 'lan',
+    group: 'Cluster',
+    description:
+      'How soon a node that is silent is said to be down, by gossip: 3, 15 or 60 seconds. The same on all nodes. Leaders are elected by tick-ms and election-ticks, whatever this is.',
+  }),
   snapshotBytesPerSecond: bytesOption(64 * kib, 16 * gib, {
     default: 64 * mib,
     group: 'Cluster',

@@ -18,6 +18,7 @@ export function nodeOptionsOf(config: Config): NodeOptions {
     ...(config.advertiseHost === '' ? {} : { advertiseHost: config.advertiseHost }),
     raft: { tickMs: config.tickMs, electionTicks: config.electionTicks },
     peers: { host: config.host, port: config.peerPort, snapshotBytesPerSecond: config.snapshotBytesPerSecond },
+    membership: { tuning: { profile: config.membershipProfile } },
     slots: config.slots,
     breakLock: config.breakLock,
     checkpointIntervalMs: config.checkpointIntervalMs,

@@ -94,6 +94,7 @@ function sampleOf(key: ConfigKey, fallback: unknown): unknown {
     durability: 'interval',
     compression: 'gzip',
     engine: 'level',
+    membershipProfile: 'wan',
     join: '127.0.0.1:9091',
     initialCluster: '1=127.0.0.1:9190',
     host: '0.0.0.0',

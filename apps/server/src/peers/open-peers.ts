@@ -1,4 +1,6 @@
 import type { Clock, Random } from '@shanghai/env';
+import type { MembershipTransport } from '@shanghai/membership';
+import { createGrpcTransport } from '@shanghai/membership/grpc';
 import type { PeerTransport } from '@shanghai/raft';
 import { type GrpcPeers, openGrpcPeers, PeerError, type PeerRefusalEvent } from '@shanghai/raft/grpc';
 import type { ReplicationTransport } from '@shanghai/replication';
@@ -11,10 +13,11 @@ import type { NodePeerOptions } from '../node-options.js';
 import { noPeers } from './no-peers.js';
 import type { PeerBook } from './peer-book.js';
 
-/** What carries consensus, and what carries multi-master logs, on the one listener; absent where there is none. */
+/** What carries consensus, multi-master logs and membership, on the one listener; absent where there is none. */
 export interface OpenedPeers {
   readonly transport: PeerTransport | GrpcPeers;
   readonly replication?: ReplicationTransport;
+  readonly membership?: MembershipTransport;
 }
 
 /** What the peer listener is opened with. */
@@ -45,9 +48,13 @@ export async function openPeers(options: PeersOptions): Promise<OpenedPeers> {
     random,
     limits: { maxMessageBytes: 2 * maxEntryBytes(limits) },
   });
+  const membership = createGrpcTransport({ self: { clusterId, nodeId, instanceId }, book, clock });
   try {
     const transport = await openGrpcPeers({
-      extend: (server, connections) => replication.addTo(server, connections),
+      extend: (server, connections) => {
+        replication.addTo(server, connections);
+        membership.addTo(server, connections);
+      },
       host,
       port,
       self: { clusterId, nodeId, instanceId, startId: newId(random) },
@@ -66,7 +73,7 @@ export async function openPeers(options: PeersOptions): Promise<OpenedPeers> {
         },
       },
     });
-    return { transport, replication };
+    return { transport, replication, membership };
   } catch (error) {
     if (error instanceof PeerError && error.code === 'LISTEN_FAILED') throw listenError('peers', host, port, error);
     throw error;

@@ -90,8 +90,14 @@ export interface GrpcTransportOptions {
   readonly credentials?: ChannelCredentials;
   readonly limits?: Partial<GrpcTransportLimits>;
   readonly listener?: GrpcTransportListener;
-  /** Told of the connections of streams that were let in, by their addresses, for a listener that cuts idle ones. */
-  readonly connections?: { keep(address: string): void; release(address: string): void };
+}
+
+/** A listener that cuts connections on which nothing is carried. */
+export interface KeptConnections {
+  /** A stream was let in on the connection from `address`, as gRPC names it. */
+  keep(address: string): void;
+  /** Such a stream has ended. */
+  release(address: string): void;
 }
 
 /** What a transport with a listener of its own is opened with. */

@@ -103,8 +103,8 @@ describe('members over gRPC', () => {
     const server = new Server();
     const kept: string[] = [];
     const connections = { keep: (address: string) => kept.push(address), release: () => undefined };
-    const second = createGrpcTransport({ self: { clusterId: 'c', nodeId: 2, instanceId: 'i2' }, clock, connections });
-    second.addTo(server);
+    const second = createGrpcTransport({ self: { clusterId: 'c', nodeId: 2, instanceId: 'i2' }, clock });
+    second.addTo(server, connections);
     const port = await new Promise<number>((resolve, reject) =>
       server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
         error === null ? resolve(bound) : reject(error),

@@ -19,6 +19,7 @@ import {
   type GrpcListenerOptions,
   type GrpcTransportLimits,
   type GrpcTransportOptions,
+  type KeptConnections,
   resolveGrpcTransportLimits,
 } from './grpc-transport-options.js';
 import { checkSelf, helloAnswer, judgeHello, refusalMetadata } from './membership-hello.js';
@@ -27,7 +28,7 @@ import { type LinkSettings, OutgoingLink } from './outgoing-link.js';
 /** A transport that is a service of somebody's server. */
 export interface GrpcTransport extends MembershipTransport {
   /** Adds the service to a server that has not begun to serve. The server belongs to its owner, who closes it later. */
-  addTo(server: Pick<Server, 'addService'>): void;
+  addTo(server: Pick<Server, 'addService'>, connections?: KeptConnections): void;
 }
 
 /** A transport with a listener of its own. */
@@ -83,6 +84,7 @@ class ExchangeTransport implements GrpcTransport {
   readonly #links = new Map<string, OutgoingLink>();
   /** One stream a node: a newer one takes the older one's place, which is dead or will be. */
   readonly #incoming = new Map<number, (code: status, reason: string) => void>();
+  #connections: KeptConnections | undefined;
   #handlers: TransportHandlers | undefined;
   #resting: Timer | undefined;
   #closing: Promise<void> | undefined;
@@ -95,7 +97,8 @@ class ExchangeTransport implements GrpcTransport {
     this.#settings = { self, clock, book, credentials, listener, limits: this.#limits };
   }
 
-  addTo(server: Pick<Server, 'addService'>): void {
+  addTo(server: Pick<Server, 'addService'>, connections?: KeptConnections): void {
+    this.#connections = connections;
     server.addService(membershipService, { exchange: (call: ExchangeCall) => this.#serve(call) });
   }
 
@@ -149,7 +152,8 @@ class ExchangeTransport implements GrpcTransport {
   }
 
   #serve(call: ExchangeCall): void {
-    const { self, book, listener = {}, connections } = this.#options;
+    const { self, book, listener = {} } = this.#options;
+    const connections = this.#connections;
     if (this.#handlers === undefined) {
       end(call, status.UNAVAILABLE, 'this node does not take part now');
       return;

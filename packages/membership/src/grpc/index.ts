@@ -12,6 +12,7 @@ export {
   type GrpcTransportLimits,
   type GrpcTransportListener,
   type GrpcTransportOptions,
+  type KeptConnections,
   type MemberBook,
   type RefusalEvent,
 } from './grpc-transport-options.js';

@@ -30,7 +30,7 @@ export interface LinkSettings {
 type State = 'idle' | 'dialling' | 'open' | 'waiting' | 'closed';
 
 /** How long what was sent last has to go out before a connection is closed. */
-const lingerMs = 300;
+const lingerMs = 100;
 
 /** A link to one destination. Dials by itself. */
 export class OutgoingLink {

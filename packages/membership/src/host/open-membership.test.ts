@@ -158,7 +158,7 @@ describe('an open membership', () => {
   it('that dies while it leaves has left', async () => {
     const [first, second] = await openThree();
     void second.leave();
-    await clock.advance(500);
+    await clock.advance(200);
     await second.close();
     await clock.advance(30_000);
     expect(statesSeenBy(first)).toEqual(['1 up', '2 left', '3 up']);

@@ -124,7 +124,8 @@ class OpenMembership implements Membership {
     const { clock } = this.#options;
     if (this.#closing === undefined && !this.#core.isStopped) {
       this.#step({ nowMs: this.#nowMs(), type: 'leave' });
-      const waitMs = Math.min(1_000, 5 * this.#settings.gossipEveryMs);
+      // Two rounds: the others go on with it.
+      const waitMs = Math.min(1_000, 2 * this.#settings.gossipEveryMs);
       await delay(clock, waitMs, this.#stop.signal, { keepsProcess: true }).catch(() => undefined);
       if (this.#closing === undefined) this.#step({ nowMs: this.#nowMs(), type: 'left' });
     }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { ConsensusStatus, GroupStatus } from '../../node.js';
 import { defaultDrainMs } from '../api-services.js';
+import { gossipOf } from '../grpc/gossip-calls.js';
 import { requireMembers } from '../grpc/member-calls.js';
 import { type KnownNode, knownNodes } from '../known-nodes.js';
 import { replicaStateName } from '../replica-state.js';
@@ -96,7 +97,9 @@ export const adminRoutes: readonly HttpRoute[] = [
           checks: services.health.checks().map(checkFields),
           node_count: nodes.length,
           nodes_up: nodes.filter(({ state }) => state === 'up').length,
-          nodes_suspect: 0,
+          nodes_suspect: gossipOf(services.node)
+            .members()
+            .filter(({ state }) => state === 'suspect').length,
           nodes_down: nodes.filter(({ state }) => state === 'down').length,
           local_node_id: status.nodeId,
           cluster_version: status.clusterVersion ?? 0,

@@ -1,5 +1,6 @@
 import { adminRoutes } from './admin-routes.js';
 import { batchRoute } from './batch-route.js';
+import { gossipRoutes } from './gossip-routes.js';
 import { groupRoutes } from './group-routes.js';
 import type { HttpRoute } from './http-route.js';
 import { keyRoutes } from './key-routes.js';
@@ -24,4 +25,5 @@ export const routes: readonly HttpRoute[] = [
   ...memberRoutes,
   ...keyspaceRoutes,
   ...replicationRoutes,
+  ...gossipRoutes,
 ];
