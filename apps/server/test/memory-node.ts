@@ -15,6 +15,7 @@ import type {
   LogStart,
 } from '../src/logs/log-requests.js';
 import type { NodeMembers } from '../src/members/node-members.js';
+import type { NodeGossip } from '../src/membership/node-gossip.js';
 import type { NodeStatus, ShanghaiNode } from '../src/node.js';
 import type {
   Condition,
@@ -43,6 +44,7 @@ export interface Seen {
 export interface MemoryNode extends ShanghaiNode {
   readonly seen: Seen;
   members?: NodeMembers;
+  gossip?: NodeGossip;
   keyspaces?: KeyspaceRequests;
   /** The next request fails with this. */
   failNext(error: unknown): void;
