@@ -187,7 +187,8 @@ export class StateMachine implements CommandApplier<ApplyResult> {
   /** Likewise, a stream. */
   async alignStream(stream: StreamId, lastSequence: number): Promise<void> {
     const writes = new WriteSet(this.store);
-    this.streams.align(stream, lastSequence, writes);
+    this.streams.align(stream, lastSequence);
+    this.streams.store(writes);
     await this.store.batch(writes.operations);
     this.streams.publish();
   }
@@ -311,15 +312,15 @@ export class StateMachine implements CommandApplier<ApplyResult> {
         }
         return done;
       case 'originSkip':
-        return this.streams.skip(body.stream, body.firstSequence, writes);
+        return this.streams.skip(body.stream, body.firstSequence);
       case 'originTrim':
-        return this.streams.trim(body.stream, body.firstSequence, writes);
+        return this.streams.trim(body.stream, body.firstSequence);
       case 'originEpoch':
-        return this.streams.beginEpoch(body.origin, body.epoch, writes);
+        return this.streams.beginEpoch(body.origin, body.epoch);
       case 'originDrop':
         return this.streams.drop(body.logId, entryIndex, writes);
       case 'hlcCeiling':
-        this.streams.raiseCeiling(body.hlc, writes);
+        this.streams.raiseCeiling(body.hlc);
         return done;
       case 'keyspaceSettle':
         this.keyspaces.settle(body, this.streams.own.origin, this.#foldTime(writes));
@@ -329,7 +330,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
 
   #receive(entryIndex: number, received: StreamRun, run: Run): void {
     const before = this.streams.get(received.stream)?.lastSequence ?? 0;
-    if (!this.streams.receive(received, run.writes)) return;
+    if (!this.streams.receive(received)) return;
     run.runs.push(this.#toWrite(entryIndex, received, false));
     const skip = before + 1 - received.firstSequence;
     this.keyspaces.fold(received, skip, this.streams.own.origin, this.#foldTime(run.writes));
@@ -417,6 +418,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     }
     const { appliedIndex } = this.#counters;
     this.#notes.add(appliedIndex, accepted, run.originNotes, writes);
+    this.streams.store(writes);
     writes.put(metaKey, encodeCounters(this.#counters));
     const shown = { ...this.#counters };
     this.#shownIndex = appliedIndex;

@@ -47,6 +47,8 @@ const recordVersion = 1;
 const streamRecordBytes = 48;
 const originRecordBytes = 32;
 
+const noOrigin: OriginCounters = { origin: 0, epoch: 0, highestHlc: zeroHlc };
+
 /** All streams of a node. */
 export class StreamTable {
   readonly #producers: ProducerTable;
@@ -54,13 +56,13 @@ export class StreamTable {
   readonly #logs = new Map<number, Map<string, StreamCounters>>();
   /** What readers see: as of the last run that was written. */
   readonly #visible = new Map<string, StreamCounters>();
-  #visibleOwn: OriginCounters = { origin: 0, epoch: 0, highestHlc: zeroHlc };
+  #visibleOwn = noOrigin;
   /** What has changed since. */
   #changed = new Map<string, StreamCounters>();
   #droppedSince: number[] = [];
   /** Logs that are gone, with the entry that did it; 0 = before the start. */
   readonly #dropped = new Map<number, number>();
-  #own: OriginCounters = { origin: 0, epoch: 0, highestHlc: zeroHlc };
+  #own = noOrigin;
 
   constructor(producers: ProducerTable) {
     this.#producers = producers;
@@ -98,6 +100,12 @@ export class StreamTable {
   /** Likewise, all of them. */
   allVisible(): IterableIterator<StreamCounters> {
     return this.#visible.values();
+  }
+
+  /** Writes what has changed since the last run, once however often it has. */
+  store(writes: WriteSet): void {
+    for (const stream of this.#changed.values()) writes.put(streamRecordKey(stream), encodeStream(stream));
+    if (this.#own !== this.#visibleOwn) writes.put(originKey, encodeOrigin(this.#own));
   }
 
   /** A run was written: readers see it from now on. What that changed. */
@@ -163,7 +171,7 @@ export class StreamTable {
     if (epoch === 0 || compareHlc(firstHlc, highestHlc) <= 0) {
       return failed('INTERNAL_ERROR', 'an append with no epoch, or with a stamp that was given out before');
     }
-    this.raiseCeiling(lastHlc, writes);
+    this.raiseCeiling(lastHlc);
     if (this.#dropped.has(logId)) return failed('NOT_FOUND', `there is no log with id ${logId} any more`);
     const stream = { logId, origin, epoch };
     const known = this.get(stream);
@@ -177,7 +185,7 @@ export class StreamTable {
     }
     const firstSequence = lastSequence + 1;
     const next = { ...stream, firstSequence: known?.firstSequence ?? 1, lastSequence: lastSequence + count, lastHlc };
-    this.#write(next, writes);
+    this.#put(next);
     const timeMs = firstHlc.ms;
     if (producer !== undefined) {
       const batch = { first: producer.sequence, count, logFirst: firstSequence, timeMs };
@@ -188,7 +196,7 @@ export class StreamTable {
   }
 
   /** Takes a run as far as it follows what is here and is not here yet. Returns whether any of it was. */
-  receive(run: StreamRun, writes: WriteSet): boolean {
+  receive(run: StreamRun): boolean {
     const { stream, firstSequence, count, lastHlc } = run;
     const known = this.get(stream);
     const lastSequence = known?.lastSequence ?? 0;
@@ -196,37 +204,37 @@ export class StreamTable {
     if (firstSequence > lastSequence + 1 || end <= lastSequence || this.#dropped.has(stream.logId)) return false;
     // Nobody but this node writes there: whoever has more of it has what this node lost, and it must begin a new epoch first.
     if (stream.origin === this.#own.origin && stream.epoch === this.#own.epoch) return false;
-    this.#write({ ...stream, firstSequence: known?.firstSequence ?? 1, lastSequence: end, lastHlc }, writes);
+    this.#put({ ...stream, firstSequence: known?.firstSequence ?? 1, lastSequence: end, lastHlc });
     return true;
   }
 
   /** See *Origin skip*. */
-  skip(stream: StreamId, firstSequence: number, writes: WriteSet): ApplyResult {
+  skip(stream: StreamId, firstSequence: number): ApplyResult {
     const known = this.get(stream);
-    if (firstSequence <= (known?.lastSequence ?? 0) + 1) return this.trim(stream, firstSequence, writes);
+    if (firstSequence <= (known?.lastSequence ?? 0) + 1) return this.trim(stream, firstSequence);
     if (this.#dropped.has(stream.logId)) return done;
     const lastSequence = firstSequence - 1;
-    this.#write({ ...idOf(stream), firstSequence, lastSequence, lastHlc: known?.lastHlc ?? zeroHlc }, writes);
+    this.#put({ ...idOf(stream), firstSequence, lastSequence, lastHlc: known?.lastHlc ?? zeroHlc });
     return done;
   }
 
-  trim(stream: StreamId, firstSequence: number, writes: WriteSet): ApplyResult {
+  trim(stream: StreamId, firstSequence: number): ApplyResult {
     const known = this.get(stream);
     if (known === undefined) return done;
     const first = Math.min(firstSequence, known.lastSequence + 1);
-    if (first > known.firstSequence) this.#write({ ...known, firstSequence: first }, writes);
+    if (first > known.firstSequence) this.#put({ ...known, firstSequence: first });
     return done;
   }
 
-  beginEpoch(origin: number, epoch: number, writes: WriteSet): ApplyResult {
+  beginEpoch(origin: number, epoch: number): ApplyResult {
     if (epoch <= this.#own.epoch) return done;
-    this.#writeOwn({ ...this.#own, origin, epoch }, writes);
+    this.#own = { ...this.#own, origin, epoch };
     return done;
   }
 
-  raiseCeiling(hlc: Hlc, writes: WriteSet): void {
+  raiseCeiling(hlc: Hlc): void {
     const highestHlc = laterHlc(this.#own.highestHlc, hlc);
-    if (highestHlc !== this.#own.highestHlc) this.#writeOwn({ ...this.#own, highestHlc }, writes);
+    if (highestHlc !== this.#own.highestHlc) this.#own = { ...this.#own, highestHlc };
   }
 
   /** Lets all streams of a log go, for good. */
@@ -244,16 +252,11 @@ export class StreamTable {
   }
 
   /** Takes over where a stream's files end, as `LogTable.align`. */
-  align(stream: StreamId, lastSequence: number, writes: WriteSet): void {
+  align(stream: StreamId, lastSequence: number): void {
     const known = this.get(stream);
     invariant(known !== undefined, `there is no stream of log ${stream.logId}`);
     const firstSequence = Math.min(known.firstSequence, lastSequence + 1);
-    this.#write({ ...known, firstSequence, lastSequence }, writes);
-  }
-
-  #write(stream: StreamCounters, writes: WriteSet): void {
-    this.#put(stream);
-    writes.put(streamRecordKey(stream), encodeStream(stream));
+    this.#put({ ...known, firstSequence, lastSequence });
   }
 
   #put(stream: StreamCounters): void {
@@ -264,11 +267,6 @@ export class StreamTable {
     }
     streams.set(nameOf(stream.origin, stream.epoch), stream);
     this.#changed.set(streamKey(stream), stream);
-  }
-
-  #writeOwn(own: OriginCounters, writes: WriteSet): void {
-    this.#own = own;
-    writes.put(originKey, encodeOrigin(own));
   }
 }
 
