@@ -21,7 +21,7 @@ export interface ReplicatorOptions {
 
 /** Bounds and times. */
 export interface ReplicatorLimits {
-  /** Entries and bytes of runs that a source may have under way to this node: sent and not yet durable here. Defaults 1,024 and 4 MiB. Larger windows help on long ways, and cost memory here. */
+  /** Entries and bytes of runs that a source may have under way to this node: sent and not yet durable here. Defaults 8,192 and 4 MiB. Larger windows help on long ways and before slow disks, and cost memory here. */
   readonly windowEntries: number;
   readonly windowBytes: number;
   /** Bytes that all sources together may have under way to this node. Default 64 MiB. */
@@ -48,7 +48,7 @@ export interface ReplicatorLimits {
 
 /** What may be left out. */
 export const defaultReplicatorLimits: ReplicatorLimits = {
-  windowEntries: 1_024,
+  windowEntries: 8_192,
   windowBytes: 4_194_304,
   nodeWindowBytes: 67_108_864,
   runBytes: 262_144,

@@ -11,8 +11,8 @@ import { type StreamId, streamKey } from '../core/entry-id.js';
 import { type Hlc, laterHlc, stampHlc } from '../core/hlc.js';
 import { joinMarks } from '../core/origin-marks.js';
 import { ReplicationError } from '../core/replication-error.js';
-import { checkRun, cutRun, lastSequenceOf, packEntries, type Run } from '../core/run.js';
-import { stampedPayload } from '../core/stamped-payload.js';
+import { checkRun, cutRun, lastSequenceOf, type Run } from '../core/run.js';
+import { packStamped } from '../core/stamped-payload.js';
 import type { OriginMark, StreamPosition } from '../core/stream-position.js';
 import type { EntryStore, EntryStoreObserver, ReadResult } from '../ports/entry-store.js';
 import { KeptStream } from './kept-stream.js';
@@ -95,13 +95,9 @@ export class WalEntryStore implements EntryStore {
     if (data.length === 0) throw new RangeError('nothing to append');
     const stream: StreamId = { logId, origin: this.ownOrigin, epoch: this.#epoch };
     const firstSequence = this.#lastOf(streamKey(stream)) + 1;
-    const nowMs = this.#parts.clock.nowMs();
-    const payloads = data.map((bytes) => {
-      this.#stamp = stampHlc(this.#stamp, nowMs);
-      return stampedPayload(this.#stamp, bytes);
-    });
-    const bytes = packEntries(payloads);
-    await this.#writeRuns([{ stream, firstSequence, count: data.length, lastHlc: this.#stamp, bytes }]);
+    const { bytes, lastHlc } = packStamped(stampHlc(this.#stamp, this.#parts.clock.nowMs()), data);
+    this.#stamp = lastHlc;
+    await this.#writeRuns([{ stream, firstSequence, count: data.length, lastHlc, bytes }]);
     return firstSequence;
   }
 
