@@ -24,7 +24,7 @@ Three real nodes, somebody who uses them, and one attack after the other.
   --seed n           default: by the clock
   --only names       some of: ${attacks.map(({ name }) => name).join(', ')}
   --scale x          how much of everything; default 1
-  --max-rss-mib n    what a node may hold; default 1024
+  --max-rss-mib n    what a node may hold; default 1536: 1 GiB for the budgets, caches and the process
   --deadline-ms n    what a call of the client beside may take; default 10000
   --keep             leave data where it is
 
@@ -49,7 +49,7 @@ function parse(args: readonly string[]): Options | string {
         seed: { type: 'string', default: `${process.env['SHANGHAI_SEED'] ?? Date.now() % 1_000_000_007}` },
         only: { type: 'string' },
         scale: { type: 'string', default: '1' },
-        'max-rss-mib': { type: 'string', default: '1024' },
+        'max-rss-mib': { type: 'string', default: '1536' },
         'deadline-ms': { type: 'string', default: '10000' },
         keep: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },

@@ -11,6 +11,7 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { backupMutations } from './backup-mutations.js';
 import { bitcaskMutations } from './bitcask-mutations.js';
 import { clientMutations } from './client-mutations.js';
 import { envMutations } from './env-mutations.js';
@@ -139,7 +140,7 @@ async function sickTests(directory: string, mutations: readonly Mutation[]): Pro
 async function main(words: readonly string[]): Promise<number> {
   const all = [
     ...[envMutations, walMutations, bitcaskMutations, raftMutations, hostMutations, raftLogMutations],
-    ...[peerMutations, serverMutations, memberMutations, clientMutations, keyspaceMutations],
+    ...[peerMutations, serverMutations, memberMutations, backupMutations, clientMutations, keyspaceMutations],
     ...[replicationMutations],
   ].flat();
   const unknown = words.filter((word) => !all.some(({ name }) => name.includes(word)));

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import type { KeysInput, KeysOutput } from '../simulator/cluster/keys-model.js';
-import { Recorder } from '../simulator/cluster/recorder.js';
+import type { BadHistory } from '../simulator/cluster/recorder.js';
 import { compareRows } from './compare-replicas.js';
 import { HttpStore } from './http-store.js';
 import { runOf } from './leftovers.js';
@@ -12,6 +12,8 @@ import { parseNemesisOptions, repeatCommand } from './nemesis-options.js';
 import { decodeFields, encodeFields } from './protobuf-fields.js';
 import { failoverTimes, gapsOf, percentile } from './report.js';
 import { codeOfWrite } from './store-failure.js';
+import { timelinePicture } from './timeline-picture.js';
+import { TimedRecorder } from './workload.js';
 
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
@@ -115,11 +117,10 @@ async function smallNode(): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** Puts and reads one key by turns, and gives how many histories no order explains. */
-async function violationsAt(address: string): Promise<number> {
+/** Puts and reads one key by turns, and gives the histories that no order explains. */
+async function violationsAt(address: string, recorder = new TimedRecorder()): Promise<readonly BadHistory[]> {
   const store = new HttpStore(address, 5000);
   cleanUp.push(() => store.close());
-  const recorder = new Recorder();
   const record = async (input: KeysInput, act: () => Promise<KeysOutput>) => {
     const call = recorder.call('family', 1, input);
     call.answered(await act());
@@ -132,14 +133,36 @@ async function violationsAt(address: string): Promise<number> {
     });
     await record({ type: 'read', keys: ['k'] }, async () => ({ values: [await store.getText('k')] }));
   }
-  return [...recorder.violations()].length;
+  return [...recorder.violations()];
 }
 
 test('a node that answers some reads with what was true once is found out', async () => {
   const address = await smallNode();
-  expect(await violationsAt(address)).toBe(0);
+  expect(await violationsAt(address)).toEqual([]);
   const proxy = await LyingProxy.open(address);
   cleanUp.push(() => proxy.close());
-  expect(await violationsAt(proxy.address)).toBe(1);
+  const recorder = new TimedRecorder();
+  const [bad, ...others] = await violationsAt(proxy.address, recorder);
+  expect(others).toEqual([]);
   expect(proxy.lies).toBeGreaterThan(0);
+  const faults = [
+    { what: 'node 1 was killed <now>', fromMs: 0, toMs: 5 },
+    { what: 'nodes 2 and 3 were cut off', fromMs: 2, toMs: Number.POSITIVE_INFINITY },
+  ];
+  const startMs = recorder.timeOf(1) ?? 0;
+  const timeOf = (position: number) => {
+    const timeMs = recorder.timeOf(position);
+    return timeMs === undefined ? undefined : timeMs - startMs;
+  };
+  const picture = timelinePicture({ title: 'a lie', bad: bad as BadHistory, timeOf, faults });
+  expect(picture).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"[\s\S]*<\/svg>\n$/);
+  expect(picture).not.toContain('NaN');
+  expect(picture).not.toContain('Infinity');
+  // Both faults and every operation are there, the lie among those without a place.
+  for (const what of ['node 1 was killed &lt;now&gt;', 'nodes 2 and 3 were cut off', 'no place: ', 'client 1'])
+    expect(picture).toContain(what);
+  const { history = [], longest = [] } = bad ?? {};
+  const wholeRun = picture.split('stroke-dasharray')[0] ?? '';
+  expect(wholeRun.match(/<title>/g)).toHaveLength(history.length + faults.length);
+  expect(wholeRun.match(/#9fd3a4/g)).toHaveLength(longest.length);
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { violationPage } from '../histories/violation-page.js';
 import { keysModel } from '../simulator/cluster/keys-model.js';
 import type { BadHistory } from '../simulator/cluster/recorder.js';
+import { type Timeline, timelinePicture } from './timeline-picture.js';
 import type { AcknowledgedWrite } from './workload.js';
 
 /** A run's result, as `report.json` holds it. */
@@ -107,12 +108,13 @@ export function reportRow(report: NemesisReport): string {
   return `| ${cells.join(' | ')} |`;
 }
 
-/** Writes the report, a page for each violation, and the histories that were not decided; gives the paths. */
+/** Writes the report, a page and a picture for each violation, and the histories that were not decided; gives the paths. */
 export function writeReport(
   directory: string,
   report: NemesisReport,
   bad: readonly BadHistory[],
   undecided: readonly BadHistory[],
+  timeline: Pick<Timeline, 'timeOf' | 'faults'>,
 ): readonly string[] {
   mkdirSync(directory, { recursive: true });
   const files: [string, string][] = [
@@ -121,6 +123,10 @@ export function writeReport(
     ...bad.map(({ family, history, longest }): [string, string] => [
       `violation-${family}.html`,
       violationPage(`${family}, seed ${report.seed}`, history, longest, keysModel),
+    ]),
+    ...bad.map((one): [string, string] => [
+      `violation-${one.family}.svg`,
+      timelinePicture({ ...timeline, bad: one, title: `${one.family}, seed ${report.seed}: no order explains it` }),
     ]),
     ...undecided.map(({ family, history }): [string, string] => [
       `undecided-${family}.json`,

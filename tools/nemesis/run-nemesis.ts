@@ -22,6 +22,7 @@ import { performFault } from './perform-fault.js';
 import { openProxies } from './proxies.js';
 import { failoverTimes, gapsOf, type NemesisReport, writeReport } from './report.js';
 import { describeStep, drawSchedule, type Step } from './schedule.js';
+import type { FaultSpan } from './timeline-picture.js';
 import { Workload } from './workload.js';
 
 /** A healed cluster must have come to itself in this time, on a machine that has other work too. */
@@ -47,6 +48,7 @@ export class NemesisRun {
   readonly #findings: string[] = [];
   readonly #notes: string[] = [];
   readonly #events: string[] = [];
+  readonly #spans: FaultSpan[] = [];
   readonly #faults = new Map<string, number>();
   readonly #killsMs: number[] = [];
   #startMs = performance.now();
@@ -88,7 +90,12 @@ export class NemesisRun {
     isBad = report.verdict !== 'ok';
     if (isBad || options.keep || options.reportDirectory !== undefined) {
       const { undecidedHistories } = workload.recorder;
-      for (const path of writeReport(options.reportDirectory ?? directory, report, bad, undecidedHistories))
+      const timeOf = (position: number) => {
+        const timeMs = workload.recorder.timeOf(position);
+        return timeMs === undefined ? undefined : timeMs - this.#startMs;
+      };
+      const timeline = { timeOf, faults: this.#spans };
+      for (const path of writeReport(options.reportDirectory ?? directory, report, bad, undecidedHistories, timeline))
         this.#say(`wrote ${path}`);
     }
     return report;
@@ -184,9 +191,13 @@ export class NemesisRun {
             : step.fault.kind;
       this.#faults.set(name, (this.#faults.get(name) ?? 0) + 1);
       this.#event(done.what);
+      const fromMs = performance.now() - this.#startMs;
+      const span: FaultSpan = { what: done.what, fromMs, toMs: Number.POSITIVE_INFINITY };
+      this.#spans.push(span);
       if (done.killedLeader !== undefined && alone) this.#killsMs.push(performance.now());
       await sleep(step.forMs);
       await done.heal();
+      span.toMs = performance.now() - this.#startMs;
       this.#event(`healed: ${done.what}`);
     } catch (error) {
       if (!this.#isOver) this.#note(`a fault could not be done or undone: ${(error as Error).message}`);

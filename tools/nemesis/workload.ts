@@ -35,15 +35,24 @@ const libraryTimeoutMs = 15_000;
 const rawTimeoutMs = 5_000;
 const sessionTtlMs = 600_000;
 
-class TimedRecorder extends Recorder {
+/** Histories with their times, and counts. */
+export class TimedRecorder extends Recorder {
   readonly acknowledged: AcknowledgedWrite[] = [];
   unknown = 0;
+  readonly #timesMs: number[] = [];
+
+  /** When a place of a history was taken, by the monotonic clock; `undefined` of what never was. */
+  timeOf(position: number): number | undefined {
+    return this.#timesMs[position];
+  }
 
   override call(family: string, process: number, input: KeysInput): Call {
     const startMs = performance.now();
     const call = super.call(family, process, input);
+    this.#timesMs[this.position] = startMs;
     const answered = (output: KeysOutput) => {
       call.answered(output);
+      this.#timesMs[this.position] = performance.now();
       if (input.type === 'write') this.acknowledged.push({ startMs, endMs: performance.now() });
     };
     const unknown = () => {

@@ -41,6 +41,11 @@ export class Recorder {
   /** Histories that could not be decided. */
   readonly undecidedHistories: BadHistory[] = [];
 
+  /** The last place that something took in the order of calls and answers. */
+  protected get position(): number {
+    return this.#position;
+  }
+
   /** Families whose history could not be decided. */
   get undecided(): number {
     return this.undecidedHistories.length;
