@@ -56,7 +56,7 @@ export function openLogs(
     },
     onError: (error) => node.settings.listener.replicationFailed?.({ error }),
   });
-  const quorum = new LogService({ system, router, files, limits, gate, nodeId });
+  const quorum = new LogService({ system, router, files, limits, gate, nodeId, clock });
   const logs = new AllLogs({
     system,
     quorum,

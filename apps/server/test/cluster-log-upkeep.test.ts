@@ -3,7 +3,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { LogPage } from '../src/logs/log-requests.js';
 import type { ShanghaiNode } from '../src/node.js';
 import type { RequestContext } from '../src/requests/request-context.js';
-import { TestCluster } from './cluster-harness.js';
+import { group, TestCluster } from './cluster-harness.js';
 import { bytes, quorumLog, request } from './core-harness.js';
 
 let cluster: TestCluster;
@@ -78,4 +78,23 @@ test('a consumer commits at any node, and goes on when the node that led is gone
     expect(view).toMatchObject({ generation: 1, positions: [{ sequence: 2 }], lags: [{ entries: 1 }] });
   }
   expect(await commit(nodes()[0] as ShanghaiNode, 3)).toMatchObject({ positions: [{ sequence: 3 }] });
+});
+
+test('level all waits for every replica, and says what it does not know', async () => {
+  cluster = new TestCluster(3);
+  await cluster.startAll();
+  const leader = cluster.node(leaderId());
+  await cluster.during(leader.logs.create('events', { ...quorumLog, acknowledgement: 'all' }, request()));
+  const records = [{ key: bytes(''), value: bytes('v'), headers: [] }];
+  const append = () => cluster.during(leader.logs.append({ log: 'events', records }, request()));
+  await append();
+  for (const node of nodes()) expect(group(node, 1).lastIndex).toBe(group(leader, 1).lastIndex);
+  const away = cluster.ids.find((nodeId) => nodeId !== leaderId() && nodeId !== cluster.leader(0)) as number;
+  cluster.network.cut(away);
+  const refusal = { code: 'OUTCOME_UNKNOWN', details: { acknowledgement: 'all', isDurable: true } };
+  await expect(append()).rejects.toMatchObject(refusal);
+  const quorum = { log: 'events', records, acknowledgement: 'quorum' } as const;
+  expect(await cluster.during(leader.logs.append(quorum, request()))).toMatchObject({ firstSequence: 3 });
+  cluster.network.heal();
+  await append();
 });

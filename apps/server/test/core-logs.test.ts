@@ -68,7 +68,7 @@ test('a log is made once; other settings and unknown names are told apart', asyn
   await expect(node.logs.create('', quorumLog, request())).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
   await expect(node.logs.create('..', quorumLog, request())).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
   await expect(node.logs.create('a/b', quorumLog, request())).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
-  const compact = { ...quorumLog, cleanupPolicy: 'compact' } as const;
+  const compact = { ...quorumLog, mode: 'multi-master', cleanupPolicy: 'compact' } as const;
   await expect(node.logs.create('c', compact, request())).rejects.toMatchObject({ code: 'UNSUPPORTED' });
   await expect(appendTo(node, 'nothing', 'x')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   await expect(node.logs.describe('nothing', request())).rejects.toMatchObject({ code: 'NOT_FOUND' });

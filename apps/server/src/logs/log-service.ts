@@ -1,6 +1,7 @@
-import { invariant } from '@shanghai/env';
+import { type Clock, invariant } from '@shanghai/env';
 import { firstDataGroup } from '../apply/catalogue.js';
 import type { NodeLimits } from '../limits.js';
+import type { Replica } from '../raft/replica.js';
 import type { SystemGroup } from '../raft/system-group.js';
 import type { Gate } from '../requests/gate.js';
 import { invalidRequest } from '../requests/request-checks.js';
@@ -8,6 +9,7 @@ import type { RequestContext } from '../requests/request-context.js';
 import { requireLeader } from '../routing/require-leader.js';
 import type { SlotRouter } from '../routing/slot-router.js';
 import { AppendBatches, type BatchedLog } from './append-batches.js';
+import { EveryReplica } from './every-replica.js';
 import { type KnownLog, KnownLogs, linearizable, placeOf, unknownLog } from './known-logs.js';
 import { checkAppend, checkKeys, checkLogName, checkLogRead, checkSettings } from './log-checks.js';
 import type { LogFiles } from './log-files.js';
@@ -32,6 +34,7 @@ export interface LogServiceParts {
   readonly limits: NodeLimits;
   readonly gate: Gate;
   readonly nodeId: number;
+  readonly clock: Clock;
 }
 
 /** Entries of a page of a tail. */
@@ -42,6 +45,7 @@ export class LogService implements LogRequests {
   readonly #parts: LogServiceParts;
   readonly #batches = new AppendBatches();
   readonly #logs: KnownLogs;
+  readonly #all = new Map<Replica, EveryReplica>();
 
   constructor(parts: LogServiceParts) {
     this.#parts = parts;
@@ -113,7 +117,17 @@ export class LogService implements LogRequests {
     };
     const { firstSequence, lastSequence, timeMs, duplicate } = await this.#batches.append(batched, request);
     files.refuseDamaged(placeOf(log));
+    if ((request.acknowledgement ?? entry.settings.acknowledgement) === 'all') await this.#everyReplica(replica).has();
     return { origin: entry.origin, epoch: counters.epoch, firstSequence, lastSequence, timeMs, duplicate };
+  }
+
+  #everyReplica(replica: Replica): EveryReplica {
+    let all = this.#all.get(replica);
+    if (all === undefined) {
+      all = new EveryReplica(replica, this.#parts.clock, this.#parts.limits.proposalTimeoutMs);
+      this.#all.set(replica, all);
+    }
+    return all;
   }
 
   async read(request: LogRead, context: RequestContext): Promise<LogPage> {
