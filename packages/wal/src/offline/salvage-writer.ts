@@ -11,7 +11,16 @@ import {
 } from '../core/segment-header.js';
 import { Segment } from '../segment.js';
 
-const capacityBytes = 67_108_864;
+const defaultCapacityBytes = 67_108_864;
+
+/** What is written. */
+export interface SalvagePlan {
+  readonly directory: string;
+  readonly logId: string;
+  readonly createdMs: number;
+  /** Of each segment. Default 64 MiB. */
+  readonly capacityBytes?: number;
+}
 
 /**
  * Writes frames with given LSNs into a new log, one segment after the other, which the writer of an open log cannot do. Segments
@@ -20,17 +29,13 @@ const capacityBytes = 67_108_864;
 export class SalvageWriter {
   readonly #disk: Disk;
   readonly #random: Random;
-  readonly #plan: { readonly directory: string; readonly logId: string; readonly createdMs: number };
+  readonly #plan: SalvagePlan;
   #segment: Segment | undefined;
   #file: DiskFile | undefined;
   #wallTimeMs = 0;
   #segments = 0;
 
-  constructor(
-    disk: Disk,
-    random: Random,
-    plan: { readonly directory: string; readonly logId: string; readonly createdMs: number },
-  ) {
+  constructor(disk: Disk, random: Random, plan: SalvagePlan) {
     this.#disk = disk;
     this.#random = random;
     this.#plan = plan;
@@ -101,7 +106,7 @@ export class SalvageWriter {
     const segment = this.#segment;
     if (segment !== undefined && this.#file !== undefined) {
       invariant(firstLsn === segment.nextLsn, `a frame with LSN ${firstLsn} where ${segment.nextLsn} is due`);
-      const hasRoom = segment.records === 0 || segment.endOffset + bytes <= capacityBytes;
+      const hasRoom = segment.records === 0 || segment.endOffset + bytes <= segment.header.capacityBytes;
       if (hasRoom && (needs & ~segment.header.features) === 0) return { segment, file: this.#file };
       await this.#sealActive();
     }
@@ -121,7 +126,7 @@ export class SalvageWriter {
   }
 
   async #begin(baseLsn: number, features: number): Promise<{ segment: Segment; file: DiskFile }> {
-    const { directory, logId, createdMs } = this.#plan;
+    const { directory, logId, createdMs, capacityBytes = defaultCapacityBytes } = this.#plan;
     const segmentId = toHex(this.#random.bytes(8));
     const header = { segmentId, logId, baseLsn, createdMs, capacityBytes, allocatedBytes: 0, features };
     const segment = new Segment(directory, header, segmentHeaderBytes);

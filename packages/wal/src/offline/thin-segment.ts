@@ -49,7 +49,9 @@ export async function thinSegment(options: ThinSegmentOptions): Promise<ThinnedS
   try {
     const segment = await openSegment(file, directory, name, baseLsn);
     const { logId, createdMs } = segment.header;
-    const writer = new SalvageWriter(disk, random, { directory: scratch, logId, createdMs });
+    // Whatever was in one segment is in one again.
+    const capacityBytes = Math.max(segment.header.capacityBytes, segment.fileBytes + frameTargetBytes);
+    const writer = new SalvageWriter(disk, random, { directory: scratch, logId, createdMs, capacityBytes });
     const gathered = new Gathered(writer);
     try {
       const cursor = cursorOver(file, segment);
