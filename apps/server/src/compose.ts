@@ -18,6 +18,7 @@ import { RecentLatencies } from './health/recent-latencies.js';
 import { listenError } from './listen-error.js';
 import type { ShanghaiNode } from './node.js';
 import { observeHealth } from './observability/health-metrics.js';
+import { exposeKeyspaces } from './observability/keyspace-metrics.js';
 import { observeMembership } from './observability/membership-metrics.js';
 import { exposeStatus, observeNode } from './observability/node-metrics.js';
 import { observePeers } from './observability/peer-metrics.js';
@@ -61,6 +62,8 @@ export async function startServer(config: Config, version: string, logger: Logge
     raftListener: observeRaft(metrics, logger),
   });
   exposeStatus(metrics, version, () => node.status());
+  const { keyspaces } = node;
+  if (keyspaces !== undefined) exposeKeyspaces(metrics, () => keyspaces.totals());
   const addresses = { http: '', grpc: '', peer: node.peerAddress ?? '' };
   const health = monitorOf(node, metrics, logger);
   const diagnostics = processDiagnostics(config.dataDir, walSyncs);

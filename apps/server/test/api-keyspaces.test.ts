@@ -41,6 +41,7 @@ const keyspaces: KeyspaceRequests = {
     ],
     held: 1,
   }),
+  totals: () => ({ conflictsFound: 2, held: 1, unreadable: 0 }),
   async giveVerdict(verdict) {
     verdicts.push(verdict);
     return 3;

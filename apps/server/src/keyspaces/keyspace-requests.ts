@@ -15,6 +15,8 @@ export interface KeyspaceRequests {
   conflicts(keyspace: string, limit: number, context: RequestContext): ConflictPage;
   /** What waits for this node's clock, the earliest first. Errors likewise. */
   held(keyspace: string, limit: number, context: RequestContext): HeldPage;
+  /** Over all keyspaces of mode multi-master, at this node. Never waits, never throws. */
+  totals(): KeyspaceTotals;
   /** Resolves to how many entries the verdict names; `NOT_FOUND` where this node holds none of those meant. */
   giveVerdict(verdict: Verdict, context: RequestContext): Promise<number>;
 }
@@ -28,6 +30,13 @@ export interface KeyspaceDescription {
   /** Since the node started. */
   readonly conflictsFound: number;
   readonly held: number;
+}
+
+/** Sums for metrics. `unreadable`: entries of keyspaces' logs that this program could not read. */
+export interface KeyspaceTotals {
+  readonly conflictsFound: number;
+  readonly held: number;
+  readonly unreadable: number;
 }
 
 /** Some of the conflicts. */

@@ -13,6 +13,7 @@ import type {
   KeyspaceDescription,
   KeyspaceMode,
   KeyspaceRequests,
+  KeyspaceTotals,
   Verdict,
 } from './keyspace-requests.js';
 import type { MultiMasterKeys } from './multi-master-keys.js';
@@ -76,6 +77,16 @@ export class KeyspaceService implements KeyspaceRequests {
       return { entry, version, aheadMs: Math.max(0, entry.stamp.hlc.ms - nowMs) };
     });
     return { entries, held: all.length };
+  }
+
+  totals(): KeyspaceTotals {
+    const folds = this.#parts.multiMaster.begun?.replica.machine.keyspaces;
+    let [conflictsFound, held] = [0, 0];
+    for (const id of folds?.ids() ?? []) {
+      conflictsFound += folds?.get(id)?.lossesFound ?? 0;
+      held += folds?.get(id)?.allHeld().length ?? 0;
+    }
+    return { conflictsFound, held, unreadable: folds?.unreadable ?? 0 };
   }
 
   async giveVerdict(verdict: Verdict, context: RequestContext): Promise<number> {
