@@ -174,8 +174,9 @@ export class FollowerSession {
         return;
       }
       case 'mark': {
-        const { origin } = message.mark;
-        if (origin !== this.#context.own().origin) this.#store({ type: 'mark', mark: message.mark }, free);
+        const isOwn = message.mark.origin === this.#context.own().origin;
+        const mark = isOwn ? undefined : intake.mark(message.mark);
+        if (mark !== undefined) this.#store({ type: 'mark', mark }, free);
         return;
       }
     }

@@ -3,18 +3,23 @@
  * brings it: what another session brought already is cut off, what leaves a gap ends the session that brought it.
  */
 import { type StreamId, streamKey } from './entry-id.js';
+import { emptyMark, joinMarks, saysMore } from './origin-marks.js';
 import { ReplicationError } from './replication-error.js';
 import { cutRun, lastSequenceOf, type Run } from './run.js';
+import type { OriginMark } from './stream-position.js';
 import type { VersionVector } from './version-vector.js';
 
 /** The last sequences that were handed to the store, durable or not yet. */
 export class Intake {
   readonly #held: VersionVector;
+  readonly #marks: ReadonlyMap<number, OriginMark>;
   readonly #arriving = new Map<string, number>();
+  readonly #arrivingMarks = new Map<number, OriginMark>();
 
-  /** `held`: what is durable; read, never changed. */
-  constructor(held: VersionVector) {
+  /** What is durable; read, never changed. */
+  constructor(held: VersionVector, marks: ReadonlyMap<number, OriginMark>) {
     this.#held = held;
+    this.#marks = marks;
   }
 
   /** What of a run is new, `undefined` where nothing is. Throws `GAP` where it does not follow what is there. */
@@ -38,6 +43,15 @@ export class Intake {
     return true;
   }
 
+  /** What is known of an origin with what a mark says; `undefined` where that is nothing new. */
+  mark(mark: OriginMark): OriginMark | undefined {
+    const known = this.#arrivingMarks.get(mark.origin) ?? this.#marks.get(mark.origin) ?? emptyMark(mark.origin);
+    if (!saysMore(mark, known)) return undefined;
+    const joined = joinMarks(known, mark);
+    this.#arrivingMarks.set(mark.origin, joined);
+    return joined;
+  }
+
   /** The store has these durably: what is not ahead of it any more need not be remembered. */
   settle(stream: StreamId): void {
     const key = streamKey(stream);
@@ -48,6 +62,7 @@ export class Intake {
   /** What was on its way may not have come: only what is durable counts. */
   reset(): void {
     this.#arriving.clear();
+    this.#arrivingMarks.clear();
   }
 
   removeLog(logId: number): void {

@@ -73,7 +73,7 @@ class OpenReplicator implements Replicator {
     this.#listener = listener;
     this.#held = new VersionVector(store.positions());
     this.#marks = new Map(store.marks().map((mark) => [mark.origin, mark]));
-    this.#intake = new Intake(this.#held);
+    this.#intake = new Intake(this.#held, this.#marks);
     this.#holdings = new Holdings(options.nodeId, this.#held, this.#marks);
     this.#acknowledgements = new Acknowledgements(this.#holdings, limits.maxWaiters);
     this.#choice = new SourceChoice(options.nodeId, limits.relayDelayMs);

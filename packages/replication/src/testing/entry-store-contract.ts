@@ -290,19 +290,17 @@ export const entryStoreContract: readonly ContractCase<EntryStoreSubject>[] = [
     },
   },
   {
-    name: 'marks are joined: of each log the later one counts',
+    name: 'marks are kept as they come, with the logs they name as behind',
     async run(open) {
       const subject = await open();
       const at = (ms: number): Hlc => ({ ms, counter: 0 });
+      const behind = [
+        { logId: 7, hlc: at(10) },
+        { logId: 8, hlc: at(15) },
+      ];
       await subject.store.setMark({ origin: 2, hlc: at(10), behind: [] });
-      await subject.store.setMark({
-        origin: 2,
-        hlc: at(20),
-        behind: [
-          { logId: 7, hlc: at(0) },
-          { logId: 8, hlc: at(15) },
-        ],
-      });
+      await subject.store.setMark({ origin: 2, hlc: at(20), behind });
+      same(markIn(subject, 2), { origin: 2, hlc: at(20), behind }, 'the mark');
       const mark = markIn(subject, 2) as OriginMark;
       same(
         [7, 8, 9].map((logId) => markOf(mark, logId).ms),

@@ -1,7 +1,6 @@
 import { type Clock, delay } from '@shanghai/env';
 import { type StreamId, streamKey } from '../core/entry-id.js';
 import { type Hlc, laterHlc, stampHlc } from '../core/hlc.js';
-import { joinMarks } from '../core/origin-marks.js';
 import { ReplicationError } from '../core/replication-error.js';
 import {
   checkRun,
@@ -178,10 +177,8 @@ export class MemoryEntryStore implements EntryStore {
 
   setMark(mark: OriginMark): Promise<void> {
     return this.#commit(() => {
-      const known = this.directory.marks.get(mark.origin);
-      const joined = known === undefined ? mark : joinMarks(known, mark);
-      this.directory.marks.set(mark.origin, joined);
-      return { marks: [joined] };
+      this.directory.marks.set(mark.origin, mark);
+      return { marks: [mark] };
     });
   }
 

@@ -9,7 +9,6 @@ import type { Clock } from '@shanghai/env';
 import type { Wal, WalRecord } from '@shanghai/wal';
 import { type StreamId, streamKey } from '../core/entry-id.js';
 import { type Hlc, laterHlc, stampHlc } from '../core/hlc.js';
-import { joinMarks } from '../core/origin-marks.js';
 import { ReplicationError } from '../core/replication-error.js';
 import { checkRun, cutRun, lastSequenceOf, type Run } from '../core/run.js';
 import { packStamped } from '../core/stamped-payload.js';
@@ -46,7 +45,6 @@ export class WalEntryStore implements EntryStore {
   readonly #reader: RunReader;
   /** What was called and is not durable yet: streams to their last sequence, and how much is to come. */
   readonly #coming = new Map<string, { last: number; calls: number }>();
-  readonly #comingMarks = new Map<number, OriginMark>();
   /** States on their way: stream 0 is not written anew without them. */
   readonly #comingStates = new Set<StoreRecord>();
   #lastWrite: Promise<unknown> = Promise.resolve();
@@ -198,10 +196,7 @@ export class WalEntryStore implements EntryStore {
   }
 
   async setMark(mark: OriginMark): Promise<void> {
-    const known = this.#comingMarks.get(mark.origin) ?? this.#marks.get(mark.origin);
-    const joined = known === undefined ? mark : joinMarks(known, mark);
-    this.#comingMarks.set(mark.origin, joined);
-    await this.#writeStates([{ type: 'mark', mark: joined }], () => this.#keepMark(joined));
+    await this.#writeStates([{ type: 'mark', mark }], () => this.#keepMark(mark));
   }
 
   async makeOwnMark(): Promise<void> {
@@ -210,7 +205,6 @@ export class WalEntryStore implements EntryStore {
     this.#stamp = hlc;
     this.#ceiling = hlc;
     const mark = { origin: this.ownOrigin, hlc, behind: [] };
-    this.#comingMarks.set(this.ownOrigin, mark);
     await this.#writeStates(
       [
         { type: 'ceiling', hlc },
