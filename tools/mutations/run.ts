@@ -18,6 +18,7 @@ import { envMutations } from './env-mutations.js';
 import { hostMutations } from './host-mutations.js';
 import { keyspaceMutations } from './keyspace-mutations.js';
 import { memberMutations } from './member-mutations.js';
+import { membershipMutations } from './membership-mutations.js';
 import type { Mutation } from './mutation.js';
 import { peerMutations } from './peer-mutations.js';
 import { raftLogMutations } from './raft-log-mutations.js';
@@ -141,7 +142,7 @@ async function main(words: readonly string[]): Promise<number> {
   const all = [
     ...[envMutations, walMutations, bitcaskMutations, raftMutations, hostMutations, raftLogMutations],
     ...[peerMutations, serverMutations, memberMutations, backupMutations, clientMutations, keyspaceMutations],
-    ...[replicationMutations],
+    ...[replicationMutations, membershipMutations],
   ].flat();
   const unknown = words.filter((word) => !all.some(({ name }) => name.includes(word)));
   if (unknown.length > 0) {

@@ -1,0 +1,122 @@
+import type { Mutation } from './mutation.js';
+
+const core = 'packages/membership/src/core';
+const detector = `${core}/detector.ts`;
+const host = ['packages/membership/src/host/open-membership.test.ts'];
+const simulation = ['tools/simulator/membership/membership.test.ts'];
+
+/** Bugs in who is there and alive: detection, votes, gossip, coming back. */
+export const membershipMutations: readonly Mutation[] = [
+  {
+    name: 'membership/silence-of-a-helper-is-a-vote',
+    breaks: 'a node that hears nobody accuses nobody',
+    file: detector,
+    find: '    if (helpers.length === 0) target.isConfirmed = true;',
+    replace: '    target.isConfirmed = true;',
+    tests: host,
+    named: 'that hears nobody says so',
+  },
+  {
+    name: 'membership/nobody-else-is-asked',
+    breaks: 'a broken link between two nodes makes nobody suspect',
+    file: detector,
+    find: '    known.heardMs = Math.max(known.heardMs ?? askedMs, askedMs);',
+    replace: '    known.heardMs = Math.max(known.heardMs ?? 0, 0);',
+    tests: host,
+    named: 'a broken link',
+  },
+  {
+    name: 'membership/two-votes-also-of-two-nodes',
+    breaks: 'of two nodes the other one is seen down',
+    file: detector,
+    find: '    return Math.max(1, Math.min(2, heard));',
+    replace: '    return Math.max(2, Math.min(2, heard));',
+    tests: host,
+    named: 'of two nodes',
+  },
+  {
+    name: 'membership/accused-as-soon-as-it-is-silent',
+    breaks: 'a lost message asks and does not accuse',
+    file: detector,
+    find: 'const mayVote = silentMs >= settings.accuseAfterMs && target.probes > 2 && target.isConfirmed;',
+    replace: 'const mayVote = silentMs >= settings.accuseAfterMs;',
+    tests: [`${core}/detector.test.ts`],
+  },
+  {
+    name: 'membership/stall-is-silence-of-others',
+    breaks: 'a node that was held up accuses nobody for it',
+    file: detector,
+    find: '      target.sinceMs = this.#signOf(target) + delayMs;',
+    replace: '      target.sinceMs = this.#signOf(target);',
+    tests: [`${core}/detector.test.ts`],
+  },
+  {
+    name: 'membership/answers-after-a-stall',
+    breaks: 'who was held up has not listened for an answer',
+    file: detector,
+    find: '    this.#relays.forget();\n',
+    replace: '',
+    tests: [`${core}/detector.test.ts`],
+  },
+  {
+    name: 'membership/votes-of-an-earlier-incarnation',
+    breaks: 'a vote is of one incarnation',
+    file: `${core}/votes.ts`,
+    find: '    if (ballot === undefined || incarnation > ballot.incarnation) {',
+    replace: '    if (ballot === undefined) {',
+    tests: [`${core}/detector.test.ts`],
+  },
+  {
+    name: 'membership/never-refutes',
+    breaks: 'a node that is there refutes',
+    file: `${core}/learning.ts`,
+    find: '    this.restate({}, record.incarnation + 1);\n    if',
+    replace: '    if',
+    tests: host,
+    named: 'that hears nobody says so',
+  },
+  {
+    name: 'membership/refutes-with-the-same-incarnation',
+    breaks: 'a refutation is newer than what it refutes',
+    file: `${core}/learning.ts`,
+    find: '    this.restate({}, record.incarnation + 1);\n    if',
+    replace: '    this.restate({}, record.incarnation);\n    if',
+    tests: host,
+    named: 'that hears nobody says so',
+  },
+  {
+    name: 'membership/down-is-forgotten',
+    breaks: 'members that are down are tried for ever',
+    file: `${core}/joining.ts`,
+    find: '    for (let i = 0; i < triedAtOnce && down.length > 0; i++) {',
+    replace: '    for (let i = 0; i < triedAtOnce && down.length > 99; i++) {',
+    tests: simulation,
+    named: '10 nodes.*halves that were apart',
+  },
+  {
+    name: 'membership/incarnation-not-kept',
+    breaks: 'a restarted node has a higher incarnation than any that was told of it',
+    file: 'packages/membership/src/host/open-membership.ts',
+    find: 'remembered === undefined ? clock.nowMs() : remembered.incarnation + 1;',
+    replace: 'remembered === undefined ? clock.nowMs() : 1;',
+    tests: host,
+    named: 'begins a higher incarnation',
+  },
+  {
+    name: 'membership/older-record-wins',
+    breaks: 'views become the same in whatever order they learn',
+    file: `${core}/member.ts`,
+    find: '  if (next.incarnation !== known.incarnation) return next.incarnation > known.incarnation;\n',
+    replace: '  if (next.incarnation !== known.incarnation && next.incarnation < 0) return false;\n',
+    tests: [`${core}/member-view.test.ts`],
+  },
+  {
+    name: 'membership/gossip-without-digest',
+    breaks: 'what gossip missed is noticed',
+    file: `${core}/anti-entropy.ts`,
+    find: '    if (buckets === 0) return;\n',
+    replace: '    if (buckets >= 0) return;\n',
+    tests: simulation,
+    named: '10 nodes.*halves that were apart',
+  },
+];
