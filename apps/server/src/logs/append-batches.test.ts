@@ -1,29 +1,28 @@
 import { describe, expect, test } from 'vitest';
-import type { LogAppendCommand } from '../apply/command.js';
 import { ServerError } from '../requests/server-error.js';
-import { AppendBatches, type AppendPlace, type BatchedLog } from './append-batches.js';
+import { AppendBatches, type AppendPlace, type AppendWork, type BatchedLog } from './append-batches.js';
 import type { LogRecord, Producer } from './log-requests.js';
 
 const record = (bytes = 1): LogRecord => ({ key: Buffer.alloc(0), value: Buffer.alloc(bytes, 'v'), headers: [] });
 const records = (count: number) => Array.from({ length: count }, () => record());
 
 /** A log that keeps what it was given, and gives out sequence numbers. */
-function memoryLog(refuse: (command: LogAppendCommand) => ServerError | undefined = () => undefined) {
-  const commands: LogAppendCommand[] = [];
+function memoryLog(refuse: (work: AppendWork) => ServerError | undefined = () => undefined) {
+  const commands: AppendWork[] = [];
   let last = 0;
   const log: BatchedLog = {
     logId: 7,
     ready: async () => undefined,
-    propose: async (command): Promise<AppendPlace> => {
-      commands.push(command);
-      const error = refuse(command);
+    propose: async (work): Promise<AppendPlace> => {
+      commands.push(work);
+      const error = refuse(work);
       if (error !== undefined) throw error;
       const firstSequence = last + 1;
-      last += command.recordCount;
+      last += work.records.length;
       return { firstSequence, lastSequence: last, timeMs: 5, duplicate: false };
     },
   };
-  return { log, commands, counts: () => commands.map(({ recordCount }) => recordCount) };
+  return { log, commands, counts: () => commands.map(({ records: all }) => all.length) };
 }
 
 describe('appends of one turn', () => {
@@ -58,7 +57,7 @@ describe('appends of one turn', () => {
     const of = (producerId: number, epoch: number, sequence: number): Producer => ({ producerId, epoch, sequence });
     const producers = [of(1, 1, 1), of(1, 1, 3), of(2, 1, 1), of(1, 1, 5), of(1, 2, 7)];
     await Promise.all(producers.map((producer) => batches.append(log, { records: records(2), producer })));
-    expect(commands.map(({ producer, recordCount }) => [producer, recordCount])).toEqual([
+    expect(commands.map(({ producer, records: all }) => [producer, all.length])).toEqual([
       [of(1, 1, 1), 4],
       [of(2, 1, 1), 2],
       [of(1, 1, 5), 2],
@@ -67,8 +66,8 @@ describe('appends of one turn', () => {
   });
 
   test('are judged one by one where the whole is out of sequence, for some may be repetitions', async () => {
-    const { log, counts } = memoryLog(({ recordCount }) =>
-      recordCount > 1 ? new ServerError('CONFLICT', 'out of sequence') : undefined,
+    const { log, counts } = memoryLog(({ records: all }) =>
+      all.length > 1 ? new ServerError('CONFLICT', 'out of sequence') : undefined,
     );
     const batches = new AppendBatches();
     const appends = [1, 2, 3].map((sequence) =>

@@ -20,6 +20,8 @@ export interface AppendPlace {
   readonly lastSequence: number;
   readonly timeMs: number;
   readonly duplicate: boolean;
+  /** Of the origin; absent in mode quorum. */
+  readonly epoch?: number;
 }
 
 /** The log that appends go to. */
@@ -27,8 +29,8 @@ export interface BatchedLog {
   readonly logId: number;
   /** What must hold before anything is proposed; rejects where nothing may be appended. */
   ready(): Promise<void>;
-  /** Rejects with the refusal of the state. Commands reach the log in the order of the calls. */
-  propose(command: LogAppendCommand): Promise<AppendPlace>;
+  /** Rejects with the refusal of the state. Appends reach the log in the order of the calls. */
+  propose(work: AppendWork): Promise<AppendPlace>;
 }
 
 /** What an append is made of, beside its log. */
@@ -133,12 +135,12 @@ function payloadBytes(records: readonly LogRecord[]): number {
 function propose(log: BatchedLog, { parts }: Pick<Batch, 'parts'>): void {
   const only = parts[0] as Waiting;
   if (parts.length === 1) {
-    log.propose(commandOf(log.logId, only.work, only.work.records)).then(only.resolve, only.reject);
+    log.propose(only.work).then(only.resolve, only.reject);
     return;
   }
   const all: LogRecord[] = [];
   for (const { work } of parts) for (const record of work.records) all.push(record);
-  log.propose(commandOf(log.logId, only.work, all)).then(
+  log.propose({ ...only.work, records: all }).then(
     (place) => {
       let { firstSequence } = place;
       for (const { work, resolve } of parts) {
@@ -155,8 +157,9 @@ function propose(log: BatchedLog, { parts }: Pick<Batch, 'parts'>): void {
   );
 }
 
-function commandOf(logId: number, work: AppendWork, records: readonly LogRecord[]): LogAppendCommand {
-  const { producer, expectedLastSequence } = work;
+/** An append as a command of its group. */
+export function appendCommand(logId: number, work: AppendWork): LogAppendCommand {
+  const { records, producer, expectedLastSequence } = work;
   return {
     kind: 'logAppend',
     logId,

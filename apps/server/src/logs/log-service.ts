@@ -8,7 +8,7 @@ import { invalidRequest } from '../requests/request-checks.js';
 import type { RequestContext } from '../requests/request-context.js';
 import { requireLeader } from '../routing/require-leader.js';
 import type { SlotRouter } from '../routing/slot-router.js';
-import { AppendBatches, type BatchedLog } from './append-batches.js';
+import { AppendBatches, appendCommand, type BatchedLog } from './append-batches.js';
 import { EveryReplica } from './every-replica.js';
 import { type KnownLog, KnownLogs, linearizable, placeOf, unknownLog } from './known-logs.js';
 import { checkAppend, checkKeys, checkLogName, checkLogRead, checkSettings } from './log-checks.js';
@@ -109,8 +109,8 @@ export class LogService implements LogRequests {
           requireLeader(replica, system.replica.machine.catalogue.nodes);
           throw error;
         }),
-      propose: async (command) => {
-        const result = await replica.propose(command);
+      propose: async (work) => {
+        const result = await replica.propose(appendCommand(entry.logId, work));
         invariant(result.type === 'logAppended', `an append gave '${result.type}'`);
         return result;
       },

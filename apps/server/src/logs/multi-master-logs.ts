@@ -11,6 +11,7 @@ import type { MultiMaster, OriginParts } from '../replication/multi-master.js';
 import type { Gate } from '../requests/gate.js';
 import { checkCount, invalidRequest } from '../requests/request-checks.js';
 import type { RequestContext } from '../requests/request-context.js';
+import { AppendBatches, type AppendWork } from './append-batches.js';
 import { linearizable, unknownLog } from './known-logs.js';
 import { checkAppend, checkLogName, checkLogRead, checkSettings } from './log-checks.js';
 import type { LogFiles } from './log-files.js';
@@ -46,6 +47,7 @@ const oneOrigin: LogScope = { allOrigins: false, epoch: 0, order: 'arrival' };
 /** The log plane over the streams of this node. */
 export class MultiMasterLogs implements LogRequests {
   readonly #parts: MultiMasterLogParts;
+  readonly #batches = new AppendBatches();
 
   constructor(parts: MultiMasterLogParts) {
     this.#parts = parts;
@@ -89,8 +91,13 @@ export class MultiMasterLogs implements LogRequests {
     const { epoch: present } = replica.machine.streams.own;
     files.refuseDamaged(streamPlace({ logId, origin: nodeId, epoch: present }));
     const { records, producer, expectedLastSequence, acknowledgement = settings.acknowledgement } = request;
-    const appended = await writer.append({
-      ...{ logId, records },
+    const batched = {
+      logId,
+      ready: () => Promise.resolve(),
+      propose: (work: AppendWork) => writer.append({ logId, ...work }),
+    };
+    const appended = await this.#batches.append(batched, {
+      records,
       ...(producer === undefined ? {} : { producer }),
       ...(expectedLastSequence === undefined ? {} : { expectedLastSequence }),
     });
