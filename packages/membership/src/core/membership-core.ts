@@ -51,6 +51,7 @@ export class MembershipCore {
   #nextHeartbeatMs = Number.POSITIVE_INFINITY;
   #nextGossipMs = 0;
   #tickedMs = 0;
+  #nextStalledMs = 0;
 
   /** Throws `MembershipError` `LIMIT_EXCEEDED` where the node says too much of itself. */
   constructor(options: CoreOptions) {
@@ -155,13 +156,21 @@ export class MembershipCore {
     const { nowMs, settings } = this.#context;
     this.#tickedMs = nowMs;
     if (delayMs >= settings.stallMs) {
-      this.#context.tell({ type: 'stalled', delayMs });
       this.#detector.heldUp(Math.ceil(delayMs));
+      this.#tellStalled(delayMs);
     }
     if (nowMs >= this.#nextHeartbeatMs) this.#beat();
     this.#detector.tick();
     this.#antiEntropy.tick();
     this.#joining.tick();
+  }
+
+  /** One that is held up all the time says so now and then. */
+  #tellStalled(delayMs: number): void {
+    const { nowMs, settings } = this.#context;
+    if (nowMs < this.#nextStalledMs) return;
+    this.#nextStalledMs = nowMs + settings.downAfterMs;
+    this.#context.tell({ type: 'stalled', delayMs });
   }
 
   #beat(): void {

@@ -19,7 +19,7 @@ export type MembershipEvent =
   /** This node hears nobody any more, or somebody again. */
   | { readonly type: 'isolated' }
   | { readonly type: 'reconnected' }
-  /** This node's event loop was held up: what it did not hear meanwhile proves nothing. */
+  /** This node's event loop was held up: what it did not hear meanwhile proves nothing. At most once in the time to `down`. */
   | { readonly type: 'stalled'; readonly delayMs: number }
   /** Two living members have one name. */
   | { readonly type: 'nameConflict'; readonly member: Member; readonly other: Member }
