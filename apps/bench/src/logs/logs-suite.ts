@@ -15,6 +15,7 @@ import { valueBytes } from './entry-size.js';
 import { hasJetStream, startJetStream } from './jetstream-cluster.js';
 
 const ownProgram = fileURLToPath(new URL('./log-process.js', import.meta.url));
+const replicationProgram = fileURLToPath(new URL('./replication-process.js', import.meta.url));
 const theirProgram = fileURLToPath(new URL('./jetstream-process.js', import.meta.url));
 
 /** In flight at once. */
@@ -22,7 +23,11 @@ const shapes = [64, 256] as const;
 
 const modes = {
   quorum: { mode: 'quorum', what: 'synced on a majority of three' },
+  'multi-master': { mode: 'multi-master', what: 'synced on the node of three that took it' },
 } as const;
+
+/** At which its lag is asked for, in entries a second. */
+const steadyRate = 50_000;
 
 /** The cases of `bench logs`. */
 export async function logsSuite(scope: BenchScope, seconds: number): Promise<Suite> {
@@ -32,6 +37,20 @@ export async function logsSuite(scope: BenchScope, seconds: number): Promise<Sui
   const three = onlyOnce(async () => withLogs(await BenchCluster.start(scope, 'logs', 3)));
   const jetStream = onlyOnce(() => startJetStream(scope, 3));
   const time = String(seconds);
+  let replications = 0;
+  const replication = (name: string, rate: number, what: string): BenchCase => ({
+    name,
+    what: `two processes with the replication package, ${valueBytes} B each, synced on both sides: ${what}`,
+    unit: 'entries',
+    measure: async () =>
+      runProcess(scope, replicationProgram, [`${scope.directory}/replication-${++replications}`, time, String(rate)]),
+  });
+  const tail = (mode: keyof typeof modes): BenchCase => ({
+    name: `${mode} tail`,
+    what: 'one tail from the beginning on',
+    unit: 'entries',
+    measure: async () => runProcess(scope, ownProgram, [await three(), mode, 'tail', '1', time]),
+  });
   const append = (mode: keyof typeof modes, callers: number): BenchCase => ({
     name: `${mode} append x${callers}`,
     what: `${callers} callers in one process, ${valueBytes} B each, ${modes[mode].what}`,
@@ -55,13 +74,9 @@ export async function logsSuite(scope: BenchScope, seconds: number): Promise<Sui
       'Tails and consumers read from the beginning what the cases before them wrote.',
     ],
     cases: [
-      ...shapes.flatMap((callers) => [append('quorum', callers), publish(callers)]),
-      {
-        name: 'quorum tail',
-        what: 'one tail from the beginning on',
-        unit: 'entries',
-        measure: async () => runProcess(scope, ownProgram, [await three(), 'quorum', 'tail', '1', time]),
-      },
+      ...shapes.flatMap((callers) => [append('quorum', callers), append('multi-master', callers), publish(callers)]),
+      tail('quorum'),
+      tail('multi-master'),
       {
         name: 'jetstream consume',
         what: 'one consumer from the beginning on',
@@ -69,6 +84,8 @@ export async function logsSuite(scope: BenchScope, seconds: number): Promise<Sui
         ...missing,
         measure: async () => runProcess(scope, theirProgram, [(await jetStream()).join(','), 'consume', '1', time]),
       },
+      replication('replication', 0, 'as many as go'),
+      replication('replication lag', steadyRate, `${steadyRate} a second; latencies are lags`),
     ],
     judge,
     close: async () => {},
@@ -86,7 +103,14 @@ async function withLogs(cluster: BenchCluster): Promise<string> {
 function judge(cases: ReadonlyMap<string, CaseReport>): readonly TargetReport[] {
   const judge = new Judge(cases);
   judge.rate('quorum append x256', { atLeast: 40_000, aimAtLeast: 70_000 });
-  judge.rate('quorum tail', { atLeast: 300_000, aimAtLeast: 1_000_000 });
+  judge.rate('multi-master append x256', { atLeast: 150_000 });
+  for (const mode of Object.keys(modes)) judge.rate(`${mode} tail`, { atLeast: 300_000, aimAtLeast: 1_000_000 });
+  judge.rate('replication', { atLeast: 150_000, aimAtLeast: 400_000 });
+  judge.rate('replication lag', { atLeast: 0.98 * steadyRate });
+  judge.value('replication lag, p99', judge.case('replication lag')?.latency?.p99Ms, 'ms', {
+    atMost: 100,
+    aimAtMost: 20,
+  });
   for (const callers of shapes) judge.ratio(`quorum append x${callers}`, `jetstream publish x${callers}`);
   judge.ratio('quorum tail', 'jetstream consume');
   return judge.targets;
