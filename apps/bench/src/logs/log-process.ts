@@ -23,9 +23,9 @@ process.stdout.write(`${JSON.stringify(measured)}\n`);
 
 /** What the log holds, from its beginning on. */
 async function* tailed(name: string): AsyncGenerator<number> {
-  const { origins } = await client.log.describe(name);
+  const { origins, settings } = await client.log.describe(name);
   let left = origins.reduce((sum, { firstSequence, lastSequence }) => sum + lastSequence - firstSequence + 1, 0);
-  for await (const entry of client.log.tail(name)) {
+  for await (const entry of client.log.tail(name, settings.mode === 'multi-master' ? { allOrigins: true } : {})) {
     yield entry.value.length;
     left--;
     if (left === 0) return;

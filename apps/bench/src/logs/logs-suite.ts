@@ -26,6 +26,10 @@ const modes = {
   'multi-master': { mode: 'multi-master', what: 'synced on the node of three that took it' },
 } as const;
 
+/** Entries of each log before the first case, and of one append. */
+const heldBefore = 200_000;
+const heldAtOnce = 1_000;
+
 /** At which its lag is asked for, in entries a second. */
 const steadyRate = 50_000;
 
@@ -71,7 +75,7 @@ export async function logsSuite(scope: BenchScope, seconds: number): Promise<Sui
     notes: [
       'All nodes and the load generator share the cores of this machine.',
       'JetStream is the version that the system packages, with its defaults, under its TypeScript client.',
-      'Tails and consumers read from the beginning what the cases before them wrote.',
+      `Tails and consumers read from the beginning what the cases before them wrote; logs of Shanghai hold ${heldBefore.toLocaleString('en')} entries before.`,
     ],
     cases: [
       ...shapes.flatMap((callers) => [append('quorum', callers), append('multi-master', callers), publish(callers)]),
@@ -92,10 +96,14 @@ export async function logsSuite(scope: BenchScope, seconds: number): Promise<Sui
   };
 }
 
-/** Makes the logs; resolves to the endpoints, separated by commas. */
+/** Makes the logs, with something in them for the tails; resolves to the endpoints, separated by commas. */
 async function withLogs(cluster: BenchCluster): Promise<string> {
   const client = connect({ endpoints: cluster.endpoints, timeoutMs: 30_000 });
-  for (const [name, { mode }] of Object.entries(modes)) await client.log.create(name, { mode });
+  const records = Array.from({ length: heldAtOnce }, () => new Uint8Array(valueBytes).fill(7));
+  for (const [name, { mode }] of Object.entries(modes)) {
+    await client.log.create(name, { mode });
+    for (let held = 0; held < heldBefore; held += heldAtOnce) await client.log.append(name, records);
+  }
   await client.close();
   return cluster.endpoints.join(',');
 }
