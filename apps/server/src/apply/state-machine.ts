@@ -34,7 +34,7 @@ import { SessionTable } from './session-table.js';
 import { metaKey, originKey, restoredKey, statePrefix } from './state-keys.js';
 import { readStatePart } from './state-part.js';
 import type { StateStore } from './state-store.js';
-import type { AcceptedRun, StreamRun } from './stream-run.js';
+import { type AcceptedRun, joinRuns, type StreamRun } from './stream-run.js';
 import { type StreamChanges, StreamTable } from './stream-table.js';
 import { WriteSet } from './write-set.js';
 
@@ -406,7 +406,8 @@ export class StateMachine implements CommandApplier<ApplyResult> {
 
   /** Writes a run's outcome and shows it. */
   async #commit(run: Run): Promise<void> {
-    const { writes, accepted, runs } = run;
+    const { writes, accepted } = run;
+    const runs = joinRuns(run.runs);
     const writeFiles = async () => {
       const { logWriter } = this.#options;
       if (accepted.length > 0) await this.#untilSpace(() => logWriter.write(accepted));

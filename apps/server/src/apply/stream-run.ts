@@ -26,6 +26,35 @@ export interface AcceptedRun {
   readonly isRecalled: boolean;
 }
 
+/** Runs that follow each other in a stream as one: appends of many callers that came together. */
+export function joinRuns(accepted: readonly AcceptedRun[]): AcceptedRun[] {
+  const joined: AcceptedRun[] = [];
+  for (let from = 0; from < accepted.length; ) {
+    const first = accepted[from] as AcceptedRun;
+    let to = from + 1;
+    while (to < accepted.length && follows(accepted[to] as AcceptedRun, accepted[to - 1] as AcceptedRun)) to++;
+    if (to === from + 1) joined.push(first);
+    else joined.push(joinedRun(first, accepted.slice(from, to)));
+    from = to;
+  }
+  return joined;
+}
+
+function follows({ entryIndex, run }: AcceptedRun, before: AcceptedRun): boolean {
+  if (entryIndex !== before.entryIndex || run.firstSequence !== before.run.firstSequence + before.run.count)
+    return false;
+  const { logId, origin, epoch } = run.stream;
+  const { stream } = before.run;
+  return logId === stream.logId && origin === stream.origin && epoch === stream.epoch;
+}
+
+function joinedRun(first: AcceptedRun, all: readonly AcceptedRun[]): AcceptedRun {
+  const last = all.at(-1) as AcceptedRun;
+  const count = last.run.firstSequence + last.run.count - first.run.firstSequence;
+  const bytes = Buffer.concat(all.map(({ run }) => run.bytes));
+  return { ...last, run: { ...first.run, count, lastHlc: last.run.lastHlc, bytes } };
+}
+
 /** The entries of a run from the `skip`-th on, as views. Throws `RangeError` where there are not `count`. */
 export function splitRun({ bytes, count }: Pick<StreamRun, 'bytes' | 'count'>, skip = 0): Uint8Array[] {
   const entries: Uint8Array[] = [];

@@ -4,6 +4,7 @@
  */
 import { type Clock, delay } from '@shanghai/env';
 import {
+  checkRun,
   type EntryStore,
   type EntryStoreObserver,
   type Hlc,
@@ -168,7 +169,10 @@ export class OwnEntryStore implements EntryStore {
     return Math.max(this.#expected.get(streamKey(stream)) ?? 0, this.#streams.get(stream)?.lastSequence ?? 0);
   }
 
-  #expect({ stream, firstSequence, count, lastHlc }: Run): void {
+  #expect(run: Run): void {
+    // What cannot be taken apart must not get into the group: it could not be applied.
+    checkRun(run);
+    const { stream, firstSequence, count, lastHlc } = run;
     if (this.#streams.isDropped(stream.logId)) return;
     const last = this.#last(stream);
     if (firstSequence > last + 1) throw gap(stream, firstSequence, last);
