@@ -108,9 +108,10 @@ export const backupMutations: readonly Mutation[] = [
   {
     name: 'recover/lost-nodes-stay',
     breaks: 'the lost nodes are gone for good',
-    file: recover,
-    find: '    const lost = lostNodes.map((node) => node.nodeId);',
-    replace: '    const lost = lostNodes.map((node) => node.nodeId).slice(lostNodes.length);',
+    // Who is lost is said by the command, and known from the table as well.
+    file: table,
+    find: '    const gone = new Set([...lost, ...this.present.map((entry) => entry.nodeId)]);',
+    replace: '    const gone = new Set(lost.filter((id) => id < 0));',
     tests: [`${test}/cluster-recover.test.ts`],
     named: 'one node that is left serves',
   },
