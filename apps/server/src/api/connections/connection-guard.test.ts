@@ -99,3 +99,25 @@ it('who says nothing is cut after the handshake time', async () => {
   other.close();
   expect(cuts).toEqual(['handshake']);
 });
+
+it('hangs up where nothing is open and nothing was for a while', async () => {
+  const [quiet, busy] = [await join(), await join()];
+  const release = guard.hold(addressOf(busy));
+  nowMs = 400;
+  const late = await join();
+  nowMs = 500;
+  const gone = once(quiet, 'close');
+  expect(guard.hangUpQuiet(500)).toBe(3);
+  await gone;
+  release();
+  while (guard.size > 2) await new Promise((resolve) => setImmediate(resolve));
+  nowMs = 900;
+  const lateGone = once(late, 'close');
+  expect(guard.hangUpQuiet(500)).toBe(2);
+  await lateGone;
+  expect([busy.destroyed, late.destroyed]).toEqual([false, true]);
+  nowMs = 1_000;
+  const busyGone = once(busy, 'close');
+  guard.hangUpQuiet(500);
+  await busyGone;
+});

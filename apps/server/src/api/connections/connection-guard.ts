@@ -87,9 +87,21 @@ export class ConnectionGuard {
     connection.open++;
     let isHeld = true;
     return () => {
-      if (isHeld) connection.open--;
+      if (isHeld) {
+        connection.open--;
+        connection.activeMs = this.#options.monotonicMs();
+      }
       isHeld = false;
     };
+  }
+
+  /** Hangs up where nothing is open and nothing was for `quietMs`. Gives how many connections are left. */
+  hangUpQuiet(quietMs: number): number {
+    const latestMs = this.#options.monotonicMs() - quietMs;
+    for (const { socket, open, activeMs } of this.#connections.values()) {
+      if (open === 0 && activeMs <= latestMs) socket.destroySoon();
+    }
+    return this.#connections.size;
   }
 
   /** Cuts all that there are. */

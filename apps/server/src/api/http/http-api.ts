@@ -4,6 +4,7 @@
  * place. fastify brings the router, body reading with a limit, and closing with requests in flight.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Server as NetServer } from 'node:net';
 import { errorTable } from '@shanghai/proto';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { isLoopbackHost } from '../../config/loopback-host.js';
@@ -41,6 +42,10 @@ const headersMs = 10_000;
 const requestMs = 120_000;
 const checkingMs = 2_500;
 
+/** How long a kept connection may be quiet before it is hung up on when the listener closes; and how often that is looked at. */
+const lingerMs = 500;
+const lookMs = 20;
+
 /** Binds `host:port` (0 = any free port) and serves. Rejects with the errno where the port cannot be had. */
 export async function openHttpApi(services: ApiServices, host: string, port: number): Promise<HttpApi> {
   const app = createHttpApp(services, host);
@@ -59,7 +64,7 @@ export async function openHttpApi(services: ApiServices, host: string, port: num
       isStopping = true;
     },
     close(graceMs) {
-      closing ??= closeApp(app, graceMs);
+      closing ??= closeApp(app, services.guards.http, graceMs);
       return closing;
     },
   };
@@ -77,13 +82,19 @@ function guardConnections(app: FastifyInstance, guard: ConnectionGuard): void {
 /** How long a connection may take to bring its first request when the listener is closed. */
 const lateRequestMs = 200;
 
-async function closeApp(app: FastifyInstance, graceMs: number): Promise<void> {
-  const force = setTimeout(() => app.server.closeAllConnections(), graceMs);
-  const isEmpty = new Promise((resolve) => app.server.once('close', resolve));
-  await stopAccepting(app.server);
-  // Who was just connected asks now; each answer ends its connection. Those on which nothing comes are idle.
-  const late = new Promise((resolve) => setTimeout(resolve, Math.min(graceMs, lateRequestMs)).unref());
-  if (graceMs > 0) await Promise.race([isEmpty, late]);
+/**
+ * No new connections; then those that are kept hear with their next answer that it was the last one, or are hung up on when
+ * nothing came for a while. Node would hang up on all that are idle now, also where a request is just on its way.
+ */
+async function closeApp(app: FastifyInstance, guard: ConnectionGuard, graceMs: number): Promise<void> {
+  let isForced = false;
+  const force = setTimeout(() => {
+    isForced = true;
+    app.server.closeAllConnections();
+    guard.close();
+  }, graceMs);
+  if (app.server.listening) NetServer.prototype.close.call(app.server);
+  while (guard.hangUpQuiet(lingerMs) > 0 && !isForced) await new Promise((resolve) => setTimeout(resolve, lookMs));
   await app.close();
   clearTimeout(force);
 }
