@@ -63,7 +63,7 @@ async function open(nodeId: number, options: Partial<GrpcReplicationOptions> = {
       },
     },
     ...options,
-    limits: { retryMinMs: 5, retryMaxMs: 20, refusedRetryMs: 40, connectTimeoutMs: 300, ...options.limits },
+    limits: { retryMinMs: 5, retryMaxMs: 20, refusedRetryMs: 40, ...options.limits },
   });
   opened.push(transport);
   const address = await transport.listen('127.0.0.1', 0);
@@ -174,7 +174,7 @@ test('an entry larger than a frame arrives whole, and one larger than a message 
   const source = await open(2);
   const follower = await open(1, { limits: { maxMessageBytes: 3_000_000 } });
   follower.transport.setPeers([{ nodeId: 2, address: source.address }]);
-  await source.noted.until(() => source.noted.sessions.length === 1);
+  await follower.noted.until(() => follower.noted.sessions.length === 1);
   const run = (bytes: number) => ({
     type: 'run' as const,
     run: {
@@ -185,8 +185,9 @@ test('an entry larger than a frame arrives whole, and one larger than a message 
       bytes: packEntries([new Uint8Array(bytes)]),
     },
   });
-  source.noted.sessions[0]?.sendData(run(2_900_000));
-  source.noted.sessions[0]?.sendData(run(3_100_000));
+  const shipping = source.noted.sessions.at(-1);
+  shipping?.sendData(run(2_900_000));
+  shipping?.sendData(run(3_100_000));
   await follower.noted.until(() => follower.noted.ends.length === 1);
   expect(follower.noted.ends[0]).toContain('a message has 3000000 at most');
 });
