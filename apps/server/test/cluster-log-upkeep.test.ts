@@ -3,8 +3,8 @@ import { afterEach, expect, test } from 'vitest';
 import type { LogPage } from '../src/logs/log-requests.js';
 import type { ShanghaiNode } from '../src/node.js';
 import type { RequestContext } from '../src/requests/request-context.js';
-import { group, TestCluster } from './cluster-harness.js';
-import { bytes, quorumLog, request } from './core-harness.js';
+import { group, isReady, TestCluster } from './cluster-harness.js';
+import { bytes, createFaultDisk, quorumLog, request } from './core-harness.js';
 
 let cluster: TestCluster;
 
@@ -97,4 +97,48 @@ test('level all waits for every replica, and says what it does not know', async 
   expect(await cluster.during(leader.logs.append(quorum, request()))).toMatchObject({ firstSequence: 3 });
   cluster.network.heal();
   await append();
+});
+
+test('a follower that gets a snapshot hides what the others hide, and has the consumers', async () => {
+  const received: number[] = [];
+  cluster = new TestCluster(3, {
+    raft: { compactBytes: 0, trailingEntries: 0, trailingBytes: 0 },
+    raftListener: { snapshotReceived: ({ groupId, error }) => void (error === undefined && received.push(groupId)) },
+  });
+  for (const nodeId of cluster.ids) cluster.disks.set(nodeId, createFaultDisk({ seed: nodeId }));
+  await cluster.startAll();
+  const leader = cluster.node(leaderId());
+  const laggardId = cluster.ids.find((nodeId) => nodeId !== leaderId() && nodeId !== cluster.leader(0)) as number;
+  await cluster.during(leader.logs.create('state', { ...quorumLog, cleanupPolicy: 'compact' }, request()));
+  const fill = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      const records = [{ key: bytes(`key-${i % 4}`), value: bytes(`${i}${'.'.repeat(3_000)}`), headers: [] }];
+      await cluster.during(leader.logs.append({ log: 'state', records }, request()));
+    }
+  };
+  await fill(60);
+  cluster.network.cut(laggardId);
+  await fill(90);
+  await cluster.during(
+    leader.logUpkeep?.commit(
+      { log: 'state', consumer: 'c', generation: 0, positions: [{ origin: 0, epoch: 0, sequence: 149 }] },
+      request(),
+    ) as Promise<unknown>,
+  );
+  await cluster.clock.advance(20_000);
+  for (const node of nodes()) if (node !== cluster.node(laggardId)) await cluster.during(node.checkpoint());
+  cluster.network.heal();
+  const laggard = cluster.node(laggardId);
+  await cluster.until('it has caught up', () => {
+    return isReady(laggard) && group(laggard, 1).appliedIndex === group(leader, 1).appliedIndex;
+  });
+  expect(received).toContain(1);
+  const [first, ...others] = await atEach((node) => pages(node, 'state'));
+  expect(first?.entries.length).toBeLessThan(50);
+  for (const other of others) expect(other).toEqual(first);
+  for (const view of await atEach((node) => node.logUpkeep?.consumer('state', 'c', request()) as Promise<unknown>)) {
+    expect(view).toMatchObject({ positions: [{ sequence: 149 }], lags: [{ entries: 1 }] });
+  }
+  const sums = await atEach(async (node) => (await node.checksums()).find(({ groupId }) => groupId === 1)?.checksum);
+  expect(new Set(sums).size).toBe(1);
 });
