@@ -51,6 +51,21 @@ test('nothing is stable while members differ in what an epoch that has ended lef
   expect(holdings.stableAt(7, 1)).toEqual(at(6));
 });
 
+test('nothing is stable while members differ in what a node wrote that was removed', () => {
+  const removed = (lastSequence: number) => {
+    const vector = holding(4);
+    vector.set({ stream: { ...stream, origin: 9 }, firstSequence: 1, lastSequence, lastHlc: at(3) });
+    return vector;
+  };
+  const holdings = new Holdings(1, removed(3), knowing(8));
+  holdings.setMembers([1, 2]);
+  holdings.set(2, removed(2), knowing(6));
+  expect(holdings.stableAt(7, 1)).toBeUndefined();
+  expect(holdings.stableAt(6, 1)).toEqual(at(6));
+  holdings.set(2, removed(3), knowing(6));
+  expect(holdings.stableAt(7, 1)).toEqual(at(6));
+});
+
 test('the watermark of a log is the least mark of all members, and nothing where one of them is not known', () => {
   const marks = knowing(8);
   const holdings = new Holdings(1, holding(10), marks);

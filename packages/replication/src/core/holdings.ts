@@ -96,11 +96,20 @@ export class Holdings {
   }
 
   /**
-   * Whether what an origin wrote in epochs that have ended is the same on all members. The origin may have lost some of it
-   * that others hold, and its marks do not speak of that; but nothing is added to such a stream any more, so that where all
-   * have said the same, that is all there is.
+   * Whether what can come no more of a log is the same on all members: what the origin wrote in epochs that have ended, and
+   * whatever origins wrote that were removed. The marks do not speak of it, for an origin may have lost what others hold; but
+   * nothing is added to such a stream, so that where all have said the same, that is all there is.
    */
   #isPastSettled(logId: number, origin: number): boolean {
+    const origins = new Set([origin]);
+    for (const nodeId of this.#members) {
+      for (const other of this.#of(nodeId).vector.origins()) if (!this.#members.has(other)) origins.add(other);
+    }
+    for (const one of origins) if (!this.#isSettled(logId, one)) return false;
+    return true;
+  }
+
+  #isSettled(logId: number, origin: number): boolean {
     const streams = new Map<string, StreamId>();
     let present = 0;
     for (const nodeId of this.#members) {
@@ -110,7 +119,7 @@ export class Holdings {
       }
     }
     for (const [key, { epoch }] of streams) {
-      if (epoch === present) continue;
+      if (epoch === present && this.#members.has(origin)) continue;
       const ownLast = this.#of(this.#own).vector.lastOf(key);
       for (const nodeId of this.#members) if (this.#of(nodeId).vector.lastOf(key) !== ownLast) return false;
     }

@@ -39,7 +39,7 @@ export interface Replicator {
   /**
    * Per origin, the stamp up to which every member holds every entry of a log: behind it nothing can come any more that
    * has to be compared with what was deleted. `undefined` as long as a member was not heard since this node started, or
-   * members differ in what an epoch that has ended left.
+   * members differ in what an epoch that has ended, or a node that was removed, left in this log.
    */
   stableAt(logId: number, origin: number): Hlc | undefined;
 
