@@ -139,3 +139,20 @@ test('a delete that everyone has goes, and an older write that is told again doe
   fold.fold(entry(1, 1, 100, put(1)), nowMs);
   expect(store.row(key)).toBeUndefined();
 });
+
+test('what a version has replaced stays until all have that version: a verdict may yet drop it', () => {
+  const { fold, store } = copy(1);
+  fold.fold(entry(2, 1, 100, put(2)), nowMs);
+  fold.fold(entry(1, 1, nowMs + 60_000, put(1)), nowMs);
+  fold.settle([key], { ms: nowMs, counter: 0 });
+  fold.fold(entry(2, 2, nowMs + 1, drop(1, 1)), nowMs);
+  expect(shown(store)).toBe(2);
+});
+
+test('a value that had expired when it was written stays until all have it: it beats what is older and comes later', () => {
+  const { fold, store } = copy();
+  fold.fold(entry(1, 1, 900, put(1, [], 200)), nowMs);
+  fold.settle([key], { ms: 500, counter: 0 });
+  fold.fold(entry(2, 1, 600, put(2)), nowMs);
+  expect(shown(store)).toBeUndefined();
+});
