@@ -156,3 +156,11 @@ test('a value that had expired when it was written stays until all have it: it b
   fold.fold(entry(2, 1, 600, put(2)), nowMs);
   expect(shown(store)).toBeUndefined();
 });
+
+test('an entry that is held is folded when its time comes, however far the others have got by then', () => {
+  const { fold, store } = copy();
+  fold.fold(entry(1, 1, nowMs + 60_000, put(1)), nowMs);
+  fold.raiseFloor({ ms: nowMs + 100_000, counter: 0 });
+  fold.advance(nowMs + 60_000);
+  expect(shown(store, nowMs + 60_000)).toBe(1);
+});
