@@ -275,3 +275,29 @@ test('a store that fails ends the sessions and is told as the end', async () => 
   expect(cluster.node(1).fatal).toEqual([]);
   await cluster.close();
 });
+
+test('a stream that cannot be read is told, tried again, and does not keep the others waiting', async () => {
+  const told: string[] = [];
+  const cluster = new MemoryCluster({
+    listener: () => ({
+      unreadable: (stream, sequence, follower) => told.push(`${stream.logId} ${sequence} for ${follower}`),
+    }),
+  });
+  await cluster.run(10);
+  const { store } = cluster.node(1);
+  const read = store.read.bind(store);
+  let isDamaged = true;
+  store.read = (stream, ...rest) =>
+    isDamaged && stream.logId === 7 ? Promise.reject(new Error('damaged')) : read(stream, ...rest);
+  await cluster.append(1, 7, 'damaged');
+  await cluster.append(1, 8, 'whole');
+  await cluster.run(2_000);
+  expect([cluster.read(2, 7), cluster.read(2, 8)]).toEqual([{}, { '8/1.1': ['whole'] }]);
+  expect(told.sort()).toEqual(['7 1 for 2', '7 1 for 3']);
+  expect(cluster.node(2).replicator.watermark(7).ms).toBe(0);
+  expect(cluster.node(2).replicator.watermark(8).ms).toBeGreaterThan(0);
+  isDamaged = false;
+  await cluster.run(500);
+  cluster.expectAlike();
+  await cluster.close();
+});

@@ -20,7 +20,10 @@ import type { OriginMark, StreamPosition } from './stream-position.js';
 import { positionMessages } from './vector-messages.js';
 import { VersionVector } from './version-vector.js';
 
-/** What a source session is told. `held`: streams of this node's store that have changed, the vector is up to date. */
+/**
+ * What a source session is told. `held`: streams of this node's store that have changed, the vector is up to date. `again`:
+ * a stream of which nothing could be read when it was read last.
+ */
 export type SourceEvent =
   | { readonly type: 'open' }
   | { readonly type: 'held'; readonly positions: readonly StreamPosition[] }
@@ -29,6 +32,7 @@ export type SourceEvent =
   | { readonly type: 'grant'; readonly entries: number; readonly bytes: number }
   | { readonly type: 'readDone'; readonly stream: StreamId; readonly result: SourceReadResult }
   | { readonly type: 'rowsDone'; readonly rows: Uint8Array | undefined; readonly next: Uint8Array | undefined }
+  | { readonly type: 'again'; readonly stream: StreamId }
   | { readonly type: 'logRemoved'; readonly logId: number }
   | { readonly type: 'pause'; readonly isPaused: boolean }
   | { readonly type: 'full'; readonly isFull: boolean }
@@ -175,6 +179,9 @@ export class SourceSession {
         return;
       case 'rowsDone':
         this.#takeRows(event.rows, event.next);
+        return;
+      case 'again':
+        this.#consider(event.stream);
         return;
       case 'logRemoved':
         this.#told.removeLog(event.logId);

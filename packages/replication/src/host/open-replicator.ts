@@ -343,7 +343,7 @@ class OpenReplicator implements Replicator {
     this.#makeMark(nowMs);
     this.#choose();
     for (const link of [...this.#fetching.values()]) link.step({ type: 'tick' });
-    for (const link of [...this.#shipping.values()]) link.step({ type: 'tick' });
+    for (const link of [...this.#shipping.values()]) link.tick();
     this.#lags.tick(nowMs, this.#lagSubjects());
     this.#timer = clock.setTimer(this.#limits.tickMs, () => this.#tick());
   }

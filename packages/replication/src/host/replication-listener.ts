@@ -20,6 +20,8 @@ export interface ReplicationListener {
   sourceChanged?(origin: number, source: number | undefined): void;
   /** What is missing before `firstSequence` was trimmed everywhere this node could ask, and was passed over. */
   skipped?(stream: StreamId, firstSequence: number, source: number): void;
+  /** An entry could not be read for a follower. Other streams go on; this one is tried again. Told once until it can be read. */
+  unreadable?(stream: StreamId, sequence: number, follower: number, error: unknown): void;
   /** A peer holds entries of this node that it does not hold itself: its directory was put back. It goes on in a new epoch. */
   reverted?(stream: StreamId, ownSequence: number, peer: number, peerSequence: number, newEpoch: number): void;
   /** Two nodes hold another entry under the same name, which a promise of their stores excludes. The session was ended. */

@@ -1,5 +1,5 @@
 /** A session in which this node ships: does what the core wants, and reads for it. */
-import type { StreamId } from '../core/entry-id.js';
+import { type StreamId, streamKey } from '../core/entry-id.js';
 import type { ControlMessage } from '../core/message.js';
 import { lastSequenceOf } from '../core/run.js';
 import { type SourceContext, type SourceEffect, type SourceEvent, SourceSession } from '../core/source-session.js';
@@ -17,6 +17,8 @@ export class SourceLink {
   readonly #session: TransportSession;
   readonly #core: SourceSession;
   readonly #onEnd: (reason: string) => void;
+  /** Streams of which something could not be read: they are tried again, and do not keep the others waiting. */
+  readonly #unreadable = new Map<string, StreamId>();
   #isOver = false;
   #sentEntries = 0;
   #sentBytes = 0;
@@ -72,6 +74,12 @@ export class SourceLink {
   takeControl(message: ControlMessage): void {
     if (message.type !== 'marks') this.step(message);
     else for (const mark of message.marks) this.marks.set(mark.origin, mark);
+  }
+
+  /** Says what is not urgent, and tries again what could not be read. */
+  tick(): void {
+    this.step({ type: 'tick' });
+    for (const stream of this.#unreadable.values()) this.step({ type: 'again', stream });
   }
 
   step(event: SourceEvent): void {
@@ -131,8 +139,14 @@ export class SourceLink {
         const isAhead = result.type === 'run' && lastSequenceOf(result.run) >= from + maxEntries;
         if (isAhead) this.end(`the store gave more than ${maxEntries} entries`);
         else this.step({ type: 'readDone', stream, result });
+        if (result.type !== 'nothing') this.#unreadable.delete(streamKey(stream));
       },
-      (error: unknown) => this.end(`entry ${from} cannot be read: ${messageOf(error)}`),
+      (error: unknown) => {
+        const key = streamKey(stream);
+        if (!this.#unreadable.has(key)) this.#context.listener.unreadable?.(stream, from, this.follower, error);
+        this.#unreadable.set(key, stream);
+        this.step({ type: 'readDone', stream, result: { type: 'nothing' } });
+      },
     );
   }
 

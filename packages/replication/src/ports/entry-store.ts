@@ -37,7 +37,7 @@ export interface EntryStore {
    * Entries of a stream from `fromSequence` on: as many as follow, up to `maxEntries` and `maxBytes` of a run's bytes, but
    * one at least, however large. The bytes belong to whoever called, and are not changed any more. `trimmed` where that
    * entry was held and cannot be read; `nothing` where it was not received yet, or the log is gone.
-   * Rejects where it cannot be read; the session of whoever asked ends then.
+   * Rejects where it cannot be read; it is tried again later, and other streams go on meanwhile.
    */
   read(stream: StreamId, fromSequence: number, maxEntries: number, maxBytes: number): Promise<ReadResult>;
 
