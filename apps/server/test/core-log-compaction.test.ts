@@ -3,6 +3,7 @@ import { createFaultDisk, type ManualClock } from '@shanghai/env/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { LogGap, LogPage, LogRecord, LogStart } from '../src/logs/log-requests.js';
 import type { ShanghaiNode } from '../src/node.js';
+import { restore, save } from './backup-harness.js';
 import { bytes, createManualClock, openTestNode, quorumLog, request, text } from './core-harness.js';
 
 const seed = 20_261_121;
@@ -173,4 +174,27 @@ test('a power failure at any moment leaves the last entry of every key, whatever
     }
     expect(new Map([...state].sort()), `seed ${seed}, round ${round}`).toEqual(new Map([...last].sort()));
   }
+});
+
+test('a backup has what compaction left, and the positions of consumers', async () => {
+  await node.logs.create('state', compacted, request());
+  for (let i = 0; i < 200; i++) await append(`key-${i % 4}`, `${i}${filler}`);
+  const positions = [{ origin: 0, epoch: 0, sequence: 120 }];
+  await node.logUpkeep?.commit({ log: 'state', consumer: 'c', generation: 0, positions }, request());
+  await rounds(4);
+  const before = await readAll();
+  expect(before.gaps.length).toBeGreaterThan(0);
+  await save(node, disk, 'backup');
+  await restore(disk, 'backup', 'restored');
+  await node.close(1000);
+  node = await openTestNode(disk, clock, { dataDirectory: 'restored' });
+  const after = await readAll();
+  // Sequence numbers may come again for other entries: that is another epoch.
+  expect(after).toEqual({ ...before, gaps: before.gaps.map((gap) => ({ ...gap, epoch: 2 })) });
+  const view = await node.logUpkeep?.consumer('state', 'c', request());
+  expect(view).toMatchObject({
+    generation: 2,
+    positions: [{ origin: 0, epoch: 2, sequence: 120 }],
+    lags: [{ epoch: 2, entries: after.entries.length }],
+  });
 });

@@ -172,6 +172,17 @@ function encodeConsumer(state: ConsumerState): Buffer {
   return bytes;
 }
 
+/**
+ * A consumer's record in the state of another cluster, made from this one: its position is the same in the log's next epoch,
+ * and readers of the old cluster are told that they are elsewhere.
+ */
+export function consumerElsewhere(record: Uint8Array): Uint8Array {
+  const state = decodeConsumer(record);
+  // Logs in mode quorum have origin 0; the epochs of nodes are the nodes' matter.
+  const positions = state.positions.map((each) => (each.origin === 0 ? { ...each, epoch: each.epoch + 1 } : each));
+  return encodeConsumer({ ...state, generation: state.generation + 1, positions });
+}
+
 function decodeConsumer(bytes: Uint8Array): ConsumerState {
   invariant(bytes.length >= headBytes && bytes[0] === recordVersion, 'a consumer record of an unknown version');
   const nameBytes = readU32(bytes, 24);

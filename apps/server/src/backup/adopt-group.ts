@@ -7,6 +7,7 @@ import { relabelSegment, segmentLabelBytes } from '@shanghai/wal';
 import { readU32Ordered, readU64, writeU64 } from '../apply/byte-fields.js';
 import type { ClusterEntry, LogCatalogueEntry } from '../apply/catalogue.js';
 import { firstDataGroup } from '../apply/catalogue.js';
+import { consumerElsewhere } from '../apply/consumer-table.js';
 import { encodeCounters } from '../apply/group-counters.js';
 import { encodeRestoredMark } from '../apply/restored-mark.js';
 import { catalogueKey, dataKey, metaKey, restoredKey, statePrefix } from '../apply/state-keys.js';
@@ -163,13 +164,16 @@ async function deleteAll(store: StorageEngine, prefix: Uint8Array): Promise<void
   }
 }
 
-/** So that readers can tell that sequence numbers may come again. */
+/** So that readers can tell that sequence numbers may come again; what they stored goes along. */
 async function raiseEpochs(store: StorageEngine): Promise<void> {
   const operations: EngineOperation[] = [];
   for await (const { key, value } of store.range({ prefix: Uint8Array.of(statePrefix.log), horizonMs: 0 })) {
     const record = Uint8Array.from(value);
     writeU64(record, 16, readU64(record, 16) + 1);
     operations.push({ type: 'put', key: Uint8Array.from(key), value: record });
+  }
+  for await (const { key, value } of store.range({ prefix: Uint8Array.of(statePrefix.consumer), horizonMs: 0 })) {
+    operations.push({ type: 'put', key: Uint8Array.from(key), value: consumerElsewhere(value) });
   }
   if (operations.length > 0) await store.batch(operations);
 }
