@@ -90,7 +90,7 @@ export const membershipMutations: readonly Mutation[] = [
     find: '    for (let i = 0; i < triedAtOnce && down.length > 0; i++) {',
     replace: '    for (let i = 0; i < triedAtOnce && down.length > 99; i++) {',
     tests: simulation,
-    named: '10 nodes.*halves that were apart',
+    named: 'of 10 nodes.*halves that were apart',
   },
   {
     name: 'membership/incarnation-not-kept',
@@ -116,6 +116,6 @@ export const membershipMutations: readonly Mutation[] = [
     find: '    if (buckets === 0) return;\n',
     replace: '    if (buckets >= 0) return;\n',
     tests: simulation,
-    named: '10 nodes.*halves that were apart',
+    named: 'of 10 nodes.*halves that were apart',
   },
 ];
