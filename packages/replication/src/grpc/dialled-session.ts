@@ -176,9 +176,13 @@ export class DialledSession implements TransportSession {
   #hangUp(): void {
     this.#isOver = true;
     this.#timer.cancel();
-    this.#control.cancel();
-    this.#data.cancel();
-    this.#client.close();
+    // Not at once: a process that was stopped for seconds finds timers due before it has read anything, and a stream that is
+    // reset there while its connection has news waiting can keep the HTTP/2 of Node.js 20 writing for ever.
+    this.#settings.options.clock.soon(() => {
+      this.#control.cancel();
+      this.#data.cancel();
+      this.#client.close();
+    });
   }
 
   #lose(end: DialEnd): void {
