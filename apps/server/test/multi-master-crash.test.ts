@@ -140,3 +140,58 @@ test('a follower whose power fails while it takes entries over goes on where it 
     await cluster.close();
   }
 });
+
+test('a damaged copy of a stream is given up at the next start and comes anew; where it is the own one in a new epoch', async () => {
+  const cluster = new TestCluster(3);
+  const shipping = new MemoryReplicationNetwork({ clock: cluster.clock });
+  const start = (nodeId: number) => cluster.start(nodeId, { replication: { transport: shipping.transport(nodeId) } });
+  const untilSame = async (entries: number) => {
+    for (let i = 0; i < 400; i++) {
+      const reads = cluster.ids.map((id) => valuesAt(cluster.node(id)).catch(() => []));
+      const seen = await cluster.during(Promise.all(reads));
+      if (seen.every((values) => values.length === entries)) return seen;
+      await cluster.clock.advance(50);
+    }
+    throw new Error('the copies do not come to be the same');
+  };
+  try {
+    for (const nodeId of cluster.ids) await start(nodeId);
+    const isReady = () =>
+      cluster.ids.every((id) =>
+        cluster
+          .node(id)
+          .readiness()
+          .every(({ ok }) => ok),
+      );
+    await cluster.until('every node is ready', isReady);
+    await cluster.during(cluster.node(1).logs.create('events', settings, request()));
+    for (let i = 0; i < 20; i++) await cluster.during(appendTo(cluster.node(1 + (i % 3)), 'events', `${i}`));
+    await untilSame(20);
+    for (const [nodeId, origin] of [
+      [3, 1],
+      [2, 2],
+    ] as const) {
+      await cluster.during(cluster.node(nodeId).checkpoint());
+      await cluster.stop(nodeId);
+      const disk = cluster.disks.get(nodeId) as Disk;
+      const directory = `data/logs/1/${origin}.1`;
+      for (const name of await disk.list(directory)) await disk.remove(`${directory}/${name}`);
+      await cluster.during(start(nodeId));
+    }
+    const seen = await untilSame(20);
+    expect(seen[1]).toEqual(seen[0]);
+    expect(seen[2]).toEqual(seen[0]);
+    expect(await cluster.during(appendTo(cluster.node(2), 'events', 'next'))).toMatchObject({
+      epoch: 2,
+      firstSequence: 1,
+    });
+    expect(await cluster.during(appendTo(cluster.node(3), 'events', 'next'))).toMatchObject({
+      epoch: 1,
+      firstSequence: 7,
+    });
+    const after = await untilSame(22);
+    expect(after[0]).toEqual(after[2]);
+  } finally {
+    await cluster.close();
+  }
+});

@@ -119,6 +119,7 @@ const bodies: readonly CommandBody[] = [
   { kind: 'originReceive', runs: [run, run] },
   { kind: 'originSkip', stream, firstSequence: 9 },
   { kind: 'originEpoch', origin: 2, epoch: 3 },
+  { kind: 'originForget', stream },
   { kind: 'hlcCeiling', hlc },
   { kind: 'keyspaceSettle', keyspaceId: 3, stable: hlc, keys: [Uint8Array.of(65), Uint8Array.of(66, 0)] },
 ];

@@ -47,6 +47,7 @@ const kindNumbers = {
   originDrop: 30,
   keyspaceSettle: 31,
   catalogue: 32,
+  originForget: 33,
 } as const satisfies Record<CommandBody['kind'], number>;
 
 const kindOfNumber = new Map<number, CommandBody['kind']>(
@@ -143,6 +144,7 @@ function bodyLength(body: CommandBody): number {
     case 'originTrim':
     case 'originEpoch':
     case 'originDrop':
+    case 'originForget':
     case 'hlcCeiling':
     case 'keyspaceSettle':
       return originBodyLength(body);
@@ -194,6 +196,7 @@ function writeBody(bytes: Uint8Array, at: number, body: CommandBody): void {
     case 'originTrim':
     case 'originEpoch':
     case 'originDrop':
+    case 'originForget':
     case 'hlcCeiling':
     case 'keyspaceSettle':
       writeOriginBody(bytes, at, body);
@@ -241,6 +244,7 @@ function readBodyFields(reader: FieldReader, kind: CommandBody['kind']): Command
     case 'originTrim':
     case 'originEpoch':
     case 'originDrop':
+    case 'originForget':
     case 'hlcCeiling':
     case 'keyspaceSettle':
       return readOriginBody(reader, kind);

@@ -33,6 +33,8 @@ export function originBodyLength(body: OriginCommand): number {
       return streamBytes + 8;
     case 'originEpoch':
       return 12;
+    case 'originForget':
+      return streamBytes;
     case 'originDrop':
       return 4;
     case 'hlcCeiling':
@@ -66,6 +68,9 @@ export function writeOriginBody(bytes: Uint8Array, start: number, body: OriginCo
       writeU32(bytes, start, body.origin);
       writeU64(bytes, start + 4, body.epoch);
       return;
+    case 'originForget':
+      writeStream(bytes, start, body.stream);
+      return;
     case 'originDrop':
       writeU32(bytes, start, body.logId);
       return;
@@ -90,6 +95,8 @@ export function readOriginBody(reader: FieldReader, kind: OriginCommand['kind'])
       return { kind, stream: readStream(reader), firstSequence: reader.u64() };
     case 'originEpoch':
       return { kind, origin: reader.u32(), epoch: reader.u64() };
+    case 'originForget':
+      return { kind, stream: readStream(reader) };
     case 'originDrop':
       return { kind, logId: reader.u32() };
     case 'hlcCeiling':

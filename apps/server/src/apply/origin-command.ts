@@ -49,6 +49,12 @@ export interface OriginEpochCommand {
   readonly epoch: number;
 }
 
+/** The copy of a stream here is given up: it is damaged, and comes anew from others. */
+export interface OriginForgetCommand {
+  readonly kind: 'originForget';
+  readonly stream: StreamId;
+}
+
 /** The streams of a log go, for good; its id is never used again. */
 export interface OriginDropCommand {
   readonly kind: 'originDrop';
@@ -69,5 +75,6 @@ export type OriginCommand =
   | OriginTrimCommand
   | OriginEpochCommand
   | OriginDropCommand
+  | OriginForgetCommand
   | HlcCeilingCommand
   | KeyspaceSettleCommand;

@@ -283,6 +283,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
       case 'originTrim':
       case 'originEpoch':
       case 'originDrop':
+      case 'originForget':
       case 'hlcCeiling':
       case 'keyspaceSettle':
         return this.#performOrigin(index, body, run);
@@ -317,6 +318,8 @@ export class StateMachine implements CommandApplier<ApplyResult> {
         return this.streams.trim(body.stream, body.firstSequence);
       case 'originEpoch':
         return this.streams.beginEpoch(body.origin, body.epoch);
+      case 'originForget':
+        return this.streams.forget(body.stream, writes);
       case 'originDrop':
         return this.streams.drop(body.logId, entryIndex, writes);
       case 'hlcCeiling':

@@ -60,6 +60,7 @@ export class StreamTable {
   /** What has changed since. */
   #changed = new Map<string, StreamCounters>();
   #droppedSince: number[] = [];
+  #forgottenSince: string[] = [];
   /** Logs that are gone, with the entry that did it; 0 = before the start. */
   readonly #dropped = new Map<number, number>();
   #own = noOrigin;
@@ -111,6 +112,7 @@ export class StreamTable {
   /** A run was written: readers see it from now on. What that changed. */
   publish(): StreamChanges {
     const changes = { streams: [...this.#changed.values()], dropped: this.#droppedSince };
+    for (const key of this.#forgottenSince.splice(0)) this.#visible.delete(key);
     for (const [key, stream] of this.#changed) this.#visible.set(key, stream);
     for (const logId of this.#droppedSince) {
       for (const [key, stream] of this.#visible) if (stream.logId === logId) this.#visible.delete(key);
@@ -248,6 +250,17 @@ export class StreamTable {
     const mark = { logId, origin: 0, epoch: 0 };
     writes.put(streamRecordKey(mark), encodeStream({ ...mark, firstSequence: 1, lastSequence: 0, lastHlc: zeroHlc }));
     this.#producers.dropLog(logId, writes);
+    return done;
+  }
+
+  /** Gives up what is here of a stream that this node does not write any more. */
+  forget(stream: StreamId, writes: WriteSet): ApplyResult {
+    if (stream.origin === this.#own.origin && stream.epoch === this.#own.epoch) return done;
+    const name = nameOf(stream.origin, stream.epoch);
+    if (this.#logs.get(stream.logId)?.delete(name) !== true) return done;
+    this.#changed.delete(streamKey(stream));
+    this.#forgottenSince.push(streamKey(stream));
+    writes.delete(streamRecordKey(stream));
     return done;
   }
 

@@ -38,6 +38,11 @@ export class DamagedLogs {
     return first;
   }
 
+  /** Forgets one whose files were given up. */
+  forgetOne(name: string): void {
+    this.#logs.delete(name);
+  }
+
   /** Forgets a log whose files were removed. */
   forget(goneId: number): void {
     for (const [name, { logId }] of this.#logs) if (logId === goneId) this.#logs.delete(name);

@@ -23,20 +23,10 @@ import { logFileSize } from './log-file-size.js';
 import type { LogFilesOptions } from './log-files-options.js';
 import { LogHomes } from './log-homes.js';
 import { type ExpectedLog, isUnread, type LogPlace, nameOf, placeOf, streamPlace } from './log-place.js';
+import { flushFile, type OpenFile } from './open-file.js';
 import { openLogFile } from './open-log-file.js';
 import { planRuns } from './plan-runs.js';
 import { listIfPresent, removeIfPresent } from './remove-tree.js';
-
-interface OpenFile {
-  readonly place: LogPlace;
-  readonly wal: Promise<Wal>;
-  users: number;
-  dirty: boolean;
-  /** Told when nobody uses it any more, where it is no longer the log's. */
-  onIdle?: () => void;
-  /** Called once nobody uses it at a moment. */
-  onFree?: (() => void) | undefined;
-}
 
 /** The files of all logs of this node. */
 export class LogFiles implements LogWriter {
@@ -124,6 +114,17 @@ export class LogFiles implements LogWriter {
     const expected = this.#expectedOf(nameOf(place));
     expected.firstSequence = Math.max(expected.firstSequence, firstSequence);
     await this.use(place, async (wal) => wal.release(0, firstSequence - 1));
+  }
+
+  /**
+   * Removes the files of a stream of which this node gives its copy up. `forgotten` is called when they are gone; when it
+   * has resolved, nothing is known of them any more, and they may begin anew.
+   */
+  async discard(place: LogPlace, forgotten: () => Promise<unknown>): Promise<void> {
+    await this.#removeFiles(place);
+    await forgotten();
+    this.#expected.delete(nameOf(place));
+    this.#damaged.forgetOne(nameOf(place));
   }
 
   /** Index of the first entry of the command log that damaged files did not take, among the logs that `counts`; infinite where there is none. */
@@ -313,16 +314,18 @@ export class LogFiles implements LogWriter {
   }
 
   async #beginAnew(place: LogPlace, firstSequence: number): Promise<void> {
-    const { disk, clusterId } = this.#options;
+    await this.#removeFiles(place);
+    const id = fileLogId(this.#options.clusterId, place);
+    const directory = this.#homes.directory(place);
+    await (await openLogFile(this.#options, directory, id, this.#clock, firstSequence)).close();
+  }
+
+  async #removeFiles(place: LogPlace): Promise<void> {
     const name = nameOf(place);
     const file = this.#open.get(name);
     if (file !== undefined) await this.#leave(name, file);
     await this.#closing.get(name);
-    const directory = this.#homes.directory(place);
-    await removeIfPresent(disk, directory);
-    await (
-      await openLogFile(this.#options, directory, fileLogId(clusterId, place), this.#clock, firstSequence)
-    ).close();
+    await removeIfPresent(this.#options.disk, this.#homes.directory(place));
   }
 
   async #store(place: LogPlace, appends: readonly AcceptedAppend[]): Promise<void> {
@@ -486,14 +489,5 @@ export class LogFiles implements LogWriter {
     const { onFree } = file;
     file.onFree = undefined;
     onFree?.();
-  }
-}
-
-/** Where it was taken out of use meanwhile nobody needs it any more. */
-async function flushFile(file: OpenFile): Promise<void> {
-  try {
-    await (await file.wal).flush();
-  } catch (error) {
-    if (file.onIdle === undefined) throw error;
   }
 }

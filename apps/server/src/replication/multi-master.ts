@@ -22,6 +22,7 @@ import type { SystemGroup } from '../raft/system-group.js';
 import { ServerError } from '../requests/server-error.js';
 import { OriginWriter } from './origin-writer.js';
 import { OwnEntryStore } from './own-entry-store.js';
+import { repairStreams } from './repair-streams.js';
 import { trimStreams } from './stream-retention.js';
 
 /** Makes the replicator of a node, which is the caller's. Absent where the node has no listener for others. */
@@ -252,9 +253,20 @@ export class MultiMaster {
       signal: this.#stopping.signal,
       nextEpoch: () => this.#nextEpoch(),
     });
+    await this.#repair(replica, store);
     const replication = openReplication?.(store, this.#nodes());
     this.#begun = { replica, writer, store, replication };
     return this.#begun;
+  }
+
+  /** Where there are other nodes, and only of named logs: keyspaces are folded from what came. */
+  async #repair(replica: Replica, store: OwnEntryStore): Promise<void> {
+    const { system, files } = this.#parts;
+    if (this.#nodes().length < 2 || this.#parts.openReplication === undefined) return;
+    const named = new Set(system.catalogue.logs().map(({ logId }) => logId));
+    const isElsewhere = (logId: number) => named.has(logId);
+    // Where it cannot be mended now, for want of an epoch, all of it waits: what is fetched could not be taken back later.
+    await repairStreams({ replica, files, isElsewhere, beginEpoch: () => store.beginEpoch() });
   }
 
   #ensureEpoch({ store }: OriginParts): Promise<void> {
