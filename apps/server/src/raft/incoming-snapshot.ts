@@ -4,6 +4,7 @@
  *
  * How much there is of a file is its length; whether it is right is known at the end, when every checksum is compared.
  * Until then nothing is synced, so what a power failure makes of a file is found there too, and only that file comes again.
+ * So does a file whose sync fails: it reads as if it were whole, and is not on the disk.
  */
 import { type Disk, type DiskFile, ensureDirectory, isErrno, parentDirectory, writeFully } from '@shanghai/env';
 import type { Snapshot, SnapshotFile, SnapshotSink } from '@shanghai/raft';
@@ -94,15 +95,9 @@ export class IncomingSnapshot implements SnapshotSink {
   async complete(): Promise<void> {
     await this.#inTurn(async () => {
       await this.#closeFile();
+      for (const file of this.#files.values()) await this.#settle(file);
+      await this.#settleDirectories();
       const { disk, directory, snapshot } = this.#options;
-      const directories = new Set<string>([directory]);
-      for (const file of this.#files.values()) {
-        await this.#settle(file);
-        for (let at = file.name; at.includes('/'); at = parentDirectory(at)) {
-          directories.add(parentDirectory(`${directory}/${at}`));
-        }
-      }
-      for (const one of directories) await disk.syncDirectory(one);
       const { term, index } = snapshot.metadata;
       const files = [...this.#files.values()];
       await writeJournal(disk, directory, { term, index, data: snapshot.data, files, complete: true });
@@ -142,8 +137,29 @@ export class IncomingSnapshot implements SnapshotSink {
     const file = await disk.open(path, 'write');
     try {
       await file.sync();
+    } catch (error) {
+      // What a failed sync dropped can still be read, and no later sync writes it: the file must come again.
+      await this.#forget(name);
+      throw error;
     } finally {
       await file.close();
+    }
+  }
+
+  /** Makes the names of the files durable. Where that fails nothing is known of any of them, now or later. */
+  async #settleDirectories(): Promise<void> {
+    const { disk, directory } = this.#options;
+    const directories = new Set<string>([directory]);
+    for (const { name } of this.#files.values()) {
+      for (let at = name; at.includes('/'); at = parentDirectory(at)) {
+        directories.add(parentDirectory(`${directory}/${at}`));
+      }
+    }
+    try {
+      for (const one of directories) await disk.syncDirectory(one);
+    } catch (error) {
+      await removeIfPresent(disk, directory);
+      throw error;
     }
   }
 
