@@ -4,7 +4,6 @@
  * place. fastify brings the router, body reading with a limit, and closing with requests in flight.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Server as NetServer } from 'node:net';
 import { errorTable } from '@shanghai/proto';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { isLoopbackHost } from '../../config/loopback-host.js';
@@ -79,9 +78,6 @@ function guardConnections(app: FastifyInstance, guard: ConnectionGuard): void {
   });
 }
 
-/** How long a connection may take to bring its first request when the listener is closed. */
-const lateRequestMs = 200;
-
 /**
  * No new connections; then those that are kept hear with their next answer that it was the last one, or are hung up on when
  * nothing came for a while. Node would hang up on all that are idle now, also where a request is just on its way.
@@ -93,7 +89,7 @@ async function closeApp(app: FastifyInstance, guard: ConnectionGuard, graceMs: n
     app.server.closeAllConnections();
     guard.close();
   }, graceMs);
-  if (app.server.listening) NetServer.prototype.close.call(app.server);
+  await stopAccepting(app.server);
   while (guard.hangUpQuiet(lingerMs) > 0 && !isForced) await new Promise((resolve) => setTimeout(resolve, lookMs));
   await app.close();
   clearTimeout(force);
