@@ -341,7 +341,7 @@ export interface MemberConnection {
   /** Who is there and alive, as the connected node sees it by gossip. */
   seen(): Promise<MemberSights>;
   /** What it was told of members since it started; waits for news up to `waitMs` where there is none behind `after`. */
-  events(options: { readonly after: number; readonly waitMs: number }): Promise<{
+  events(options: { readonly after: number; readonly waitMs: number; readonly signal: AbortSignal }): Promise<{
     readonly events: readonly SeenEvent[];
     readonly last: number;
   }>;

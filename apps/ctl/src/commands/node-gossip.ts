@@ -37,24 +37,26 @@ const waitMs = 20_000;
 export const showEvents: Action = async (context, _values, flags) => {
   let after = optionalInteger(flags, 'after', 0) ?? 0;
   const connection = await context.connect();
-  let isFollowing = flags['follow'] === true;
-  const end = () => {
-    isFollowing = false;
-  };
+  const isFollowing = flags['follow'] === true;
+  // A reader that went away (`| head`) ends it although nothing happens.
+  const ending = new AbortController();
+  const end = () => ending.abort();
   context.terminal.stdout.once('close', end);
+  context.signal.addEventListener('abort', end);
+  const { signal } = ending;
   try {
-    for (let page = await connection.members.events({ after, waitMs: 0 }); ; ) {
+    for (let page = await connection.members.events({ after, waitMs: 0, signal }); ; ) {
       for (const event of page.events) await context.print.stream({ ...event }, eventText(event));
       after = page.events.at(-1)?.number ?? page.last;
       // A whole page may have another one behind it.
       if (!isFollowing && after >= page.last) return;
-      if (context.signal.aborted) return;
-      page = await connection.members.events({ after, waitMs: isFollowing ? waitMs : 0 });
+      page = await connection.members.events({ after, waitMs: isFollowing ? waitMs : 0, signal });
     }
   } catch (error) {
-    if (!context.terminal.stdout.destroyed && !context.signal.aborted) throw error;
+    if (!signal.aborted) throw error;
   } finally {
     context.terminal.stdout.off('close', end);
+    context.signal.removeEventListener('abort', end);
   }
 };
 
