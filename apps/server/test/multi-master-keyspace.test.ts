@@ -1,3 +1,4 @@
+import type { Clock } from '@shanghai/env';
 import { MemoryReplicationNetwork } from '@shanghai/replication/testing';
 import { afterEach, expect, test } from 'vitest';
 import type { ShanghaiNode } from '../src/node.js';
@@ -148,4 +149,42 @@ test('nodes cut off from each other all take writes; healed, the last writer has
   // What a reader saw at one node it finds at another.
   const session: ReadContext = { keyspace, level: 'session', token: last.token };
   expect(await cluster.during(get(node(2), 'alone', session))).toBe('3');
+});
+
+test('an entry of a clock that runs ahead is held by the others, and a verdict drops it where it was folded, too', async () => {
+  const { cluster, shipping } = await three();
+  const node = (id: number) => cluster.node(id);
+  await cluster.during(write(node(1), put('k', 'right')));
+  await untilSame(cluster, ['k=right']);
+  await cluster.stop(3);
+  // The same time an hour later, for this node alone, which hears nobody and so believes it.
+  const ahead: Clock = {
+    nowMs: () => cluster.clock.nowMs() + 3_600_000,
+    monotonicMs: () => cluster.clock.monotonicMs(),
+    setTimer: (delayMs, callback) => cluster.clock.setTimer(delayMs, callback),
+    soon: (callback) => cluster.clock.soon(callback),
+  };
+  for (const other of [1, 2]) {
+    shipping.cut(3, other);
+    cluster.network.cut(3, other);
+  }
+  await cluster.during(cluster.start(3, { clock: ahead }));
+  await cluster.during(write(node(3), put('k', 'ahead')));
+  expect(await get(node(3), 'k')).toBe('ahead');
+  for (const other of [1, 2]) shipping.heal(3, other);
+  cluster.network.heal();
+  const held = (id: number) => node(id).keyspaces?.held(keyspace, 0, request());
+  await cluster.until('the others hold it', () => [1, 2].every((id) => held(id)?.held === 1));
+  expect(await get(node(1), 'k')).toBe('right');
+  const { stamp } = held(1)?.entries[0]?.entry ?? { stamp: undefined };
+  expect(stamp).toMatchObject({ origin: 3 });
+  expect(held(1)?.entries[0]?.aheadMs).toBeGreaterThan(3_000_000);
+  const { sequence = 0, epoch = 0 } = stamp ?? {};
+  const range = { firstSequence: sequence, lastSequence: sequence };
+  const drop = { keyspace, decision: 'drop', origin: 3, epoch, ...range } as const;
+  const given = cluster.during(node(1).keyspaces?.giveVerdict(drop, request()) as Promise<number>);
+  await expect(given).resolves.toBe(1);
+  await untilSame(cluster, ['k=right']);
+  expect(held(2)?.held).toBe(0);
+  await expect(node(1).keyspaces?.giveVerdict(drop, request())).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
