@@ -13,6 +13,7 @@ import type { ShanghaiClient } from '@shanghai/client';
 import { connect } from '@shanghai/client/grpc';
 import { freePorts } from '@shanghai/env/testing';
 import { afterEach, expect, test } from 'vitest';
+import { supportedVersions } from '../../apps/server/src/version/cluster-version.js';
 import { buildRelease, hasRelease, releases } from './build-release.js';
 
 const isDeep = process.env['SHANGHAI_DEEP'] === '1' && hasRelease(releases[1]);
@@ -134,7 +135,8 @@ test.runIf(isDeep)('the cluster of the first release is upgraded under load and 
     await startOne(newProgram, nodeId);
   }
   await untilWritten(50);
-  while ((await client.status()).clusterVersion !== 2) await new Promise((resolve) => setTimeout(resolve, 50));
+  while ((await client.status()).clusterVersion !== supportedVersions.highest)
+    await new Promise((resolve) => setTimeout(resolve, 50));
   await untilWritten(50);
   const counts = await end();
   expect(failures).toEqual([]);

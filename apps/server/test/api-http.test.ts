@@ -511,6 +511,8 @@ describe('status and probes', () => {
       '/api/v1/nodes/{id}/replace',
       '/api/v1/replicas',
       '/api/v1/replication',
+      '/api/v1/replication/pause',
+      '/api/v1/replication/resume',
       '/api/v1/shutdown',
       '/api/v1/status',
       '/health',
