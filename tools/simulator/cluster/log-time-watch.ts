@@ -34,7 +34,7 @@ export function watchLogTime(world: VirtualWorld, machines: readonly Machine<Ser
     latestMs = Math.max(latestMs + passedMs, ...shown);
     for (const { id, process } of machines) {
       for (const { groupId, logTimeMs } of process?.node.status().groups ?? []) {
-        const aheadMs = logTimeMs - latestMs;
+        const aheadMs = Math.round(logTimeMs - latestMs);
         if (aheadMs <= believedMs + slackMs) continue;
         throw new Violation(`log time: ${aheadMs} ms ahead of every clock, in group ${groupId} on ${id}`);
       }

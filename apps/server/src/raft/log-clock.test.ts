@@ -8,7 +8,7 @@ const seed = 3;
 
 function logClock(logTimeMs = 0) {
   const clock = createManualClock(startMs);
-  const verdict = { isOff: false, isKnown: true, peersLeadMs: undefined as number | undefined };
+  const verdict = { isOff: false, isKnown: true, safeLeadMs: undefined as number | undefined };
   return { clock, verdict, log: new LogClock(clock, () => verdict, logTimeMs) };
 }
 
@@ -42,21 +42,21 @@ describe('LogClock', () => {
     log.observe(startMs + 20);
     await clock.advance(60_000);
     verdict.isOff = true;
-    verdict.peersLeadMs = startMs + 99_000;
+    verdict.safeLeadMs = startMs + 99_000;
     expect(log.stamp()).toBe(startMs + 60_020);
     log.observe(startMs + 60_020);
     await clock.advance(1_000);
     expect(log.stamp()).toBe(startMs + 61_020);
   });
 
-  test('a node that has seen no log time since its start begins with its peers’ clocks, and not before what is stored', () => {
+  test('a node that has seen no log time since its start begins with the clock that is safe, and not before what is stored', () => {
     const { verdict, log } = logClock(startMs - 86_400_000);
     verdict.isOff = true;
-    verdict.peersLeadMs = startMs + 10;
+    verdict.safeLeadMs = startMs + 10;
     expect(log.stamp()).toBe(startMs + 10);
     const other = logClock(startMs + 500);
     other.verdict.isOff = true;
-    other.verdict.peersLeadMs = startMs + 10;
+    other.verdict.safeLeadMs = startMs + 10;
     expect(other.log.stamp()).toBe(startMs + 500);
   });
 

@@ -10,7 +10,7 @@ import type { Clock } from '@shanghai/env';
 import { type ClockVerdict, maxClockOffsetMs } from '@shanghai/raft';
 
 /** What is held of this node's wall clock now. */
-export type JudgeClock = () => Pick<ClockVerdict, 'isOff' | 'isKnown' | 'peersLeadMs'>;
+export type JudgeClock = () => Pick<ClockVerdict, 'isOff' | 'isKnown' | 'safeLeadMs'>;
 
 /** Log time of one group, as this node would have it go on. */
 export class LogClock {
@@ -37,7 +37,7 @@ export class LogClock {
 
   /** What an entry that is proposed now is stamped with. Never falls. */
   stamp(): number {
-    const { isOff, isKnown, peersLeadMs } = this.#judge();
+    const { isOff, isKnown, safeLeadMs } = this.#judge();
     const nowMs = this.#clock.monotonicMs();
     const wallMs = this.#clock.nowMs();
     const onwardMs = this.#atMs === undefined ? undefined : this.#latestMs + nowMs - this.#atMs;
@@ -45,7 +45,7 @@ export class LogClock {
     const isJump = !isKnown && onwardMs !== undefined && Math.abs(wallMs - onwardMs) > maxClockOffsetMs;
     if (!isOff && !isJump) this.#latestMs = Math.max(this.#latestMs, wallMs);
     else if (onwardMs !== undefined) this.#latestMs = onwardMs;
-    else if (peersLeadMs !== undefined) this.#latestMs = Math.max(this.#latestMs, nowMs + peersLeadMs);
+    else if (safeLeadMs !== undefined) this.#latestMs = Math.max(this.#latestMs, nowMs + safeLeadMs);
     this.#atMs = nowMs;
     return Math.floor(this.#latestMs);
   }

@@ -37,7 +37,7 @@ export interface ReplicaTime {
   readonly judgeClock?: JudgeClock;
 }
 
-const believe: JudgeClock = () => ({ isOff: false, isKnown: true, peersLeadMs: undefined });
+const believe: JudgeClock = () => ({ isOff: false, isKnown: true, safeLeadMs: undefined });
 
 /** One group on this node. */
 export class Replica {

@@ -50,8 +50,19 @@ describe('ClockJudge', () => {
       isOff: false,
       isKnown: true,
       peersHeard: 0,
-      peersLeadMs: undefined,
+      safeLeadMs: undefined,
     });
+  });
+
+  test('where to begin from is no clock that is ahead alone, be it the own one or the only one that was heard', () => {
+    const hourMs = 3_600_000;
+    const one = heard([base + hourMs]);
+    expect(one.judge.judge(base, 0, [2, 3])).toMatchObject({ isOff: true, safeLeadMs: base });
+    const right = heard([base]);
+    expect(right.judge.judge(base + hourMs, 0, [2, 3]).safeLeadMs).toBeCloseTo(base + 0.5);
+    const both = heard([base - hourMs, base]);
+    expect(both.judge.judge(base + hourMs, 0, both.peers).safeLeadMs).toBeCloseTo(base + 0.5);
+    expect(one.judge.judge(base, 0, [2, 3, 4, 5]).safeLeadMs).toBeUndefined();
   });
 
   test('of two peers that are off in two directions neither makes the clock in the middle a bad one', () => {

@@ -32,10 +32,10 @@ export interface ClockVerdict {
   /** Peers whose clocks are known. */
   readonly peersHeard: number;
   /**
-   * What the wall time of the middle one of the peers (the earlier of two) is ahead of the own *monotonic* time, in ms.
-   * `undefined` where none is known.
+   * What the wall time that is surely not ahead of every good clock is ahead of the own *monotonic* time, in ms: of the
+   * own clock and the known ones the latest are left out, half as many as there are members. `undefined` where fewer are known.
    */
-  readonly peersLeadMs: number | undefined;
+  readonly safeLeadMs: number | undefined;
 }
 
 /** Beyond this a clock is off. Milliseconds. */
@@ -78,19 +78,19 @@ export class ClockJudge {
     const own = wallMs - monotonicMs;
     const leads = [...this.#leads.values()];
     const peersHeard = leads.length;
-    const peersLeadMs = peersHeard === 0 ? undefined : middle(leads);
+    const safeLeadMs = peersHeard === 0 ? undefined : safest(own, leads, peers.length + 1);
     // With itself they make a majority of everybody.
     const isEnough = peersHeard > 0 && peersHeard >= Math.floor((peers.length + 1) / 2);
     if (!isEnough) {
       if (peers.length === 0) this.#isOff = false;
-      return { offsetMs: undefined, isOff: this.#isOff, isKnown: peers.length === 0, peersHeard, peersLeadMs };
+      return { offsetMs: undefined, isOff: this.#isOff, isKnown: peers.length === 0, peersHeard, safeLeadMs };
     }
     const ahead = agreed(leads.map(({ most }) => own - most));
     const behind = agreed(leads.map(({ least }) => least - own));
     const offsetMs = ahead > 0 ? ahead : behind > 0 ? -behind : 0;
     const limitMs = this.#isOff ? endClockOffsetMs : maxClockOffsetMs;
     this.#isOff = Math.abs(offsetMs) > limitMs;
-    return { offsetMs, isOff: this.#isOff, isKnown: true, peersHeard, peersLeadMs };
+    return { offsetMs, isOff: this.#isOff, isKnown: true, peersHeard, safeLeadMs };
   }
 }
 
@@ -107,7 +107,8 @@ function agreed(values: readonly number[]): number {
   return descending[Math.floor(values.length / 2)] as number;
 }
 
-function middle(leads: readonly Lead[]): number {
-  const ascending = leads.map(({ least, most }) => (least + most) / 2).sort((a, b) => a - b);
-  return ascending[Math.floor((ascending.length - 1) / 2)] as number;
+/** The latest clock behind as many as half of the members are. */
+function safest(own: number, leads: readonly Lead[], members: number): number | undefined {
+  const descending = [own, ...leads.map(({ least, most }) => (least + most) / 2)].sort((a, b) => b - a);
+  return descending[Math.floor(members / 2)];
 }
