@@ -1,5 +1,6 @@
 /** Whole nodes on machines of a virtual world, and real clients that use them all the time. */
 import { createClient } from '@shanghai/client';
+import type { ShanghaiNode } from '@shanghai/server/testing';
 import { Violation } from '../raft/truth.js';
 import { AppendedKeys } from './appended-keys.js';
 import type { FaultKind } from './faults.js';
@@ -138,10 +139,12 @@ export class ServerCluster {
     const { process } = machine ?? {};
     if (machine === undefined || process === undefined) return;
     this.count('closes');
-    process.node.close(1000).then(
-      () => process.isAlive() && machine.shutDown(),
-      (error: Error) => process.isAlive() && this.world.trace(() => `${to} closed badly: ${error.message}`),
-    );
+    // It goes, however that ended, as the program does.
+    const go = () => void (process.isAlive() && machine.shutDown());
+    process.node.close(1000).then(go, (error: Error) => {
+      if (process.isAlive()) this.world.trace(() => `${to} closed badly: ${error.message}`);
+      go();
+    });
   }
 
   compact(nodeId: number): void {
@@ -212,8 +215,8 @@ export class ServerCluster {
     const { world } = this;
     for (;;) {
       const nodes = this.machines.flatMap(({ process }) => process?.node ?? []);
-      const sums = await world.runThrough('checksums', Promise.all(nodes.map((node) => node.checksums())), 60_000);
-      const copies = sums.flat();
+      const sums = await world.runThrough('checksums', Promise.all(nodes.map(checksumsOf)), 60_000);
+      const copies = sums.flatMap((sum) => sum ?? []);
       const byPlace = new Map<string, string>();
       for (const { groupId, appliedIndex, checksum } of copies) {
         const place = `group ${groupId} at ${appliedIndex}`;
@@ -222,7 +225,8 @@ export class ServerCluster {
         byPlace.set(place, checksum);
       }
       const groups = new Set(copies.map(({ groupId }) => groupId)).size;
-      if (nodes.length === this.#inUse().length && byPlace.size === groups) return;
+      const isWhole = !sums.includes(undefined) && nodes.length === this.#inUse().length;
+      if (isWhole && byPlace.size === groups) return;
       if (world.nowMs > endMs) throw new Violation(`agreement: copies stay apart: ${[...byPlace.keys()].join(', ')}`);
       await world.runUntil(world.nowMs + 200);
     }
@@ -267,4 +271,12 @@ export class ServerCluster {
       count: (what) => this.count(what),
     });
   }
+}
+
+/** Of a node's groups; `undefined`: it is closing, as it was asked to, and will be there again. */
+function checksumsOf(node: ShanghaiNode): Promise<Awaited<ReturnType<ShanghaiNode['checksums']>> | undefined> {
+  return node.checksums().catch((error: Error & { code?: string }) => {
+    if (error.code === 'CLOSED') return undefined;
+    throw error;
+  });
 }
