@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { MemoryReplicationNetwork } from '@shanghai/replication/testing';
 import { afterEach, expect, test } from 'vitest';
+import { pauseReplication, replicationMessage } from '../src/api/grpc/replication-messages.js';
 import type { LogEntry, LogPage, LogRead, LogScope, LogSettings } from '../src/logs/log-requests.js';
 import type { ShanghaiNode } from '../src/node.js';
 import { TestCluster } from './cluster-harness.js';
@@ -228,4 +229,19 @@ test('a deleted log goes on every node, with what is still under way', async () 
     await cluster.during(cluster.node(nodeId).checkpoint());
     expect(await cluster.disks.get(nodeId)?.list('data/logs')).toEqual([]);
   }
+});
+
+test('a follower that is paused gets nothing until it is resumed, and is shown as paused', async () => {
+  const { cluster } = await three();
+  await cluster.during(appendTo(cluster.node(1), 'events', 'a'));
+  await untilSame(cluster, 1);
+  await expect(pauseReplication(cluster.node(1), 9, true)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await cluster.during(pauseReplication(cluster.node(1), 0, true));
+  await cluster.during(appendTo(cluster.node(1), 'events', 'b'));
+  await cluster.clock.advance(1000);
+  const { followers } = replicationMessage(cluster.node(1));
+  expect(followers.filter(({ state }) => state === 'paused').map(({ follower }) => Number(follower))).toContain(3);
+  expect((await read(cluster.node(3), { origin: 1 })).entries.length).toBe(1);
+  await cluster.during(pauseReplication(cluster.node(1), 0, false));
+  await untilSame(cluster, 2);
 });

@@ -37,13 +37,14 @@ export function replicationMessage(node: Pick<ShanghaiNode, 'replication' | 'sta
 
 /** `follower` 0: all. Rejects with `NOT_FOUND` where there is no such follower. */
 export async function pauseReplication(
-  { replication, status }: Pick<ShanghaiNode, 'replication' | 'status'>,
+  node: Pick<ShanghaiNode, 'replication' | 'status'>,
   follower: number,
   isPaused: boolean,
 ): Promise<void> {
+  const { replication } = node;
   if (replication === undefined) throw new ServerError('UNSUPPORTED', 'this node ships nothing');
-  const { nodeId, nodes = [] } = status();
-  const isKnown = follower === 0 || nodes.some((node) => node.nodeId === follower && node.nodeId !== nodeId);
+  const { nodeId, nodes = [] } = node.status();
+  const isKnown = follower === 0 || nodes.some((one) => one.nodeId === follower && one.nodeId !== nodeId);
   if (!isKnown) throw new ServerError('NOT_FOUND', `there is no other node ${follower}`);
   await replication.pause(follower === 0 ? 'all' : follower, isPaused);
 }
