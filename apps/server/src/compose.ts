@@ -23,6 +23,7 @@ import { observeMembership } from './observability/membership-metrics.js';
 import { exposeStatus, observeNode } from './observability/node-metrics.js';
 import { observePeers } from './observability/peer-metrics.js';
 import { observeRaft } from './observability/raft-metrics.js';
+import { showReplication } from './observability/replication-metrics.js';
 import { createRequestMetrics } from './observability/request-metrics.js';
 import { observeStores } from './observability/store-metrics.js';
 import { observeWal } from './observability/wal-metrics.js';
@@ -62,6 +63,7 @@ export async function startServer(config: Config, version: string, logger: Logge
     raftListener: observeRaft(metrics, logger),
   });
   exposeStatus(metrics, version, () => node.status());
+  showReplication(metrics, node.replication);
   const { keyspaces } = node;
   if (keyspaces !== undefined) exposeKeyspaces(metrics, () => keyspaces.totals());
   const addresses = { http: '', grpc: '', peer: node.peerAddress ?? '' };

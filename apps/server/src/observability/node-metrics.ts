@@ -14,6 +14,7 @@ export function observeNode(metrics: Metrics, logger: Logger, onFailed: (error: 
     .series();
   const checkpoints = metrics.histogram({ name: 'checkpoint_seconds', help: 'Checkpoints of groups.' }).series();
   const failures = metrics.counter({ name: 'checkpoint_failures_total', help: 'Checkpoints that failed.' }).series();
+  let lastReplicationFailure = '';
   return {
     applied(event) {
       runs.observe(event.entries);
@@ -45,6 +46,12 @@ export function observeNode(metrics: Metrics, logger: Logger, onFailed: (error: 
       ),
     logDamaged: ({ logId, directory, error }) =>
       logger.error({ logId, directory, err: error }, 'a named log is damaged and refused; other logs and keys go on'),
+    replicationFailed({ error }) {
+      // It is tried every second; people need to be told once.
+      if (error.message === lastReplicationFailure) return;
+      lastReplicationFailure = error.message;
+      logger.warn({ err: error }, 'multi-master logs: what is to be done cannot be done now');
+    },
     logTornTail: (event) => logger.warn({ ...event }, 'a torn tail of a named log was cut off and copied aside'),
     membersPlanned: (event) => logger.info({ ...event }, 'the members of a group change'),
     failed({ groupId, error }) {
