@@ -83,6 +83,18 @@ const messages: readonly Uint8Array[] = [
   Uint8Array.of(10, 3, 107, 101, 121, 16, 1, 26, 3, 97, 98, 99, 32, 5),
 ].map((message) => new Uint8Array(message));
 
+// What was found once is asked every time.
+test('gRPC: a pause of the replication to nobody is refused as such', async () => {
+  const client = new Client(server.addresses.grpc, credentials.createInsecure());
+  const path = '/shanghai.v1.Admin/PauseReplication';
+  const asIs = (message: Buffer) => message;
+  const code = await new Promise<number>((resolve) => {
+    client.makeUnaryRequest(path, asIs, asIs, Buffer.of(8, 77), (error) => resolve(error?.code ?? status.OK));
+  });
+  client.close();
+  expect(code).toBe(status.NOT_FOUND);
+});
+
 const methods = [KeyValueService, LogService, ClusterService, AdminService, InternalService]
   .flatMap((service) => Object.values(service))
   // What stops the node, or makes it wait for others, is meant by whoever asks for it.
