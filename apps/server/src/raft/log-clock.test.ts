@@ -49,6 +49,20 @@ describe('LogClock', () => {
     expect(log.stamp()).toBe(startMs + 61_020);
   });
 
+  test('what it was asked for before anything was known of its clock is not taken for log time later', async () => {
+    const { clock, verdict, log } = logClock(startMs);
+    verdict.isKnown = false;
+    clock.setWall(startMs + 3_600_000);
+    expect(log.isFounded).toBe(false);
+    expect(log.stamp()).toBe(startMs + 3_600_000);
+    expect(log.isFounded).toBe(false);
+    verdict.isKnown = true;
+    verdict.isOff = true;
+    verdict.safeLeadMs = startMs + 7;
+    expect(log.isFounded).toBe(true);
+    expect(log.stamp()).toBe(startMs + 7);
+  });
+
   test('a node that has seen no log time since its start begins with the clock that is safe, and not before what is stored', () => {
     const { verdict, log } = logClock(startMs - 86_400_000);
     verdict.isOff = true;

@@ -35,11 +35,18 @@ export class LogClock {
     this.#atMs = this.#clock.monotonicMs();
   }
 
+  /** Whether there is more to go by than the own wall clock: enough others were asked, or log time was seen to go on. */
+  get isFounded(): boolean {
+    return this.#atMs !== undefined || this.#judge().isKnown;
+  }
+
   /** What an entry that is proposed now is stamped with. Never falls. */
   stamp(): number {
     const { isOff, isKnown, safeLeadMs } = this.#judge();
     const nowMs = this.#clock.monotonicMs();
     const wallMs = this.#clock.nowMs();
+    // Who does not lead may ask for a stamp, too, and is refused: what it showed must not be taken for log time later.
+    if (this.#atMs === undefined && !isKnown && !isOff) return Math.floor(Math.max(this.#latestMs, wallMs));
     const onwardMs = this.#atMs === undefined ? undefined : this.#latestMs + nowMs - this.#atMs;
     // While nobody can be asked, a clock that has jumped since the last stamp is not believed either.
     const isJump = !isKnown && onwardMs !== undefined && Math.abs(wallMs - onwardMs) > maxClockOffsetMs;

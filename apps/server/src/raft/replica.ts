@@ -14,6 +14,7 @@ import { decodeReadToken, encodeReadToken } from '../requests/read-token.js';
 import type { ReadContext } from '../requests/request-context.js';
 import { ServerError } from '../requests/server-error.js';
 import { AppliedWaits } from './applied-waits.js';
+import { ClockPatience } from './clock-patience.js';
 import type { CommandLog } from './command-log.js';
 import type { GroupState } from './group-state.js';
 import { type JudgeClock, LogClock } from './log-clock.js';
@@ -50,6 +51,7 @@ export class Replica {
   readonly #waits: AppliedWaits;
   readonly #timeAtLeader: TimeAtLeader | undefined;
   readonly #logClock: LogClock;
+  readonly #patience: ClockPatience;
   readonly #durableAtStart: number;
   #timeEntry: Promise<unknown> | undefined;
   #timeEntryAtMs = Number.NEGATIVE_INFINITY;
@@ -69,6 +71,7 @@ export class Replica {
     this.#clock = clock;
     this.#timeAtLeader = timeAtLeader;
     this.#logClock = new LogClock(clock, judgeClock, this.machine.visible.logTimeMs);
+    this.#patience = new ClockPatience(clock, () => this.#logClock.isFounded || !this.#leadsOthers());
     state.onApplied = () => this.#logClock.observe(this.machine.visible.logTimeMs);
     this.#durableAtStart = log.status().firstIndex - 1;
     this.#waits = new AppliedWaits({
@@ -103,6 +106,8 @@ export class Replica {
 
   /** Proposes a command and resolves to what applying it gave; refusals of the state machine become `ServerError`s. */
   async propose(body: CommandBody, header: ProposalHeader = {}): Promise<Exclude<ApplyResult, { type: 'failed' }>> {
+    const known = this.#patience.untilKnown();
+    if (known !== undefined) await known;
     const full: CommandHeader = {
       logTimeMs: this.#logClock.stamp(),
       sessionId: header.sessionId ?? 0,
@@ -228,6 +233,11 @@ export class Replica {
       `this node has not heard a leader of group ${this.groupId} since it started, and cannot say how old its state is; ` +
         'ask another node',
     );
+  }
+
+  #leadsOthers(): boolean {
+    const { role, raft } = this.log.status();
+    return role === 'leader' && raft.configuration.voters.length > 1;
   }
 
   #leaderHeardMsAgo(): number | undefined {
