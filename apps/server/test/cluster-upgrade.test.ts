@@ -141,6 +141,12 @@ test('a node that is lost before it could be upgraded is taken out, and holds th
   await cluster.stop(3);
   await cluster.until('the others lead', () => cluster.leader(0) !== undefined && cluster.leader(1) !== undefined);
   expect(versionsSeen()).toEqual([1, 1]);
+  const isTold = () =>
+    cluster
+      .node(1)
+      .status()
+      .nodes?.every(({ nodeId, versions }) => nodeId === 3 || versions !== undefined);
+  await cluster.until('the node table says what the others run', () => isTold() === true);
   await cluster.during(cluster.node(1).members?.leave(3, false) as Promise<void>);
   await cluster.until('the version rises', () => versionsSeen().every((version) => version === present));
   await cluster.until('it is out', () => cluster.node(1).status().nodes?.length === 2);
