@@ -1,6 +1,6 @@
-import type { Disk } from '@shanghai/env';
+import { type Disk, InvariantError } from '@shanghai/env';
 import type { VerifyProblem } from './bitcask.js';
-import type { Keydir } from './core/keydir.js';
+import type { Keydir, KeydirPosition } from './core/keydir.js';
 import type { Manifest } from './core/manifest-codec.js';
 import type { Segment } from './core/segment.js';
 import { keydirName } from './core/segment-names.js';
@@ -47,7 +47,9 @@ export class KeydirCheck {
     const cursor = newest.cursor();
     for (let more = cursor.seek(); more; more = cursor.next()) {
       cursor.position(record);
-      if (!this.#loaded.keydir.get(cursor.key(), known)) continue;
+      const isKnown = this.#find(cursor.key(), known);
+      if (isKnown === undefined) return;
+      if (!isKnown) continue;
       if (known.fileId !== segment.fileId && known.sequence > record.sequence) continue;
       if (record.fileId !== 1 || known.sequence !== record.sequence || known.offset !== record.offset) {
         this.#tell(`it points beside the record that segment ${segment.fileId} has at ${record.offset}`);
@@ -65,6 +67,17 @@ export class KeydirCheck {
     const { size } = this.#loaded.keydir;
     if (whole && this.#matched !== size && !this.#problems.some(({ file }) => file === this.#file))
       this.#tell(`it has ${size} keys, of which the segments hold ${this.#matched}`);
+  }
+
+  /** `undefined`: its pages do not fit together, whatever their checksums say; that is a problem. */
+  #find(key: Uint8Array, position: KeydirPosition): boolean | undefined {
+    try {
+      return this.#loaded.keydir.get(key, position);
+    } catch (error) {
+      if (!(error instanceof InvariantError || error instanceof RangeError)) throw error;
+      this.#tell(`its pages do not fit together: ${error.message}`);
+      return undefined;
+    }
   }
 
   #tell(what: string): void {

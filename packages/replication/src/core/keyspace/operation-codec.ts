@@ -81,8 +81,8 @@ function readVerdict(fields: FieldReader, seen: SeenVector): KeyspaceOperation {
   if (code !== decisions.accept && code !== decisions.drop) throw fields.corrupt(`holds a decision ${code}`);
   const [origin, epoch] = [fields.number(), fields.number()];
   const count = fields.count(3);
-  if (count > maxVerdictTargets)
-    throw fields.corrupt(`names ${count} targets, at most ${maxVerdictTargets} are allowed`);
+  if (count === 0 || count > maxVerdictTargets)
+    throw fields.corrupt(`names ${count} targets; 1 to ${maxVerdictTargets} are allowed`);
   const targets: VerdictTarget[] = [];
   for (let i = 0; i < count; i++) targets.push({ sequence: fields.number(), key: keyOf(fields, fields.number()) });
   fields.finish();
