@@ -115,8 +115,6 @@ export class MultiMaster {
   stable(logId: number, { replication, replica }: OriginParts): Hlc | undefined {
     // Whatever this node writes next has a later stamp than that.
     if (this.isAlone) return { ms: replica.nowMs() - 1, counter: maxHlcCounter };
-    // What somebody had of a node that was taken out may still be on its way to the others.
-    if (replication?.replicator.isSpread(logId) === false) return undefined;
     let stable: Hlc | undefined;
     for (const { nodeId } of this.#nodes()) {
       const ofOrigin = replication?.replicator.stableAt(logId, nodeId);

@@ -75,15 +75,3 @@ test('the watermark of a log is the least mark of all members, and nothing where
   marks.delete(3);
   expect(holdings.watermark(7)).toEqual(at(0));
 });
-
-test('what is left of a node that is no member is spread when all members hold the same of it', () => {
-  const holdings = new Holdings(2, holding(4), knowing(8));
-  holdings.setMembers([2, 3]);
-  expect(holdings.isSpread(7)).toBe(false);
-  holdings.set(3, holding(5), knowing(8));
-  expect([holdings.isSpread(7), holdings.isSpread(9)]).toEqual([false, true]);
-  holdings.set(3, holding(4), knowing(8));
-  expect(holdings.isSpread(7)).toBe(true);
-  holdings.setMembers([1, 2, 3]);
-  expect(holdings.isSpread(7)).toBe(true);
-});

@@ -68,21 +68,6 @@ export class Holdings {
     return stable;
   }
 
-  /**
-   * Whether all members hold the same of a log from those who are no members any more: marks say nothing of them, and what
-   * one member has of them may still come to the others.
-   */
-  isSpread(logId: number): boolean {
-    for (const one of this.#members) {
-      for (const { stream, lastSequence } of this.#of(one).vector.all()) {
-        if (stream.logId !== logId || this.#members.has(stream.origin)) continue;
-        const key = streamKey(stream);
-        for (const other of this.#members) if (this.#of(other).vector.lastOf(key) !== lastSequence) return false;
-      }
-    }
-    return true;
-  }
-
   /** Up to where this node holds every entry of a log. */
   watermark(logId: number): Hlc {
     const { marks } = this.#of(this.#own);

@@ -139,10 +139,6 @@ class OpenReplicator implements Replicator {
     return this.#holdings.stableAt(logId, origin);
   }
 
-  isSpread(logId: number): boolean {
-    return this.#holdings.isSpread(logId);
-  }
-
   watermark(logId: number): Hlc {
     return this.#holdings.watermark(logId);
   }

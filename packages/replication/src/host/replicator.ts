@@ -44,12 +44,6 @@ export interface Replicator {
   stableAt(logId: number, origin: number): Hlc | undefined;
 
   /**
-   * Whether all members are known to hold the same of a log from origins that are no members any more. Until then something
-   * of them may come to a member however late; `stableAt` does not speak of them.
-   */
-  isSpread(logId: number): boolean;
-
-  /**
    * The stamp up to which this node holds all entries of a log, of all members: readers in the order of stamps may go so far.
    * Entries that an origin had lost and that come back from others may still be earlier.
    */
