@@ -101,6 +101,8 @@ export class NamedLogsClient implements NamedLogs {
       log: toLogName(name),
       origin: toUint64(options.origin, 'origin'),
       firstSequence: toUint64(firstSequence, 'firstSequence', 1),
+      positions: [],
+      force: false,
     };
     const kept = await callUnary(this.#environment, 'trimLog', request, 'repeatable', options);
     return { firstSequence: toNumber(kept.firstSequence), lastSequence: toNumber(kept.lastSequence) };

@@ -5,7 +5,7 @@ import type { ConsumerPlace, ConsumerSeek, LogTrim, PositionCommit } from '../lo
 
 /** What to trim. */
 export function trimRequest({ log, origin, firstSequence }: LogTrim): wire.TrimLogRequest {
-  return { log, origin: BigInt(origin), firstSequence: BigInt(firstSequence) };
+  return { log, origin: BigInt(origin), firstSequence: BigInt(firstSequence), positions: [], force: false };
 }
 
 /** How far a consumer has come. */

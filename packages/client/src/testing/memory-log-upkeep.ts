@@ -22,7 +22,7 @@ export function upkeepHandlers(logs: MemoryLogs): {
       const log = logs.find(name);
       const upTo = Math.min(Number(firstSequence) - 1, endOf(log));
       if (upTo > log.trimmed) logs.trim(name, upTo);
-      return { firstSequence: BigInt(log.trimmed + 1), lastSequence: BigInt(endOf(log)) };
+      return { firstSequence: BigInt(log.trimmed + 1), lastSequence: BigInt(endOf(log)), origins: [] };
     },
     describeProducer: ({ log, producerId }) => {
       const last = logs.find(log).lastSent.get(producerId);

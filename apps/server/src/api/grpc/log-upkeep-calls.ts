@@ -33,7 +33,7 @@ export function logUpkeepCalls(services: ApiServices): Pick<LogServer, UpkeepPro
   return {
     trimLog: unaryCall(services, 'Log/TrimLog', async (request, context) => {
       const { firstSequence, lastSequence } = await upkeep().trim(trimOf(request), context);
-      return { firstSequence: BigInt(firstSequence), lastSequence: BigInt(lastSequence) };
+      return { firstSequence: BigInt(firstSequence), lastSequence: BigInt(lastSequence), origins: [] };
     }),
     describeProducer: unaryCall(services, 'Log/DescribeProducer', async (request, context) =>
       producerMessage(await upkeep().producer(producerQuestionOf(request), context)),

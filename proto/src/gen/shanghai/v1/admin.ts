@@ -239,6 +239,8 @@ export interface SnapshotGroup {
   /** Of its files. */
   files: bigint;
   bytes: bigint;
+  /** Of the node's own group: whatever any member wrote up to this time, by its stamps, is in it. Absent: that is not known. */
+  completeToMs?: bigint | undefined;
 }
 
 export interface SnapshotFile {
@@ -2327,7 +2329,16 @@ export const SnapshotHeader: MessageFns<SnapshotHeader> = {
 };
 
 function createBaseSnapshotGroup(): SnapshotGroup {
-  return { groupId: 0n, appliedIndex: 0n, appliedTerm: 0n, revision: 0n, logTimeMs: 0n, files: 0n, bytes: 0n };
+  return {
+    groupId: 0n,
+    appliedIndex: 0n,
+    appliedTerm: 0n,
+    revision: 0n,
+    logTimeMs: 0n,
+    files: 0n,
+    bytes: 0n,
+    completeToMs: undefined,
+  };
 }
 
 export const SnapshotGroup: MessageFns<SnapshotGroup> = {
@@ -2373,6 +2384,12 @@ export const SnapshotGroup: MessageFns<SnapshotGroup> = {
         throw new globalThis.Error("value provided for field message.bytes of type uint64 too large");
       }
       writer.uint32(56).uint64(message.bytes);
+    }
+    if (message.completeToMs !== undefined) {
+      if (BigInt.asUintN(64, message.completeToMs) !== message.completeToMs) {
+        throw new globalThis.Error("value provided for field message.completeToMs of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.completeToMs);
     }
     return writer;
   },
@@ -2444,6 +2461,14 @@ export const SnapshotGroup: MessageFns<SnapshotGroup> = {
             }
 
             message.bytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.completeToMs = reader.uint64() as bigint;
             continue;
           }
         }

@@ -329,12 +329,30 @@ export interface LogPipelineAnswers {
 export interface TrimLogRequest {
   log: string;
   origin: bigint;
-  /** The first entry to keep. One behind the last gives up all that there are now. */
+  /** The first entry to keep. One behind the last gives up all that there are now. 0 where positions or before_ms is given. */
   firstSequence: bigint;
+  /** Mode multi-master: the last entries to give up, of one or more origins; epoch 0 = the last one that is known. */
+  positions: LogPosition[];
+  /** Gives up what is older than this time, of all origins. */
+  beforeMs?:
+    | bigint
+    | undefined;
+  /** Mode multi-master: also what members are not known to hold. They never get it. */
+  force: boolean;
 }
 
 export interface TrimLogResponse {
   /** First sequence kept now. */
+  firstSequence: bigint;
+  lastSequence: bigint;
+  /** Mode multi-master: of each origin and epoch, at the node that answers. */
+  origins: KeptOrigin[];
+}
+
+/** What is kept of an origin's log; first is one behind last where nothing is. */
+export interface KeptOrigin {
+  origin: bigint;
+  epoch: bigint;
   firstSequence: bigint;
   lastSequence: bigint;
 }
@@ -2653,7 +2671,7 @@ export const LogPipelineAnswers: MessageFns<LogPipelineAnswers> = {
 };
 
 function createBaseTrimLogRequest(): TrimLogRequest {
-  return { log: "", origin: 0n, firstSequence: 0n };
+  return { log: "", origin: 0n, firstSequence: 0n, positions: [], beforeMs: undefined, force: false };
 }
 
 export const TrimLogRequest: MessageFns<TrimLogRequest> = {
@@ -2672,6 +2690,18 @@ export const TrimLogRequest: MessageFns<TrimLogRequest> = {
         throw new globalThis.Error("value provided for field message.firstSequence of type uint64 too large");
       }
       writer.uint32(24).uint64(message.firstSequence);
+    }
+    for (const v of message.positions) {
+      LogPosition.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.beforeMs !== undefined) {
+      if (BigInt.asUintN(64, message.beforeMs) !== message.beforeMs) {
+        throw new globalThis.Error("value provided for field message.beforeMs of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.beforeMs);
+    }
+    if (message.force !== false) {
+      writer.uint32(48).bool(message.force);
     }
     return writer;
   },
@@ -2713,6 +2743,30 @@ export const TrimLogRequest: MessageFns<TrimLogRequest> = {
             message.firstSequence = reader.uint64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.positions.push(LogPosition.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.beforeMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.force = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2727,7 +2781,7 @@ export const TrimLogRequest: MessageFns<TrimLogRequest> = {
 };
 
 function createBaseTrimLogResponse(): TrimLogResponse {
-  return { firstSequence: 0n, lastSequence: 0n };
+  return { firstSequence: 0n, lastSequence: 0n, origins: [] };
 }
 
 export const TrimLogResponse: MessageFns<TrimLogResponse> = {
@@ -2743,6 +2797,9 @@ export const TrimLogResponse: MessageFns<TrimLogResponse> = {
         throw new globalThis.Error("value provided for field message.lastSequence of type uint64 too large");
       }
       writer.uint32(16).uint64(message.lastSequence);
+    }
+    for (const v of message.origins) {
+      KeptOrigin.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -2770,6 +2827,105 @@ export const TrimLogResponse: MessageFns<TrimLogResponse> = {
           }
           case 2: {
             if (tag !== 16) {
+              break;
+            }
+
+            message.lastSequence = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.origins.push(KeptOrigin.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseKeptOrigin(): KeptOrigin {
+  return { origin: 0n, epoch: 0n, firstSequence: 0n, lastSequence: 0n };
+}
+
+export const KeptOrigin: MessageFns<KeptOrigin> = {
+  encode(message: KeptOrigin, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.origin !== 0n) {
+      if (BigInt.asUintN(64, message.origin) !== message.origin) {
+        throw new globalThis.Error("value provided for field message.origin of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.origin);
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.epoch);
+    }
+    if (message.firstSequence !== 0n) {
+      if (BigInt.asUintN(64, message.firstSequence) !== message.firstSequence) {
+        throw new globalThis.Error("value provided for field message.firstSequence of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.firstSequence);
+    }
+    if (message.lastSequence !== 0n) {
+      if (BigInt.asUintN(64, message.lastSequence) !== message.lastSequence) {
+        throw new globalThis.Error("value provided for field message.lastSequence of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.lastSequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeptOrigin {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeptOrigin();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.origin = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.firstSequence = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
               break;
             }
 
