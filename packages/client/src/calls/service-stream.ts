@@ -111,6 +111,7 @@ function logAnswer({ id, response }: LogPipelineResponse): NumberedAnswer {
     case 'error':
       return { id, response };
     case 'answers':
+    case 'pack':
     case undefined:
       return { id, response: undefined };
   }

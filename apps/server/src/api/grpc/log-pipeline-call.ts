@@ -3,6 +3,7 @@ import type { handleBidiStreamingCall } from '@grpc/grpc-js';
 import { type LogAppendRequest, type LogPipelineRequest, LogPipelineResponse } from '@shanghai/proto';
 import type { LogRequests } from '../../logs/log-requests.js';
 import type { RequestContext } from '../../requests/request-context.js';
+import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
 import { appendedMessage, appendOf } from './log-messages.js';
 import { type AnswerMessage, type OpenPipelines, PipelinedCalls, type PipelinedWork } from './pipelined-calls.js';
@@ -25,7 +26,7 @@ export function logPipelineCall(
   const work: PipelinedWork<Body, Answer> = {
     method,
     recorderOf: () => recorder,
-    requestBytes: ({ value }) => appendBytes(value),
+    requestBytes: (body) => (body.$case === 'pack' ? flatBytes + body.value.records.length : appendBytes(body.value)),
     answerBytes: () => flatBytes,
     isRead: () => false,
     answer: (body, context) => answerOf(logs, body, context),
@@ -35,6 +36,7 @@ export function logPipelineCall(
 }
 
 async function answerOf(logs: Pick<LogRequests, 'append'>, body: Body, context: RequestContext): Promise<Answer> {
+  if (body.$case === 'pack') throw new ServerError('UNSUPPORTED', 'this node takes no packs of appends');
   return { $case: 'append', value: appendedMessage(await logs.append(appendOf(body.value), context)) };
 }
 

@@ -306,7 +306,26 @@ export interface LogTailResponse {
 export interface LogPipelineRequest {
   /** The caller's own, repeated in the answer. */
   id: bigint;
-  request: { $case: "append"; value: LogAppendRequest } | { $case: "group"; value: LogPipelineGroup } | undefined;
+  request: { $case: "append"; value: LogAppendRequest } | { $case: "group"; value: LogPipelineGroup } | //
+  /** Only to a node that said `takes_packs` on this stream. */
+  { $case: "pack"; value: LogAppendPack } | undefined;
+}
+
+/**
+ * Plain appends of many callers to one log: without producer and expected sequence. Each of them has its own outcome; they
+ * reach the log in their order.
+ */
+export interface LogAppendPack {
+  log: string;
+  acknowledgement: Acknowledgement;
+  /**
+   * The records of all appends, one behind the other, each as its length (4 bytes, little endian) and the record itself:
+   * length of the key (4), length of the value (4), number of headers (2), key, value, and for each header length of
+   * the name (2), length of the value (4), name, value.
+   */
+  records: Buffer;
+  /** How many records each append has, in order. None: each has one. */
+  counts: number[];
 }
 
 /** Several requests in one message: fewer, larger messages are several times faster. */
@@ -316,10 +335,32 @@ export interface LogPipelineGroup {
 
 export interface LogPipelineResponse {
   id: bigint;
-  response: { $case: "append"; value: LogAppendResponse } | { $case: "error"; value: ErrorDetail } | {
-    $case: "answers";
-    value: LogPipelineAnswers;
-  } | undefined;
+  response:
+    | { $case: "append"; value: LogAppendResponse }
+    | { $case: "error"; value: ErrorDetail }
+    | { $case: "answers"; value: LogPipelineAnswers }
+    | { $case: "pack"; value: LogPackAnswer }
+    | undefined;
+  /** The node takes packs on this stream. Said with every message. */
+  takesPacks?: boolean | undefined;
+}
+
+export interface LogPackAnswer {
+  origin: bigint;
+  epoch: bigint;
+  /** Of all appends of the pack, in their order. */
+  ranges: LogPackRange[];
+}
+
+/** Appends of a pack that follow each other and ended alike. */
+export interface LogPackRange {
+  appends: number;
+  /** Where the records of the first of them lie; those of the others follow without a gap. */
+  firstSequence: bigint;
+  /** Log time of the entries. */
+  timeMs: bigint;
+  /** In place of both: none of these was appended. */
+  error: ErrorDetail | undefined;
 }
 
 export interface LogPipelineAnswers {
@@ -2440,6 +2481,9 @@ export const LogPipelineRequest: MessageFns<LogPipelineRequest> = {
       case "group":
         LogPipelineGroup.encode(message.request.value, writer.uint32(26).fork()).join();
         break;
+      case "pack":
+        LogAppendPack.encode(message.request.value, writer.uint32(34).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2480,6 +2524,107 @@ export const LogPipelineRequest: MessageFns<LogPipelineRequest> = {
 
             message.request = { $case: "group", value: LogPipelineGroup.decode(reader, reader.uint32()) };
             continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.request = { $case: "pack", value: LogAppendPack.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLogAppendPack(): LogAppendPack {
+  return { log: "", acknowledgement: 0, records: Buffer.alloc(0), counts: [] };
+}
+
+export const LogAppendPack: MessageFns<LogAppendPack> = {
+  encode(message: LogAppendPack, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.log !== "") {
+      writer.uint32(10).string(message.log);
+    }
+    if (message.acknowledgement !== 0) {
+      writer.uint32(16).int32(message.acknowledgement);
+    }
+    if (message.records.length !== 0) {
+      writer.uint32(26).bytes(message.records);
+    }
+    if (message.counts.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.counts) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogAppendPack {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogAppendPack();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.log = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.acknowledgement = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.records = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.counts.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.counts.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {
@@ -2541,7 +2686,7 @@ export const LogPipelineGroup: MessageFns<LogPipelineGroup> = {
 };
 
 function createBaseLogPipelineResponse(): LogPipelineResponse {
-  return { id: 0n, response: undefined };
+  return { id: 0n, response: undefined, takesPacks: undefined };
 }
 
 export const LogPipelineResponse: MessageFns<LogPipelineResponse> = {
@@ -2562,6 +2707,12 @@ export const LogPipelineResponse: MessageFns<LogPipelineResponse> = {
       case "answers":
         LogPipelineAnswers.encode(message.response.value, writer.uint32(34).fork()).join();
         break;
+      case "pack":
+        LogPackAnswer.encode(message.response.value, writer.uint32(42).fork()).join();
+        break;
+    }
+    if (message.takesPacks !== undefined) {
+      writer.uint32(48).bool(message.takesPacks);
     }
     return writer;
   },
@@ -2609,6 +2760,181 @@ export const LogPipelineResponse: MessageFns<LogPipelineResponse> = {
             }
 
             message.response = { $case: "answers", value: LogPipelineAnswers.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.response = { $case: "pack", value: LogPackAnswer.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.takesPacks = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLogPackAnswer(): LogPackAnswer {
+  return { origin: 0n, epoch: 0n, ranges: [] };
+}
+
+export const LogPackAnswer: MessageFns<LogPackAnswer> = {
+  encode(message: LogPackAnswer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.origin !== 0n) {
+      if (BigInt.asUintN(64, message.origin) !== message.origin) {
+        throw new globalThis.Error("value provided for field message.origin of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.origin);
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.epoch);
+    }
+    for (const v of message.ranges) {
+      LogPackRange.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogPackAnswer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogPackAnswer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.origin = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ranges.push(LogPackRange.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLogPackRange(): LogPackRange {
+  return { appends: 0, firstSequence: 0n, timeMs: 0n, error: undefined };
+}
+
+export const LogPackRange: MessageFns<LogPackRange> = {
+  encode(message: LogPackRange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.appends !== 0) {
+      writer.uint32(8).uint32(message.appends);
+    }
+    if (message.firstSequence !== 0n) {
+      if (BigInt.asUintN(64, message.firstSequence) !== message.firstSequence) {
+        throw new globalThis.Error("value provided for field message.firstSequence of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.firstSequence);
+    }
+    if (message.timeMs !== 0n) {
+      if (BigInt.asUintN(64, message.timeMs) !== message.timeMs) {
+        throw new globalThis.Error("value provided for field message.timeMs of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.timeMs);
+    }
+    if (message.error !== undefined) {
+      ErrorDetail.encode(message.error, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogPackRange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogPackRange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.appends = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.firstSequence = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.timeMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.error = ErrorDetail.decode(reader, reader.uint32());
             continue;
           }
         }
