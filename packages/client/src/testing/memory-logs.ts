@@ -146,6 +146,7 @@ export class MemoryLogs {
       firstSequence: BigInt(first),
       lastSequence: BigInt(log.trimmed + log.entries.length),
       gaps: [],
+      packed: [],
     };
   }
 
@@ -160,7 +161,7 @@ export class MemoryLogs {
       if (next < first) throw outOfRange(log, next);
       const entries = log.entries.slice(next - first, next - first + pageEntries);
       next += entries.length;
-      if (entries.length > 0) yield { entries, nextSequence: BigInt(next), gaps: [] };
+      if (entries.length > 0) yield { entries, nextSequence: BigInt(next), gaps: [], packed: [] };
       else await log.news.wait(signal);
     }
   }

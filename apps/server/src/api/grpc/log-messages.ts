@@ -251,6 +251,7 @@ export function readMessage(page: LogPage): wire.LogReadResponse {
     firstSequence: BigInt(page.firstSequence),
     lastSequence: BigInt(page.lastSequence),
     gaps: page.gaps.map(gapMessage),
+    packed: [],
     ...placeMessage(page),
   };
 }
@@ -261,6 +262,7 @@ export function tailMessage(page: LogPage): wire.LogTailResponse {
     entries: page.entries.map(entryMessage),
     nextSequence: BigInt(page.nextSequence),
     gaps: page.gaps.map(gapMessage),
+    packed: [],
     ...placeMessage(page),
   };
 }

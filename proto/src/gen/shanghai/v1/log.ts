@@ -245,7 +245,25 @@ export interface LogReadRequest {
    * named begins with its first entry.
    */
   positions?: LogPositions | undefined;
-  order?: LogOrder | undefined;
+  order?:
+    | LogOrder
+    | undefined;
+  /** The answer may hold packed entries up to this version; 0 = none. */
+  packedVersion?: number | undefined;
+}
+
+/** Entries of one (origin, epoch) that follow each other, as docs/formats/log-page.md says. */
+export interface PackedEntries {
+  origin: bigint;
+  epoch: bigint;
+  /** Of the first entry; each one that follows has one more. */
+  firstSequence: bigint;
+  count: number;
+  /** Of the form of the entries. */
+  version: number;
+  /** CRC-32 of the entries. */
+  checksum: number;
+  entries: Buffer;
 }
 
 export interface LogReadResponse {
@@ -261,7 +279,11 @@ export interface LogReadResponse {
     | LogPositions
     | undefined;
   /** Mode multi-master: all entries up to this time, of every origin, are on the node that answered. */
-  watermarkMs?: bigint | undefined;
+  watermarkMs?:
+    | bigint
+    | undefined;
+  /** In the place of entries, where the request takes them. In the order of time they are to be merged by their stamps. */
+  packed: PackedEntries[];
 }
 
 /** Sequence numbers of an origin whose entries are not there any more. */
@@ -291,7 +313,11 @@ export interface LogTailRequest {
   epoch?: bigint | undefined;
   allOrigins?: boolean | undefined;
   positions?: LogPositions | undefined;
-  order?: LogOrder | undefined;
+  order?:
+    | LogOrder
+    | undefined;
+  /** As in LogReadRequest. */
+  packedVersion?: number | undefined;
 }
 
 export interface LogTailResponse {
@@ -300,7 +326,11 @@ export interface LogTailResponse {
   gaps: LogGap[];
   /** As in LogReadResponse. */
   positions?: LogPositions | undefined;
-  watermarkMs?: bigint | undefined;
+  watermarkMs?:
+    | bigint
+    | undefined;
+  /** As in LogReadResponse. */
+  packed: PackedEntries[];
 }
 
 export interface LogPipelineRequest {
@@ -1801,6 +1831,7 @@ function createBaseLogReadRequest(): LogReadRequest {
     allOrigins: undefined,
     positions: undefined,
     order: undefined,
+    packedVersion: undefined,
   };
 }
 
@@ -1855,6 +1886,9 @@ export const LogReadRequest: MessageFns<LogReadRequest> = {
     }
     if (message.order !== undefined) {
       writer.uint32(88).int32(message.order);
+    }
+    if (message.packedVersion !== undefined) {
+      writer.uint32(96).uint32(message.packedVersion);
     }
     return writer;
   },
@@ -1960,6 +1994,135 @@ export const LogReadRequest: MessageFns<LogReadRequest> = {
             message.order = reader.int32() as any;
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.packedVersion = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePackedEntries(): PackedEntries {
+  return { origin: 0n, epoch: 0n, firstSequence: 0n, count: 0, version: 0, checksum: 0, entries: Buffer.alloc(0) };
+}
+
+export const PackedEntries: MessageFns<PackedEntries> = {
+  encode(message: PackedEntries, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.origin !== 0n) {
+      if (BigInt.asUintN(64, message.origin) !== message.origin) {
+        throw new globalThis.Error("value provided for field message.origin of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.origin);
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.epoch);
+    }
+    if (message.firstSequence !== 0n) {
+      if (BigInt.asUintN(64, message.firstSequence) !== message.firstSequence) {
+        throw new globalThis.Error("value provided for field message.firstSequence of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.firstSequence);
+    }
+    if (message.count !== 0) {
+      writer.uint32(32).uint32(message.count);
+    }
+    if (message.version !== 0) {
+      writer.uint32(40).uint32(message.version);
+    }
+    if (message.checksum !== 0) {
+      writer.uint32(53).fixed32(message.checksum);
+    }
+    if (message.entries.length !== 0) {
+      writer.uint32(58).bytes(message.entries);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PackedEntries {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePackedEntries();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.origin = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.firstSequence = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.count = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 53) {
+              break;
+            }
+
+            message.checksum = reader.fixed32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.entries = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1982,6 +2145,7 @@ function createBaseLogReadResponse(): LogReadResponse {
     gaps: [],
     positions: undefined,
     watermarkMs: undefined,
+    packed: [],
   };
 }
 
@@ -2019,6 +2183,9 @@ export const LogReadResponse: MessageFns<LogReadResponse> = {
         throw new globalThis.Error("value provided for field message.watermarkMs of type uint64 too large");
       }
       writer.uint32(56).uint64(message.watermarkMs);
+    }
+    for (const v of message.packed) {
+      PackedEntries.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -2090,6 +2257,14 @@ export const LogReadResponse: MessageFns<LogReadResponse> = {
             }
 
             message.watermarkMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.packed.push(PackedEntries.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -2205,6 +2380,7 @@ function createBaseLogTailRequest(): LogTailRequest {
     allOrigins: undefined,
     positions: undefined,
     order: undefined,
+    packedVersion: undefined,
   };
 }
 
@@ -2256,6 +2432,9 @@ export const LogTailRequest: MessageFns<LogTailRequest> = {
     }
     if (message.order !== undefined) {
       writer.uint32(80).int32(message.order);
+    }
+    if (message.packedVersion !== undefined) {
+      writer.uint32(88).uint32(message.packedVersion);
     }
     return writer;
   },
@@ -2353,6 +2532,14 @@ export const LogTailRequest: MessageFns<LogTailRequest> = {
             message.order = reader.int32() as any;
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.packedVersion = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2367,7 +2554,7 @@ export const LogTailRequest: MessageFns<LogTailRequest> = {
 };
 
 function createBaseLogTailResponse(): LogTailResponse {
-  return { entries: [], nextSequence: 0n, gaps: [], positions: undefined, watermarkMs: undefined };
+  return { entries: [], nextSequence: 0n, gaps: [], positions: undefined, watermarkMs: undefined, packed: [] };
 }
 
 export const LogTailResponse: MessageFns<LogTailResponse> = {
@@ -2392,6 +2579,9 @@ export const LogTailResponse: MessageFns<LogTailResponse> = {
         throw new globalThis.Error("value provided for field message.watermarkMs of type uint64 too large");
       }
       writer.uint32(40).uint64(message.watermarkMs);
+    }
+    for (const v of message.packed) {
+      PackedEntries.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -2447,6 +2637,14 @@ export const LogTailResponse: MessageFns<LogTailResponse> = {
             }
 
             message.watermarkMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.packed.push(PackedEntries.decode(reader, reader.uint32()));
             continue;
           }
         }
