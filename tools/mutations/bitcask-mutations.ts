@@ -202,8 +202,8 @@ export const bitcaskMutations: readonly Mutation[] = [
     find: "    if (step.kind === 'bad') return inBatch ? ",
     replace:
       "    if (step.kind === 'bad' && inBatch) return { kind: 'ok', end: at };\n    if (step.kind === 'bad') return inBatch ? ",
-    tests: [crash],
-    named: 'all or nothing',
+    tests: ['packages/bitcask/src/core/unit-parser.test.ts'],
+    named: 'a batch',
   },
   {
     name: 'bitcask/sequence-reused-after-reopen',
