@@ -30,6 +30,14 @@ export const replicationMutations: readonly Mutation[] = [
     tests: [simulation, shipping],
   },
   {
+    name: 'replication/lag-of-all-logs-together',
+    breaks: 'a log that stands still is behind, however fast the others get on',
+    file: 'packages/replication/src/core/lag-monitor.ts',
+    find: 'const isOnItsWay = known !== undefined && heldSequence < known.targetSequence;',
+    replace: 'const isOnItsWay = known !== undefined && before.size === 1 && heldSequence < known.targetSequence;',
+    tests: ['packages/replication/src/core/lag-monitor.test.ts'],
+  },
+  {
     name: 'replication/bytes-beyond-the-credit',
     breaks: 'no more bytes are under way than were granted',
     file: 'packages/replication/src/core/credit.ts',

@@ -20,6 +20,7 @@ import type {
   NodeDescription,
   NodeReport,
   NodeStatus,
+  ReportOptions,
   WriteOperation,
 } from './connection.js';
 import { observe } from './doctor/observe.js';
@@ -91,7 +92,7 @@ export function connectClient(settings: Settings, { sessions }: ConnectOptions, 
     nodes: () => client.nodes(call),
     reports: async (options) => {
       const nodes = await client.nodes(call);
-      return Promise.all(nodes.map((node) => reportOf(node, timeoutMs, options?.checksums === true)));
+      return Promise.all(nodes.map((node) => reportOf(node, timeoutMs, options)));
     },
     members: memberConnection(client, call),
     keyspaces: client.keyspaces,
@@ -100,7 +101,7 @@ export function connectClient(settings: Settings, { sessions }: ConnectOptions, 
       return Promise.all(nodes.map((node) => observe(node, timeoutMs)));
     },
     metrics: async () => (await client.admin.metrics(call)).text,
-    replication: () => client.admin.replication(call),
+    replication: (filter) => client.admin.replication({ ...filter, ...call }),
     pauseReplication: (follower, isPaused) => client.admin.pauseReplication(follower, { resume: !isPaused, ...call }),
     shutdown: (drainMs) => client.admin.shutdown({ drainMs, ...call }),
     close: () => client.close(),
@@ -124,17 +125,28 @@ function toStatus({ groups, storage, wal, ...status }: ClientStatus): NodeStatus
 }
 
 /** Asks one node, by its own address. */
-async function reportOf(node: NodeDescription, timeoutMs: number, withChecksums: boolean): Promise<NodeReport> {
+async function reportOf(
+  node: NodeDescription,
+  timeoutMs: number,
+  { checksums, replication }: ReportOptions = {},
+): Promise<NodeReport> {
   if (node.grpcAddress === '') return { node, problem: 'its address is not known' };
   const own = { timeoutMs: Math.min(timeoutMs, reportTimeoutMs), maxAttempts: 1 };
   const client = connect({ endpoints: [node.grpcAddress], ...own });
   try {
     const status = toStatus(await client.status());
-    if (status.node.nodeId === node.nodeId) {
-      if (!withChecksums) return { node, status };
-      return { node, status, checksums: await client.admin.checksums({ timeoutMs: checksumTimeoutMs }) };
+    if (status.node.nodeId !== node.nodeId) {
+      return { node, problem: `node ${status.node.nodeId} answers at its address` };
     }
-    return { node, problem: `node ${status.node.nodeId} answers at its address` };
+    const { admin } = client;
+    // Nodes of the first release do not know the question.
+    const shipping = replication && (await admin.replication(replication).catch(() => undefined));
+    return {
+      node,
+      status,
+      ...(checksums === true ? { checksums: await admin.checksums({ timeoutMs: checksumTimeoutMs }) } : {}),
+      ...(shipping === undefined ? {} : { replication: shipping }),
+    };
   } catch (error) {
     return { node, problem: error instanceof Error ? error.message : String(error) };
   } finally {

@@ -11,6 +11,7 @@ import type {
   MemberSights,
   NodeBackup,
   ProducerProgress,
+  ReplicationFilter,
   ReplicationReport,
   SeekTarget,
   SeenEvent,
@@ -45,7 +46,7 @@ export interface Connection {
   status(): Promise<NodeStatus>;
   nodes(): Promise<readonly NodeDescription[]>;
   /** Asks every node of the cluster, all at once; those that do not answer in a few seconds are reported as such. */
-  reports(options?: { readonly checksums?: boolean }): Promise<readonly NodeReport[]>;
+  reports(options?: ReportOptions): Promise<readonly NodeReport[]>;
   readonly members: MemberConnection;
   readonly keyspaces: Keyspaces;
   /** Asks every node of the node table for a diagnosis, all at once. */
@@ -53,7 +54,7 @@ export interface Connection {
   /** Prometheus text. */
   metrics(): Promise<string>;
   /** How the node ships multi-master logs. */
-  replication(): Promise<ReplicationReport>;
+  replication(filter?: ReplicationFilter): Promise<ReplicationReport>;
   pauseReplication(follower: number | 'all', isPaused: boolean): Promise<void>;
   /** Begins the shutdown of the node; `drainMs` is how long requests in flight may take. */
   shutdown(drainMs: number): Promise<void>;
@@ -160,6 +161,8 @@ export type {
   LogPosition,
   MemberSights,
   ProducerProgress,
+  ReplicationFilter,
+  ReplicationFollower,
   ReplicationReport,
   SeekTarget,
   SeenEvent,
@@ -330,6 +333,15 @@ export interface NodeReport {
     readonly appliedIndex: number;
     readonly checksum: string;
   }[];
+  /** Where it was asked for. */
+  readonly replication?: ReplicationReport;
+}
+
+/** What is asked of every node beside its status. */
+export interface ReportOptions {
+  readonly checksums?: boolean;
+  /** Shipping of multi-master logs. */
+  readonly replication?: ReplicationFilter;
 }
 
 /** Healthy: all up; degraded: some node is not, but every group has a quorum; unavailable: some group has none. */

@@ -10,10 +10,20 @@ import type { NodeGossip } from './membership/node-gossip.js';
 import type { StateChecksum } from './raft/state-checksum.js';
 import type { KeyValueRequests } from './requests/key-value-requests.js';
 
+/** What is asked for of the shipping of multi-master logs. */
+export interface ReplicationFilter {
+  /** The name of one. Absent: all of them together. */
+  readonly log?: string;
+  readonly origin?: number;
+}
+
 /** Shipping of multi-master logs, as a node sees it. */
 export interface NodeReplication {
-  /** `undefined`: nothing is shipped, because there is no such log, or no other node. */
-  status(): ReplicatorStatus | undefined;
+  /**
+   * How it stands; `followers` only of what the filter names. `undefined`: nothing is shipped, because there is no such log,
+   * or no other node. Throws `NOT_FOUND` for a log that is not there, and `INVALID_REQUEST` for one that a group orders.
+   */
+  status(filter?: ReplicationFilter): ReplicatorStatus | undefined;
   /** Ships nothing to a follower, or to any, from now on, or goes on. */
   pause(follower: number | 'all', isPaused: boolean): Promise<void>;
 }

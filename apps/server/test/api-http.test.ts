@@ -485,6 +485,8 @@ describe('status and probes', () => {
     expect(await send('GET', '/api/v1/replicas')).toMatchObject({
       json: { data: { replicas: [{}, { group_id: 1, node_id: 1, role: 'leader', lag_entries: 0, progress: null }] } },
     });
+    expect(await send('GET', '/api/v1/replicas?origin=2')).toMatchObject({ json: { data: { replicas: [] } } });
+    expect(await errorOf(send('GET', '/api/v1/replicas?origin=0'))).toMatchObject({ code: 'INVALID_PARAMETERS' });
   });
 
   it('GET /metrics is Prometheus text with requests by route, never by key', async () => {

@@ -239,8 +239,15 @@ test('a follower that is paused gets nothing until it is resumed, and is shown a
   await cluster.during(pauseReplication(cluster.node(1), 0, true));
   await cluster.during(appendTo(cluster.node(1), 'events', 'b'));
   await cluster.clock.advance(1000);
-  const { followers } = replicationMessage(cluster.node(1));
+  const { followers } = replicationMessage(cluster.node(1), { log: '', origin: 0n });
   expect(followers.filter(({ state }) => state === 'paused').map(({ follower }) => Number(follower))).toContain(3);
+  const ofLog = replicationMessage(cluster.node(1), { log: 'events', origin: 1n }).followers;
+  expect(ofLog.map(({ follower, lagEntries }) => [follower, lagEntries])).toEqual([
+    [2n, 1n],
+    [3n, 1n],
+  ]);
+  expect(ofLog[1]?.positions).toMatchObject([{ heldSequence: 1n, sequence: 2n }]);
+  expect(() => replicationMessage(cluster.node(1), { log: 'none', origin: 0n })).toThrow("no log 'none'");
   expect((await read(cluster.node(3), { origin: 1 })).entries.length).toBe(1);
   await cluster.during(pauseReplication(cluster.node(1), 0, false));
   await untilSame(cluster, 2);

@@ -34,8 +34,11 @@ export function administrationOf(environment: CallEnvironment): NodeAdministrati
     },
     diagnostics: async (options) =>
       diagnosticsOf(await callUnary(environment, 'getDiagnostics', {}, 'repeatable', options)),
-    replication: async (options) =>
-      replicationOf(await callUnary(environment, 'getReplication', {}, 'repeatable', options)),
+    async replication(options = {}) {
+      const { log = '', origin } = options;
+      const request = { log, origin: origin === undefined ? 0n : toUint64(origin, 'origin', 1) };
+      return replicationOf(await callUnary(environment, 'getReplication', request, 'repeatable', options));
+    },
     async pauseReplication(follower, options = {}) {
       const request = {
         follower: follower === 'all' ? 0n : toUint64(follower, 'follower', 1),

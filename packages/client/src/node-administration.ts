@@ -185,6 +185,26 @@ export interface ReplicationFollower {
   /** Since it last said that it holds more. Absent: it never has. */
   readonly sinceProgressMs?: number;
   readonly isShipping: boolean;
+  /** What may still be sent to it, of all origins together, before it grants more. Absent: the node has no session with it. */
+  readonly creditEntries?: number;
+  readonly creditBytes?: number;
+  /** How far it is with the log that was asked for, by epoch; empty where none was. */
+  readonly positions: readonly ReplicationPosition[];
+}
+
+/** A stream of an origin on a follower. */
+export interface ReplicationPosition {
+  readonly epoch: number;
+  /** The last sequence that the follower holds, and that the node holds. */
+  readonly heldSequence: number;
+  readonly sequence: number;
+}
+
+/** What is asked for of shipping. */
+export interface ReplicationFilter {
+  /** A multi-master log. Absent: all of them together. */
+  readonly log?: string;
+  readonly origin?: number;
 }
 
 /** A session in which the node ships. */
@@ -288,8 +308,8 @@ export interface NodeAdministration {
   checksums(options?: CallOptions): Promise<readonly GroupChecksum[]>;
   /** Its clock, its disk, its limits, its copies of groups. */
   diagnostics(options?: CallOptions): Promise<NodeDiagnostics>;
-  /** How it ships multi-master logs. */
-  replication(options?: CallOptions): Promise<ReplicationReport>;
+  /** How it ships multi-master logs; `followers` only of what is named. */
+  replication(options?: CallOptions & ReplicationFilter): Promise<ReplicationReport>;
   /** Stops its shipping to a follower, or goes on with it; holds until the node is stopped. */
   pauseReplication(follower: number | 'all', options?: CallOptions & { readonly resume?: boolean }): Promise<void>;
   /** Merges dead records away; with `force` every sealed segment, whatever it would save. */

@@ -1,3 +1,4 @@
+export type { Credit } from './core/credit.js';
 export { compareStamps, type EntryId, type EntryStamp, type StreamId, streamKey } from './core/entry-id.js';
 export {
   advanceHlc,
@@ -74,10 +75,12 @@ export { openReplicator } from './host/open-replicator.js';
 export type { ReplicationListener } from './host/replication-listener.js';
 export type {
   FetchingStatus,
+  FollowerPosition,
   FollowerState,
   FollowerStatus,
   ReplicatorStatus,
   ShippingStatus,
+  StatusFilter,
 } from './host/replication-status.js';
 export type { ReplicationMember, Replicator } from './host/replicator.js';
 export { defaultReplicatorLimits, type ReplicatorLimits, type ReplicatorOptions } from './host/replicator-options.js';

@@ -1,9 +1,11 @@
-/** groups, replicas: consensus as every node of the cluster sees it. */
+/** groups, replicas: consensus and shipping as every node of the cluster sees them. */
 import type { Command } from 'commander';
-import { type CommandContext, type Host, runWith } from '../command-host.js';
-import type { GroupState, NodeReport } from '../connection.js';
+import { type CommandContext, type Flags, type Host, runWith } from '../command-host.js';
+import type { GroupState, NodeReport, ReportOptions } from '../connection.js';
+import type { Column } from '../output/printer.js';
 import { formatDuration } from '../output/quantities.js';
 import { help, remoteExits } from './command-help.js';
+import { type FollowerRow, followerColumns, followerFilter, followerRows } from './followers-view.js';
 
 /** Adds the commands about consensus. */
 export function addGroupCommands(program: Command, host: Host): void {
@@ -16,12 +18,20 @@ export function addGroupCommands(program: Command, host: Host): void {
 
   const replicas = program
     .command('replicas')
-    .description("list every node's copy of every group: role, progress, lag")
-    .option('--checksum', 'also a checksum of what each holds, and at which entry; reads everything');
+    .description(
+      "list every node's copy of every group, and of what each origin wrote to multi-master logs: progress, lag",
+    )
+    .option('--checksum', 'also a checksum of what each copy of a group holds, and at which entry; reads everything')
+    .option('--log <name>', 'of this multi-master log alone, with positions')
+    .option('--origin <node>', 'of what this origin wrote to multi-master logs alone');
   help(
-    runWith(replicas, host, (context, _values, flags) => listReplicas(context, flags['checksum'] === true)),
-    ['shanghaictl replicas', 'shanghaictl replicas --checksum --output json'],
-    remoteExits,
+    runWith(replicas, host, (context, _values, flags) => listReplicas(context, flags)),
+    [
+      'shanghaictl replicas',
+      'shanghaictl replicas --checksum --output json',
+      'shanghaictl replicas --log events --origin 2',
+    ],
+    ['3 there is no such log', ...remoteExits],
   );
 }
 
@@ -65,47 +75,68 @@ interface ReplicaRow {
 async function listGroups(context: CommandContext): Promise<void> {
   const reports = await gather(context);
   const rows = byGroup(reports).map(groupRow);
-  const list = context.print.list<GroupRow>(
-    [
-      { title: 'GROUP', text: (row) => String(row.groupId), align: 'right' },
-      { title: 'LEADER', text: (row) => nodeText(row.leaderNodeId), align: 'right' },
-      { title: 'TERM', text: (row) => String(row.term), align: 'right' },
-      { title: 'COMMIT', text: (row) => String(row.commitIndex), align: 'right' },
-      { title: 'VOTERS', text: votersText },
-      { title: 'LEARNERS', text: (row) => row.learners.join(',') || '-' },
-      { title: 'SLOTS', text: (row) => String(row.slots), align: 'right' },
-      { title: 'STATE', text: (row) => row.state },
-    ],
-    (row) => row,
-  );
+  const columns: readonly Column<GroupRow>[] = [
+    { title: 'GROUP', text: (row) => String(row.groupId), align: 'right' },
+    { title: 'LEADER', text: (row) => nodeText(row.leaderNodeId), align: 'right' },
+    { title: 'TERM', text: (row) => String(row.term), align: 'right' },
+    { title: 'COMMIT', text: (row) => String(row.commitIndex), align: 'right' },
+    { title: 'VOTERS', text: votersText },
+    { title: 'LEARNERS', text: (row) => row.learners.join(',') || '-' },
+    { title: 'SLOTS', text: (row) => String(row.slots), align: 'right' },
+    { title: 'STATE', text: (row) => row.state },
+  ];
+  await printAll(context, columns, rows);
+}
+
+async function listReplicas(context: CommandContext, flags: Flags): Promise<void> {
+  const filter = followerFilter(flags);
+  const checksums = flags['checksum'] === true;
+  // What is wrong with the filter every node would say; here it ends the command.
+  if (filter !== undefined) await (await context.connect()).replication(filter);
+  const reports = await gather(context, { checksums, replication: filter ?? {} });
+  const followers = followerRows(reports.flatMap(({ replication }) => replication ?? []));
+  const copies = filter === undefined ? copiesIn(reports) : [];
+  if (context.settings.output !== 'table') {
+    await printAll<ReplicaRow | FollowerRow>(context, [], [...copies, ...followers]);
+    return;
+  }
+  if (filter === undefined) await printAll(context, replicaColumns(checksums), copies);
+  if (filter === undefined && followers.length > 0) await context.print.raw('\n');
+  const isShown = filter !== undefined || followers.length > 0;
+  if (isShown) await printAll(context, followerColumns(filter?.log !== undefined), followers);
+}
+
+async function printAll<Row>(
+  context: CommandContext,
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+): Promise<void> {
+  const list = context.print.list<Row>(columns, (row) => row);
   for (const row of rows) await list.row(row);
   await list.end();
 }
 
-async function listReplicas(context: CommandContext, withChecksums: boolean): Promise<void> {
-  const reports = await gather(context, withChecksums);
-  const rows = byGroup(reports)
+function copiesIn(reports: readonly NodeReport[]): readonly ReplicaRow[] {
+  return byGroup(reports)
     .flatMap(replicaRows)
     .map((row) => ({ ...row, ...checksumOf(reports, row) }));
-  const list = context.print.list<ReplicaRow>(
-    [
-      { title: 'GROUP', text: (row) => String(row.groupId), align: 'right' },
-      { title: 'NODE', text: (row) => String(row.nodeId), align: 'right' },
-      { title: 'ROLE', text: (row) => (row.joint === undefined ? row.role : `${row.role}, ${row.joint}`) },
-      { title: 'TERM', text: (row) => String(row.term), align: 'right' },
-      { title: 'LOG', text: (row) => `${row.firstIndex}-${row.lastIndex}`, align: 'right' },
-      { title: 'APPLIED', text: (row) => String(row.appliedIndex), align: 'right' },
-      { title: 'DURABLE', text: (row) => String(row.durableAppliedIndex), align: 'right' },
-      { title: 'LAG', text: (row) => (row.lag === undefined ? '-' : String(row.lag)), align: 'right' },
-      { title: 'HEARD', text: heardText },
-      { title: 'PROGRESS', text: (row) => row.progress ?? '-' },
-      { title: 'STATE', text: (row) => row.state },
-      ...(withChecksums ? [checksumColumn] : []),
-    ],
-    (row) => row,
-  );
-  for (const row of rows) await list.row(row);
-  await list.end();
+}
+
+function replicaColumns(withChecksums: boolean): readonly Column<ReplicaRow>[] {
+  return [
+    { title: 'GROUP', text: (row) => String(row.groupId), align: 'right' },
+    { title: 'NODE', text: (row) => String(row.nodeId), align: 'right' },
+    { title: 'ROLE', text: (row) => (row.joint === undefined ? row.role : `${row.role}, ${row.joint}`) },
+    { title: 'TERM', text: (row) => String(row.term), align: 'right' },
+    { title: 'LOG', text: (row) => `${row.firstIndex}-${row.lastIndex}`, align: 'right' },
+    { title: 'APPLIED', text: (row) => String(row.appliedIndex), align: 'right' },
+    { title: 'DURABLE', text: (row) => String(row.durableAppliedIndex), align: 'right' },
+    { title: 'LAG', text: (row) => (row.lag === undefined ? '-' : String(row.lag)), align: 'right' },
+    { title: 'HEARD', text: heardText },
+    { title: 'PROGRESS', text: (row) => row.progress ?? '-' },
+    { title: 'STATE', text: (row) => row.state },
+    ...(withChecksums ? [checksumColumn] : []),
+  ];
 }
 
 const checksumColumn = { title: 'CHECKSUM', text: (row: ReplicaRow) => row.checksum?.slice(0, 16) ?? '-' };
@@ -117,8 +148,8 @@ function checksumOf(reports: readonly NodeReport[], { groupId, nodeId }: Replica
 }
 
 /** Asks all nodes; those that do not answer are named on standard error. */
-async function gather(context: CommandContext, checksums = false): Promise<readonly NodeReport[]> {
-  const reports = await (await context.connect()).reports({ checksums });
+async function gather(context: CommandContext, options: ReportOptions = {}): Promise<readonly NodeReport[]> {
+  const reports = await (await context.connect()).reports(options);
   for (const { node, problem } of reports) {
     if (problem !== undefined) context.print.note(`node ${node.nodeId} did not answer: ${problem}`);
   }

@@ -1,10 +1,9 @@
 /** replication: shipping of multi-master logs, as the node that answers sees it. */
 import type { Command } from 'commander';
-import { type CommandContext, type Host, runWith } from '../command-host.js';
-import type { ReplicationReport } from '../connection.js';
+import { type CommandContext, type Flags, type Host, runWith } from '../command-host.js';
 import { usageError } from '../ctl-error.js';
-import { formatDuration } from '../output/quantities.js';
 import { help, remoteExits } from './command-help.js';
+import { type FollowerRow, followerColumns, followerFilter, followerRows } from './followers-view.js';
 
 /** Adds `replication`. */
 export function addReplicationCommands(program: Command, host: Host): void {
@@ -13,11 +12,15 @@ export function addReplicationCommands(program: Command, host: Host): void {
     .description('shipping of multi-master logs, as the endpoint that answers sees it');
   help(replication, ['shanghaictl replication status', 'shanghaictl replication pause 3']);
 
-  const status = replication.command('status').description('what each follower lacks of each origin, and why');
+  const status = replication
+    .command('status')
+    .description('what each follower lacks of each origin, and why')
+    .option('--log <name>', 'of this multi-master log alone, with positions')
+    .option('--origin <node>', 'of this origin alone');
   help(
-    runWith(status, host, (context) => showStatus(context)),
-    ['shanghaictl replication status', 'shanghaictl replication status --output json'],
-    remoteExits,
+    runWith(status, host, (context, _values, flags) => showStatus(context, flags)),
+    ['shanghaictl replication status', 'shanghaictl replication status --log events --output json'],
+    ['3 there is no such log', ...remoteExits],
   );
   addPause(replication, host, 'pause', 'ship nothing to a follower until it is resumed, or the node is stopped');
   addPause(replication, host, 'resume', 'go on shipping to a follower');
@@ -45,23 +48,12 @@ async function pause(context: CommandContext, who: string, isPaused: boolean): P
   ]);
 }
 
-async function showStatus(context: CommandContext): Promise<void> {
-  const report = await (await context.connect()).replication();
+async function showStatus(context: CommandContext, flags: Flags): Promise<void> {
+  const filter = followerFilter(flags);
+  const report = await (await context.connect()).replication(filter);
   if (!report.isActive) context.print.note('nothing is shipped: there is no multi-master log, or no other node');
   if (report.unreachable.length > 0) context.print.note(`not reached: node ${report.unreachable.join(', ')}`);
-  const list = context.print.list<ReplicationReport['followers'][number]>(
-    [
-      { title: 'ORIGIN', text: (row) => String(row.origin), align: 'right' },
-      { title: 'FOLLOWER', text: (row) => String(row.follower), align: 'right' },
-      { title: 'STATE', text: (row) => row.state },
-      { title: 'HELD', text: (row) => String(row.heldEntries), align: 'right' },
-      { title: 'LAG', text: (row) => String(row.lagEntries), align: 'right' },
-      { title: 'FOR', text: (row) => (row.lagMs === 0 ? '-' : formatDuration(row.lagMs)) },
-      { title: 'FROM', text: (row) => (row.isShipping ? `node ${report.nodeId}` : '-') },
-      { title: 'REASON', text: (row) => row.reason },
-    ],
-    (row) => row,
-  );
-  for (const row of report.followers) await list.row(row);
+  const list = context.print.list<FollowerRow>(followerColumns(filter?.log !== undefined), (row) => row);
+  for (const row of followerRows([report])) await list.row(row);
   await list.end();
 }

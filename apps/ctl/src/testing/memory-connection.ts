@@ -178,7 +178,8 @@ function administration(
     },
     async reports() {
       await call('reports');
-      return node.reports ?? [{ node: statusOf(node).node, status: statusOf(node) }];
+      const replication = node.replication === undefined ? {} : { replication: node.replication };
+      return node.reports ?? [{ node: statusOf(node).node, status: statusOf(node), ...replication }];
     },
     keyspaces: keyspaceConnection(call),
     members: {
@@ -451,8 +452,8 @@ function memoryReplication(
   call: (name: string) => Promise<void>,
 ): Pick<Connection, 'replication' | 'pauseReplication'> {
   return {
-    async replication() {
-      await call('replication');
+    async replication(filter = {}) {
+      await call(['replication', ...Object.values(filter)].join(' '));
       return node.replication ?? { nodeId: 1, isActive: false, followers: [], shipping: [], unreachable: [] };
     },
     pauseReplication: (follower, isPaused) => call(`pauseReplication ${follower} ${isPaused}`),

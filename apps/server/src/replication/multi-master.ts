@@ -16,6 +16,7 @@ import {
 import type { NodeEntry } from '../apply/catalogue-command.js';
 import { ownGroup } from '../apply/own-group.js';
 import type { LogFiles } from '../logs/log-files.js';
+import type { ReplicationFilter } from '../node.js';
 import type { OwnReplica } from '../raft/own-replica.js';
 import type { Replica } from '../raft/replica.js';
 import type { SystemGroup } from '../raft/system-group.js';
@@ -167,8 +168,9 @@ export class MultiMaster {
     else replication.replicator.resume(follower);
   }
 
-  status(): ReplicatorStatus | undefined {
-    return this.#begun?.replication?.replicator.status();
+  status({ log, ...filter }: ReplicationFilter = {}): ReplicatorStatus | undefined {
+    const ofLog = log === undefined ? {} : { logId: this.#logId(log) };
+    return this.#begun?.replication?.replicator.status({ ...filter, ...ofLog });
   }
 
   /** Ends shipping. The own group is closed with the others. */
@@ -177,6 +179,17 @@ export class MultiMaster {
     this.#stopping.abort();
     await this.#beginning?.catch(() => undefined);
     await this.#begun?.replication?.replicator.close();
+  }
+
+  #logId(name: string): number {
+    const log = this.#parts.system.catalogue.log(name);
+    if (log === undefined) throw new ServerError('NOT_FOUND', `there is no log '${name}'`);
+    const { logId, groupId } = log;
+    if (groupId === ownGroup) return logId;
+    throw new ServerError(
+      'INVALID_REQUEST',
+      `log '${name}' is ordered by group ${groupId}: its copies are that group's`,
+    );
   }
 
   #nodes(): readonly NodeEntry[] {

@@ -7,7 +7,7 @@ export function replicationOf(message: GetReplicationResponse): ReplicationRepor
   return {
     nodeId: toNumber(message.nodeId),
     isActive: message.isActive,
-    followers: message.followers.map(({ sinceProgressMs, ...one }) => ({
+    followers: message.followers.map(({ sinceProgressMs, creditEntries, creditBytes, ...one }) => ({
       origin: toNumber(one.origin),
       follower: toNumber(one.follower),
       state: one.state,
@@ -17,6 +17,13 @@ export function replicationOf(message: GetReplicationResponse): ReplicationRepor
       lagMs: toNumber(one.lagMs),
       ...(sinceProgressMs === undefined ? {} : { sinceProgressMs: toNumber(sinceProgressMs) }),
       isShipping: one.isShipping,
+      ...(creditEntries === undefined ? {} : { creditEntries: toNumber(creditEntries) }),
+      ...(creditBytes === undefined ? {} : { creditBytes: toNumber(creditBytes) }),
+      positions: one.positions.map(({ epoch, heldSequence, sequence }) => ({
+        epoch: toNumber(epoch),
+        heldSequence: toNumber(heldSequence),
+        sequence: toNumber(sequence),
+      })),
     })),
     shipping: message.shipping.map((one) => ({
       follower: toNumber(one.follower),

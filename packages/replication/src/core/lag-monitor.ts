@@ -1,8 +1,19 @@
 /**
  * How far followers are behind, per origin, and for how long. A follower that lacks nothing is idle; one that lacks
- * something must, since that began, have come to where this node was then, or it is that much behind in time. So a follower
- * that keeps a small distance under load is healthy, and one that stands still with one entry to go is not.
+ * something of a stream must, since that began, have come to where this node was then, or it is that much behind in time. So
+ * a follower that keeps a small distance under load is healthy, and one that stands still with one entry to go is not, be
+ * it of one log among many that get on.
  */
+
+/** A stream of which a follower lacks something. */
+export interface Lacking {
+  /** The stream, as `streamKey` says it. */
+  readonly key: string;
+  readonly logId: number;
+  /** The last sequence that the follower holds, and how many entries behind it are held here. */
+  readonly heldSequence: number;
+  readonly lagEntries: number;
+}
 
 /** How a follower stands to an origin. */
 export interface Lag {
@@ -26,12 +37,18 @@ export type LagNews =
 
 interface Watched {
   heldEntries: number;
-  lagEntries: number;
-  /** When it had come to the target that was set last. */
-  sinceMs: number;
-  targetEntries: number;
+  /** By key, streams of which it lacks something. */
+  streams: Map<string, WatchedStream>;
   progressMs: number;
   told: 'none' | 'lagging' | 'stale';
+}
+
+interface WatchedStream {
+  readonly logId: number;
+  readonly lagEntries: number;
+  /** When it had come to the target that was set last. */
+  readonly sinceMs: number;
+  readonly targetSequence: number;
 }
 
 /** Watches all followers. */
@@ -45,26 +62,28 @@ export class LagMonitor {
     this.#staleMs = staleMs;
   }
 
-  /** A follower holds so many entries of an origin, and lacks so many. What is new about that. */
-  observe(nowMs: number, origin: number, follower: number, heldEntries: number, lagEntries: number): LagNews[] {
-    const watched = this.#watchedOf(nowMs, origin, follower);
+  /** A follower holds so many entries of an origin, and this is what it lacks. What is new about that. */
+  observe(
+    nowMs: number,
+    origin: number,
+    follower: number,
+    heldEntries: number,
+    lacking: readonly Lacking[],
+  ): LagNews[] {
+    const watched = this.#watchedOf(origin, follower);
     if (heldEntries !== watched.heldEntries) watched.progressMs = nowMs;
     watched.heldEntries = heldEntries;
-    watched.lagEntries = lagEntries;
-    if (lagEntries === 0 || heldEntries >= watched.targetEntries) {
-      watched.sinceMs = nowMs;
-      watched.targetEntries = heldEntries + lagEntries;
-    }
-    return newsOf(watched, origin, follower, this.#stateAt(nowMs, watched));
+    watched.streams = watchedStreams(nowMs, watched.streams, lacking);
+    const { lagEntries, lagMs } = behind(nowMs, watched);
+    return newsOf(watched, origin, follower, lagEntries, this.stateOf(lagMs));
   }
 
-  /** `undefined` where it was never observed. */
-  lagOf(nowMs: number, origin: number, follower: number): Lag | undefined {
+  /** Of all logs, or of one; `undefined` where it was never observed. */
+  lagOf(nowMs: number, origin: number, follower: number, logId?: number): Lag | undefined {
     const watched = this.#watched.get(follower)?.get(origin);
     if (watched === undefined) return undefined;
-    const { lagEntries, sinceMs, progressMs } = watched;
-    const sinceProgressMs = progressMs < 0 ? -1 : nowMs - progressMs;
-    return { lagEntries, lagMs: lagEntries === 0 ? 0 : nowMs - sinceMs, sinceProgressMs };
+    const { progressMs } = watched;
+    return { ...behind(nowMs, watched, logId), sinceProgressMs: progressMs < 0 ? -1 : nowMs - progressMs };
   }
 
   /** What so long a lag is called. */
@@ -78,11 +97,7 @@ export class LagMonitor {
     this.#watched.delete(follower);
   }
 
-  #stateAt(nowMs: number, { lagEntries, sinceMs }: Watched): 'healthy' | 'lagging' | 'stale' {
-    return lagEntries === 0 ? 'healthy' : this.stateOf(nowMs - sinceMs);
-  }
-
-  #watchedOf(nowMs: number, origin: number, follower: number): Watched {
+  #watchedOf(origin: number, follower: number): Watched {
     let origins = this.#watched.get(follower);
     if (origins === undefined) {
       origins = new Map();
@@ -90,16 +105,51 @@ export class LagMonitor {
     }
     let watched = origins.get(origin);
     if (watched === undefined) {
-      watched = { heldEntries: 0, lagEntries: 0, sinceMs: nowMs, targetEntries: 1, progressMs: -1, told: 'none' };
+      watched = { heldEntries: 0, streams: new Map(), progressMs: -1, told: 'none' };
       origins.set(origin, watched);
     }
     return watched;
   }
 }
 
+/** What was lacking before and still is has the moment at which that began, unless it has come to where this node was then. */
+function watchedStreams(
+  nowMs: number,
+  before: ReadonlyMap<string, WatchedStream>,
+  lacking: readonly Lacking[],
+): Map<string, WatchedStream> {
+  const streams = new Map<string, WatchedStream>();
+  for (const { key, logId, heldSequence, lagEntries } of lacking) {
+    const known = before.get(key);
+    const isOnItsWay = known !== undefined && heldSequence < known.targetSequence;
+    const { sinceMs, targetSequence } = isOnItsWay
+      ? known
+      : { sinceMs: nowMs, targetSequence: heldSequence + lagEntries };
+    streams.set(key, { logId, lagEntries, sinceMs, targetSequence });
+  }
+  return streams;
+}
+
+/** All that is lacking, and for how long the oldest of it. */
+function behind(nowMs: number, { streams }: Watched, logId?: number): Pick<Lag, 'lagEntries' | 'lagMs'> {
+  let [lagEntries, lagMs] = [0, 0];
+  for (const stream of streams.values()) {
+    if (logId !== undefined && stream.logId !== logId) continue;
+    lagEntries += stream.lagEntries;
+    lagMs = Math.max(lagMs, nowMs - stream.sinceMs);
+  }
+  return { lagEntries, lagMs };
+}
+
 /** Being behind is told once a level, and its end only where nothing is lacking: not at every step on the way. */
-function newsOf(watched: Watched, origin: number, follower: number, state: 'healthy' | 'lagging' | 'stale'): LagNews[] {
-  const { lagEntries, told } = watched;
+function newsOf(
+  watched: Watched,
+  origin: number,
+  follower: number,
+  lagEntries: number,
+  state: 'healthy' | 'lagging' | 'stale',
+): LagNews[] {
+  const { told } = watched;
   if (lagEntries === 0) {
     watched.told = 'none';
     return told === 'none' ? [] : [{ type: 'caughtUp', origin, follower }];

@@ -1,4 +1,5 @@
 import { type StreamId, streamKey } from './entry-id.js';
+import type { Lacking } from './lag-monitor.js';
 import type { StreamPosition } from './stream-position.js';
 
 /** Positions of streams, found by stream, by origin and by log. What a replica holds; changed by its owner alone. */
@@ -65,10 +66,23 @@ export class VersionVector {
     return entries;
   }
 
-  /** How many entries of an origin were ever held. */
-  sumOf(origin: number): number {
+  /** The streams of an origin of which this vector has entries that `other` lacks. */
+  lackedBy(other: VersionVector, origin: number): Lacking[] {
+    const lacking: Lacking[] = [];
+    for (const [key, { stream, lastSequence }] of this.#byOrigin.get(origin) ?? []) {
+      const heldSequence = other.lastOf(key);
+      const lagEntries = lastSequence - heldSequence;
+      if (lagEntries > 0) lacking.push({ key, logId: stream.logId, heldSequence, lagEntries });
+    }
+    return lacking;
+  }
+
+  /** How many entries of an origin were ever held, of all logs or of one. */
+  sumOf(origin: number, logId?: number): number {
     let entries = 0;
-    for (const { lastSequence } of this.ofOrigin(origin)) entries += lastSequence;
+    for (const { stream, lastSequence } of this.ofOrigin(origin)) {
+      if (logId === undefined || stream.logId === logId) entries += lastSequence;
+    }
     return entries;
   }
 }

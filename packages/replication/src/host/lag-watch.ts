@@ -38,16 +38,15 @@ export class LagWatch {
       const origins = isNew ? [...this.#held.origins()] : [...due];
       due.clear();
       for (const origin of origins) {
-        const lagEntries = this.#look(nowMs, origin, follower, told);
-        if (lagEntries > 0) due.add(origin);
+        if (this.#look(nowMs, origin, follower, told)) due.add(origin);
       }
     }
   }
 
-  /** How it is now. */
-  lagOf(nowMs: number, origin: number, follower: number, told: VersionVector): Lag {
+  /** How it is now, of all logs or of one. */
+  lagOf(nowMs: number, origin: number, { follower, told }: LagSubject, logId?: number): Lag {
     this.#look(nowMs, origin, follower, told);
-    return this.#monitor.lagOf(nowMs, origin, follower) as Lag;
+    return this.#monitor.lagOf(nowMs, origin, follower, logId) as Lag;
   }
 
   stateOf(lagMs: number): 'healthy' | 'lagging' | 'stale' {
@@ -60,13 +59,14 @@ export class LagWatch {
     this.#monitor.forget(follower);
   }
 
-  #look(nowMs: number, origin: number, follower: number, told: VersionVector): number {
-    const lagEntries = this.#held.leadOver(told, origin);
-    for (const news of this.#monitor.observe(nowMs, origin, follower, told.sumOf(origin), lagEntries)) {
+  /** Whether it lacks something. */
+  #look(nowMs: number, origin: number, follower: number, told: VersionVector): boolean {
+    const lacking = this.#held.lackedBy(told, origin);
+    for (const news of this.#monitor.observe(nowMs, origin, follower, told.sumOf(origin), lacking)) {
       if (news.type === 'behind') this.#listener.behind?.(news.origin, news.follower, news.state, news.lagEntries);
       else this.#listener.caughtUp?.(news.origin, news.follower);
     }
-    return lagEntries;
+    return lacking.length > 0;
   }
 
   #dueOf(follower: number): Set<number> {

@@ -15,7 +15,7 @@ import { Acknowledgements } from './acknowledgements.js';
 import { FollowerLink } from './follower-link.js';
 import { LagWatch } from './lag-watch.js';
 import type { ReplicationListener } from './replication-listener.js';
-import type { ReplicatorStatus } from './replication-status.js';
+import type { ReplicatorStatus, StatusFilter } from './replication-status.js';
 import type { ReplicationMember, Replicator } from './replicator.js';
 import type { ReplicatorContext } from './replicator-context.js';
 import { type ReplicatorLimits, type ReplicatorOptions, resolveReplicatorLimits } from './replicator-options.js';
@@ -143,8 +143,9 @@ class OpenReplicator implements Replicator {
     return this.#holdings.watermark(logId);
   }
 
-  status(): ReplicatorStatus {
+  status(filter: StatusFilter = {}): ReplicatorStatus {
     return statusOf({
+      filter,
       nodeId: this.#options.nodeId,
       nowMs: this.#options.clock.monotonicMs(),
       members: this.#holdings.members,

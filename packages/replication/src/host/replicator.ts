@@ -1,7 +1,7 @@
 import type { StreamId } from '../core/entry-id.js';
 import type { Hlc } from '../core/hlc.js';
 import type { AcknowledgementLevel } from '../core/holdings.js';
-import type { ReplicatorStatus } from './replication-status.js';
+import type { ReplicatorStatus, StatusFilter } from './replication-status.js';
 
 /** A node of the cluster. */
 export interface ReplicationMember {
@@ -49,7 +49,8 @@ export interface Replicator {
    */
   watermark(logId: number): Hlc;
 
-  status(): ReplicatorStatus;
+  /** How everything stands; `followers` only of what the filter names. */
+  status(filter?: StatusFilter): ReplicatorStatus;
 
   /** Ends the sessions and waits for what the store is doing. Waiters are rejected with `CLOSED`. Idempotent. */
   close(): Promise<void>;

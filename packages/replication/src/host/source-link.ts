@@ -1,4 +1,5 @@
 /** A session in which this node ships: does what the core wants, and reads for it. */
+import type { Credit } from '../core/credit.js';
 import { type StreamId, streamKey } from '../core/entry-id.js';
 import type { ControlMessage } from '../core/message.js';
 import { lastSequenceOf } from '../core/run.js';
@@ -50,6 +51,18 @@ export class SourceLink {
 
   get isPaused(): boolean {
     return this.#core.isPaused;
+  }
+
+  /** What may still be sent before more is granted. */
+  get credit(): Credit {
+    return this.#core.credit.left;
+  }
+
+  /** Streams of an origin of which something could not be read when it was last tried. */
+  unreadable(origin: number): number {
+    let count = 0;
+    for (const stream of this.#unreadable.values()) if (stream.origin === origin) count++;
+    return count;
   }
 
   wants(origin: number): boolean {

@@ -36,7 +36,7 @@ export function adminService(services: ApiServices): AdminServer {
         logRecords: BigInt(group.logRecords),
       })),
     })),
-    getReplication: unaryCall(services, 'Admin/GetReplication', async () => replicationMessage(node)),
+    getReplication: unaryCall(services, 'Admin/GetReplication', async (request) => replicationMessage(node, request)),
     pauseReplication: unaryCall(services, 'Admin/PauseReplication', async ({ follower, resume }) => {
       await pauseReplication(node, safeNumber(follower, 'follower'), !resume);
       return {};

@@ -1,11 +1,19 @@
 /** Shipping of multi-master logs ↔ the messages of the Admin service. */
-import type { GetReplicationResponse } from '@shanghai/proto';
+import type { GetReplicationRequest, GetReplicationResponse } from '@shanghai/proto';
+import type { Credit } from '@shanghai/replication';
 import type { ShanghaiNode } from '../../node.js';
 import { ServerError } from '../../requests/server-error.js';
+import { safeNumber } from './wire-numbers.js';
 
-/** How it stands, as this node sees it. */
-export function replicationMessage(node: Pick<ShanghaiNode, 'replication' | 'status'>): GetReplicationResponse {
-  const status = node.replication?.status();
+/** How it stands, as this node sees it, of what the request names. */
+export function replicationMessage(
+  node: Pick<ShanghaiNode, 'replication' | 'status'>,
+  { log, origin }: GetReplicationRequest,
+): GetReplicationResponse {
+  const status = node.replication?.status({
+    ...(log === '' ? {} : { log }),
+    ...(origin === 0n ? {} : { origin: safeNumber(origin, 'origin') }),
+  });
   return {
     nodeId: BigInt(node.status().nodeId),
     isActive: status !== undefined,
@@ -19,11 +27,16 @@ export function replicationMessage(node: Pick<ShanghaiNode, 'replication' | 'sta
       lagMs: milliseconds(one.lagMs),
       ...(one.sinceProgressMs < 0 ? {} : { sinceProgressMs: milliseconds(one.sinceProgressMs) }),
       isShipping: one.isShipping,
+      ...(one.credit === undefined ? {} : creditFields(one.credit)),
+      positions: one.positions.map(({ epoch, heldSequence, sequence }) => ({
+        epoch: BigInt(epoch),
+        heldSequence: BigInt(heldSequence),
+        sequence: BigInt(sequence),
+      })),
     })),
     shipping: (status?.shipping ?? []).map((one) => ({
       follower: BigInt(one.follower),
-      creditEntries: BigInt(Math.max(0, one.creditEntries)),
-      creditBytes: BigInt(Math.max(0, one.creditBytes)),
+      ...creditFields({ entries: one.creditEntries, bytes: one.creditBytes }),
       windowEntries: BigInt(one.windowEntries),
       windowBytes: BigInt(one.windowBytes),
       isPaused: one.isPaused,
@@ -47,6 +60,11 @@ export async function pauseReplication(
   const isKnown = follower === 0 || nodes.some((one) => one.nodeId === follower && one.nodeId !== nodeId);
   if (!isKnown) throw new ServerError('NOT_FOUND', `there is no other node ${follower}`);
   await replication.pause(follower === 0 ? 'all' : follower, isPaused);
+}
+
+/** A run may take a little more than there is. */
+function creditFields({ entries, bytes }: Credit): { readonly creditEntries: bigint; readonly creditBytes: bigint } {
+  return { creditEntries: BigInt(Math.max(0, entries)), creditBytes: BigInt(Math.max(0, bytes)) };
 }
 
 function milliseconds(value: number): bigint {

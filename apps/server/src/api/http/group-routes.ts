@@ -10,7 +10,7 @@ import { ownGroup } from '../../health/core/seen-group.js';
 import type { ApiServices } from '../api-services.js';
 import { replicaStateName } from '../replica-state.js';
 import { type HttpRoute, httpRoute } from './http-route.js';
-import { followerFields } from './replication-routes.js';
+import { followerFields, followerParameters } from './replication-routes.js';
 
 function copiesKnownTo({ node, health }: ApiServices): readonly AgedCopy[] {
   const { nodeId, groups } = node.status();
@@ -72,15 +72,19 @@ export const groupRoutes: readonly HttpRoute[] = [
     method: 'GET',
     path: '/api/v1/replicas',
     summary:
-      "Every node's copy of every group: role, progress, lag; and what each follower lacks of each origin's logs.",
-    parameters: {},
+      "Every node's copy of every group: role, progress, lag; and what each follower lacks of each origin's logs, alone where a log or an origin is named.",
+    parameters: followerParameters,
     answers: { 200: 'The replicas.' },
     allOrigins: false,
-    handle: async (_request, _context, services) => ({
-      data: {
-        replicas: replicaRows(copiesKnownTo(services)).map(replicaFields),
-        followers: (services.node.replication?.status()?.followers ?? []).map(followerFields),
-      },
-    }),
+    async handle({ query }, _context, services) {
+      const isOfGroups = query.log === undefined && query.origin === undefined;
+      const followers = services.node.replication?.status(query)?.followers ?? [];
+      return {
+        data: {
+          replicas: isOfGroups ? replicaRows(copiesKnownTo(services)).map(replicaFields) : [],
+          followers: followers.map(followerFields),
+        },
+      };
+    },
   }),
 ];

@@ -4,8 +4,15 @@ import { z } from 'zod';
 import { pauseReplication } from '../grpc/replication-messages.js';
 import { closedObject } from './closed-object.js';
 import { type HttpRoute, httpRoute } from './http-route.js';
+import { integerParameter, textParameter } from './query-parameters.js';
 
 const pauseBody = closedObject({ follower: z.union([z.int().min(1), z.literal('all')]).optional() });
+
+/** What may be asked for of shipping. */
+export const followerParameters = {
+  log: textParameter('a multi-master log, of which alone is told; without it of all together'),
+  origin: integerParameter('of which alone is told', 1, Number.MAX_SAFE_INTEGER),
+} as const;
 
 /** What a follower lacks of an origin. */
 export function followerFields(one: FollowerStatus): Record<string, unknown> {
@@ -19,6 +26,13 @@ export function followerFields(one: FollowerStatus): Record<string, unknown> {
     lag_ms: Math.round(one.lagMs),
     since_progress_ms: one.sinceProgressMs < 0 ? null : Math.round(one.sinceProgressMs),
     is_shipping: one.isShipping,
+    credit_entries: one.credit?.entries ?? null,
+    credit_bytes: one.credit?.bytes ?? null,
+    positions: one.positions.map(({ epoch, heldSequence, sequence }) => ({
+      epoch,
+      held_sequence: heldSequence,
+      sequence,
+    })),
   };
 }
 
@@ -62,11 +76,11 @@ export const replicationRoutes: readonly HttpRoute[] = [
     path: '/api/v1/replication',
     summary:
       'Shipping of multi-master logs as this node sees it: what each follower lacks of each origin, and credits.',
-    parameters: {},
+    parameters: followerParameters,
     answers: { 200: 'How it stands.' },
     allOrigins: false,
-    async handle(_request, _context, { node }) {
-      const status = node.replication?.status();
+    async handle({ query }, _context, { node }) {
+      const status = node.replication?.status(query);
       return {
         data: {
           node_id: node.status().nodeId,

@@ -20,6 +20,10 @@ import {
 import { ClockStatus, ClusterState, GroupStatus, HealthCheck, StateReason } from "./cluster.js";
 
 export interface GetReplicationRequest {
+  /** Of this multi-master log alone; '' = of all together. */
+  log: string;
+  /** Of this origin alone; 0 = of all. */
+  origin: bigint;
 }
 
 export interface GetReplicationResponse {
@@ -50,6 +54,22 @@ export interface ReplicationFollower {
     | undefined;
   /** Whether this node ships the origin to it. */
   isShipping: boolean;
+  /** What may still be sent to it, of all origins together, before it grants more. Absent: there is no session with it. */
+  creditEntries?: bigint | undefined;
+  creditBytes?:
+    | bigint
+    | undefined;
+  /** How far it is with the log that was asked for, by epoch. */
+  positions: ReplicationPosition[];
+}
+
+/** A stream of an origin on a follower. */
+export interface ReplicationPosition {
+  epoch: bigint;
+  /** The last sequence that the follower holds. */
+  heldSequence: bigint;
+  /** The last sequence that this node holds. */
+  sequence: bigint;
 }
 
 /** A session in which this node ships. */
@@ -283,11 +303,20 @@ export interface GroupLogEntry {
 }
 
 function createBaseGetReplicationRequest(): GetReplicationRequest {
-  return {};
+  return { log: "", origin: 0n };
 }
 
 export const GetReplicationRequest: MessageFns<GetReplicationRequest> = {
-  encode(_: GetReplicationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: GetReplicationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.log !== "") {
+      writer.uint32(10).string(message.log);
+    }
+    if (message.origin !== 0n) {
+      if (BigInt.asUintN(64, message.origin) !== message.origin) {
+        throw new globalThis.Error("value provided for field message.origin of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.origin);
+    }
     return writer;
   },
 
@@ -304,6 +333,22 @@ export const GetReplicationRequest: MessageFns<GetReplicationRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.log = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.origin = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -438,6 +483,9 @@ function createBaseReplicationFollower(): ReplicationFollower {
     lagMs: 0n,
     sinceProgressMs: undefined,
     isShipping: false,
+    creditEntries: undefined,
+    creditBytes: undefined,
+    positions: [],
   };
 }
 
@@ -487,6 +535,21 @@ export const ReplicationFollower: MessageFns<ReplicationFollower> = {
     }
     if (message.isShipping !== false) {
       writer.uint32(72).bool(message.isShipping);
+    }
+    if (message.creditEntries !== undefined) {
+      if (BigInt.asUintN(64, message.creditEntries) !== message.creditEntries) {
+        throw new globalThis.Error("value provided for field message.creditEntries of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.creditEntries);
+    }
+    if (message.creditBytes !== undefined) {
+      if (BigInt.asUintN(64, message.creditBytes) !== message.creditBytes) {
+        throw new globalThis.Error("value provided for field message.creditBytes of type uint64 too large");
+      }
+      writer.uint32(88).uint64(message.creditBytes);
+    }
+    for (const v of message.positions) {
+      ReplicationPosition.encode(v!, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -574,6 +637,107 @@ export const ReplicationFollower: MessageFns<ReplicationFollower> = {
             }
 
             message.isShipping = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.creditEntries = reader.uint64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.creditBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.positions.push(ReplicationPosition.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReplicationPosition(): ReplicationPosition {
+  return { epoch: 0n, heldSequence: 0n, sequence: 0n };
+}
+
+export const ReplicationPosition: MessageFns<ReplicationPosition> = {
+  encode(message: ReplicationPosition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.epoch);
+    }
+    if (message.heldSequence !== 0n) {
+      if (BigInt.asUintN(64, message.heldSequence) !== message.heldSequence) {
+        throw new globalThis.Error("value provided for field message.heldSequence of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.heldSequence);
+    }
+    if (message.sequence !== 0n) {
+      if (BigInt.asUintN(64, message.sequence) !== message.sequence) {
+        throw new globalThis.Error("value provided for field message.sequence of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.sequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplicationPosition {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplicationPosition();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.heldSequence = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sequence = reader.uint64() as bigint;
             continue;
           }
         }
