@@ -22,6 +22,8 @@ export interface NemesisOptions {
   readonly keep: boolean;
   /** Answers of one node are replaced by old ones: this must be found. */
   readonly lie: boolean;
+  /** A log and a keyspace that every node writes by itself, too. */
+  readonly multiMaster: boolean;
 }
 
 /** What a command line asks for. */
@@ -48,6 +50,7 @@ Real nodes, real clients, and faults by a seed; then: is everything acknowledged
   --election-ticks n of the nodes; default 10
   --report folder    where report.json, report.txt and pictures go; default: beside the data of a run that failed
   --keep             leave data and output of the nodes
+  --multi-master     also a log and a keyspace of mode multi-master, written at every node by itself
   --lie              one client's way to its node answers with what was true once: this must find something
   --clean            remove what runs that were killed have left behind, and do nothing else
 
@@ -88,6 +91,7 @@ export function parseNemesisOptions(args: readonly string[], nowMs: number): Int
     reportDirectory: values.report,
     keep: values.keep,
     lie: values.lie,
+    multiMaster: values['multi-master'],
   };
   if (problems.length > 0) return { type: 'print', text: `${problems.join('\n')}\n\n${usage}`, code: 2 };
   return { type: 'run', options };
@@ -98,7 +102,8 @@ export function repeatCommand(options: NemesisOptions): string {
   const { nodes, seconds, seed, clients, meanPauseMs, tickMs, electionTicks, faults, network } = options;
   const text = `--nodes ${nodes} --seconds ${seconds} --seed ${seed} --faults ${faults.join(',') || 'none'} --clients ${clients}`;
   const timing = `--pause-ms ${meanPauseMs} --tick-ms ${tickMs} --election-ticks ${electionTicks} --network ${network}`;
-  return `pnpm nemesis ${text} ${timing}${options.lie ? ' --lie' : ''}`;
+  const more = `${options.multiMaster ? ' --multi-master' : ''}${options.lie ? ' --lie' : ''}`;
+  return `pnpm nemesis ${text} ${timing}${more}`;
 }
 
 function parse(args: readonly string[]) {
@@ -117,6 +122,7 @@ function parse(args: readonly string[]) {
       report: { type: 'string' },
       keep: { type: 'boolean', default: false },
       lie: { type: 'boolean', default: false },
+      'multi-master': { type: 'boolean', default: false },
       clean: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },

@@ -14,6 +14,7 @@ import { compareReplicas } from './compare-replicas.js';
 import { openDataDisks } from './data-disks.js';
 import { directoryPrefix } from './leftovers.js';
 import { LyingProxy, type OldAnswers } from './lying-proxy.js';
+import { ManyMasters } from './many/many-masters.js';
 import { openNamespaces } from './namespaces.js';
 import { type NemesisOptions, repeatCommand } from './nemesis-options.js';
 import type { Network } from './network.js';
@@ -74,6 +75,8 @@ export class NemesisRun {
     const workload = await this.#makeWorkload(cluster);
     for (const id of cluster.members) cluster.node(id).start();
     const leader = await cluster.waitForLeader(recoveryMs);
+    const many = options.multiMaster ? this.#makeManyMasters(cluster) : undefined;
+    await many?.start();
     if (options.faults.includes('change')) await cluster.ctl(['node', 'replication', `${options.nodes}`]);
     this.#event(`node ${leader} leads; clients begin`);
     this.#startMs = performance.now();
@@ -85,7 +88,8 @@ export class NemesisRun {
     ]);
     const faultsEndMs = performance.now();
     this.#event('everything is healed');
-    const bad = await this.#judge(cluster, workload);
+    const bad = await this.#judge(cluster, workload, many);
+    for (const [what, count] of many?.counts ?? []) workload.counts.set(what, count);
     const report = this.#report(cluster, workload, schedule, bad, faultsEndMs);
     isBad = report.verdict !== 'ok';
     if (isBad || options.keep || options.reportDirectory !== undefined) {
@@ -160,6 +164,13 @@ export class NemesisRun {
     return workload;
   }
 
+  #makeManyMasters(cluster: ClusterUnderTest): ManyMasters {
+    const { seed, meanPauseMs } = this.#options;
+    const many = new ManyMasters(cluster, { seed, meanPauseMs });
+    this.#cleanUp.push(() => many.close());
+    return many;
+  }
+
   async #lie(nodes: { http: string; readonly grpc: string }[]): Promise<void> {
     const old: OldAnswers = new Map();
     for (const node of nodes) {
@@ -223,13 +234,23 @@ export class NemesisRun {
     }, 500);
   }
 
-  async #judge(cluster: ClusterUnderTest, workload: Workload): Promise<readonly BadHistory[]> {
+  async #judge(
+    cluster: ClusterUnderTest,
+    workload: Workload,
+    many: ManyMasters | undefined,
+  ): Promise<readonly BadHistory[]> {
     await Promise.all(cluster.members.map((id) => cluster.node(id).restart()));
-    await workload.stop();
+    await Promise.all([workload.stop(), many?.stop()]);
     await this.#look((isOverdue) => this.#settle(cluster, isOverdue));
-    this.#findings.push(...workload.defects.map((defect) => `a client was told what may not be: ${String(defect)}`));
+    const defects = [...workload.defects, ...(many?.defects ?? [])];
+    this.#findings.push(...defects.map((defect) => `a client was told what may not be: ${String(defect)}`));
     await this.#look((isOverdue) => workload.readEverything(isOverdue));
     await this.#look(async (isOverdue) => this.#event(await compareReplicas(cluster, isOverdue)));
+    if (many !== undefined) {
+      await this.#look(async (isOverdue) => {
+        for (const said of await many.check(isOverdue)) this.#event(said);
+      });
+    }
     this.#event('histories are checked');
     const bad = [...workload.recorder.violations()];
     for (const { family, history, longest } of bad) this.#findings.push(describeHistory(family, history, longest));
