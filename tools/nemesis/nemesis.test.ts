@@ -21,9 +21,19 @@ afterEach(async () => {
 });
 
 test('a command line says what to do, and its run can be had again', () => {
-  const intention = parseNemesisOptions(['--nodes', '3', '--faults', 'disk,kill', '--seed', '5', '--lie'], 0);
+  const intention = parseNemesisOptions(
+    ['--nodes', '3', '--faults', 'disk,kill', '--seed', '5', '--lie', '--multi-master'],
+    0,
+  );
   if (intention.type !== 'run') throw new Error('it is to run');
-  expect(intention.options).toMatchObject({ nodes: 3, seconds: 60, faults: ['kill', 'disk'], seed: 5, lie: true });
+  expect(intention.options).toMatchObject({
+    nodes: 3,
+    seconds: 60,
+    faults: ['kill', 'disk'],
+    seed: 5,
+    lie: true,
+    multiMaster: true,
+  });
   const again = parseNemesisOptions(repeatCommand(intention.options).split(' ').slice(2), 0);
   expect(again).toEqual(intention);
 });

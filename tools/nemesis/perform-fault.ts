@@ -1,8 +1,10 @@
 /** Does a fault to a cluster, and gives back what undoes it. */
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { changeMembers } from './change-members.js';
 import type { ClusterUnderTest } from './cluster-under-test.js';
 import { cutLinks, type Link } from './cut-links.js';
+import { damageStream } from './many/damage-stream.js';
 import { clientSide } from './network.js';
 import type { Fault, Target } from './schedule.js';
 
@@ -45,6 +47,8 @@ export async function performFault(cluster: ClusterUnderTest, fault: Fault): Pro
       return await hurtDisks(cluster, targetsOf(fault.target, order), fault.what);
     case 'change':
       return await changeMembers(cluster, fault);
+    case 'damage':
+      return await damage(cluster, order);
   }
 }
 
@@ -68,6 +72,19 @@ async function kill(cluster: ClusterUnderTest, nodes: readonly number[]): Promis
       await Promise.all(ends);
       await Promise.all(nodes.map((id) => cluster.node(id).restart()));
     },
+  };
+}
+
+/** The node is killed, and comes back to a copy of another's entries of which some bytes are others. */
+async function damage(cluster: ClusterUnderTest, order: readonly number[]): Promise<DoneFault | undefined> {
+  const id = order.find((one) => cluster.node(one).isRunning && !cluster.leaving.has(one));
+  if (id === undefined) return undefined;
+  await cluster.node(id).kill();
+  const damaged = damageStream(join(cluster.disk(id).path, 'data'), id);
+  return {
+    what: `kill -9 of ${id}, ${damaged === undefined ? 'nothing to damage' : `and damage of ${damaged.name} at ${damaged.offset}`}`,
+    nodes: [id],
+    heal: () => cluster.node(id).restart(),
   };
 }
 

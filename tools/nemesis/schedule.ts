@@ -2,7 +2,17 @@
 import { createSeededRandom, type Random } from '@shanghai/env';
 
 /** Families of faults that can be asked for. */
-export const faultKinds = ['kill', 'restart', 'pause', 'partition', 'disk', 'clock', 'clients', 'change'] as const;
+export const faultKinds = [
+  'kill',
+  'restart',
+  'pause',
+  'partition',
+  'disk',
+  'clock',
+  'clients',
+  'change',
+  'damage',
+] as const;
 
 /** See `faultKinds`. */
 export type FaultKind = (typeof faultKinds)[number];
@@ -24,6 +34,7 @@ export type Fault = { readonly order: readonly number[] } & (
   | { readonly kind: 'clock'; readonly byMs: number; readonly target: Target }
   | { readonly kind: 'clients'; readonly target: Target }
   | { readonly kind: 'change'; readonly what: 'join' | 'leave' | 'replace' }
+  | { readonly kind: 'damage' }
 );
 
 /** A fault with its time, in milliseconds from the beginning; afterwards it is healed. */
@@ -66,7 +77,7 @@ export function drawSchedule({ seed, nodes, seconds, kinds, electionMs }: Schedu
       if (kind === before) break;
       before = kind;
       const fault = drawFault(random, kind, shuffled(random, idsOf(nodes)));
-      const startMs = atMs + (i === 0 ? 0 : random.below(1500));
+      const startMs = Math.min(endMs, atMs + (i === 0 ? 0 : random.below(1500)));
       const forMs = Math.min(durationMs(random, fault, electionMs), Math.max(500, endMs - startMs));
       steps.push({ atMs: startMs, forMs, fault });
       longestMs = Math.max(longestMs, startMs - atMs + forMs);
@@ -100,6 +111,8 @@ export function describeFault(fault: Fault): string {
       return `clients cut off from ${whom(fault.target)}`;
     case 'change':
       return `change: ${fault.what}`;
+    case 'damage':
+      return `kill of ${fault.order[0]} and damage of its copy of another's stream`;
   }
 }
 
@@ -144,6 +157,8 @@ function drawFault(random: Random, kind: FaultKind, order: readonly number[]): F
       return { kind, order, target: pick(random, ['leader', 'minority']) };
     case 'change':
       return { kind, order, what: pick(random, ['join', 'leave', 'replace']) };
+    case 'damage':
+      return { kind, order };
   }
 }
 
@@ -151,6 +166,7 @@ function durationMs(random: Random, fault: Fault, electionMs: number): number {
   switch (fault.kind) {
     case 'kill':
     case 'restart':
+    case 'damage':
       return 300 + random.below(4000);
     case 'pause':
       // Up to twice the longest election time, so that a leader comes back both before and after it was replaced.
