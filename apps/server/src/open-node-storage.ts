@@ -48,7 +48,7 @@ export async function openStorage(node: NodeBeingOpened, clusterId: string): Pro
     states.push(state);
     return state;
   };
-  const hasOwn = (await node.settings.disk.stat(`${node.options.dataDirectory}/groups/${ownGroup}`)) !== undefined;
+  const hasOwn = await isThere(node, `groups/${ownGroup}`, `groups/${ownGroup}.current`);
   const system = await open(0);
   return {
     wal,
@@ -59,6 +59,12 @@ export async function openStorage(node: NodeBeingOpened, clusterId: string): Pro
     openOwn: () => open(ownGroup),
     opened: () => states,
   };
+}
+
+/** Whether one of these is in the data directory: a group that was restored lies where the second says. */
+async function isThere({ options, settings }: NodeBeingOpened, ...paths: readonly string[]): Promise<boolean> {
+  const stats = paths.map((path) => settings.disk.stat(`${options.dataDirectory}/${path}`));
+  return (await Promise.all(stats)).some((stat) => stat !== undefined);
 }
 
 function openSharedWal({ options, settings }: NodeBeingOpened): Promise<Wal> {

@@ -39,6 +39,7 @@ import { openLogs } from './open-node-logs.js';
 import { type NodeBeingOpened, type NodeStorage, openStorage } from './open-node-storage.js';
 import type { Replica } from './raft/replica.js';
 import { refuseReplaced, replacedError } from './refuse-replaced.js';
+import type { MultiMaster } from './replication/multi-master.js';
 import { Gate } from './requests/gate.js';
 import { KeyValueService } from './requests/key-value-service.js';
 import { resolveNodeOptions } from './resolve-node-options.js';
@@ -117,7 +118,7 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
   if (membership !== undefined) node.opened.push(() => membership.close());
   const fullDiskWatch = new FullDiskWatch({ replicas, clock });
   if (groups.ownAddress !== '') fullDiskWatch.start();
-  const backups = backupsOf(node, groups, identity, gate);
+  const backups = backupsOf(node, groups, identity, { gate, multiMaster });
   return new NodeHost({
     backups,
     directory,
@@ -151,13 +152,15 @@ async function openParts(node: NodeBeingOpened, directory: DataDirectory): Promi
 
 function backupsOf(
   { settings }: NodeBeingOpened,
-  { system, data }: NodeGroups,
+  { system, data, own }: NodeGroups,
   identity: NodeIdentity,
-  gate: Gate,
+  { gate, multiMaster }: { readonly gate: Gate; readonly multiMaster: MultiMaster },
 ): NodeBackups {
   const { clock, random } = settings;
   return new NodeBackups({
-    replicas: [data, system.replica],
+    replicas: () => [data, ...own.all, system.replica],
+    whenComplete: (signal) => multiMaster.whenComplete(signal),
+    completeToMs: () => multiMaster.completeToMs(),
     catalogue: () => system.catalogue,
     nowMs: () => clock.nowMs(),
     ...{ identity, random, clock, gate },

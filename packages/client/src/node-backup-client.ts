@@ -40,7 +40,7 @@ function partOf({ part }: SaveSnapshotResponse): BackupPart {
       return { type: 'header', ...header, nodeId: toNumber(nodeId), timeMs: toNumber(timeMs) };
     }
     case 'group': {
-      const { groupId, appliedIndex, appliedTerm, revision, logTimeMs, files, bytes } = part.value;
+      const { groupId, appliedIndex, appliedTerm, revision, logTimeMs, files, bytes, completeToMs } = part.value;
       return {
         type: 'group',
         groupId: toNumber(groupId),
@@ -50,6 +50,7 @@ function partOf({ part }: SaveSnapshotResponse): BackupPart {
         logTimeMs: toNumber(logTimeMs),
         files: toNumber(files),
         bytes: toNumber(bytes),
+        ...(completeToMs === undefined ? {} : { completeToMs: toNumber(completeToMs) }),
       };
     }
     case 'file':

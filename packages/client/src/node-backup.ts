@@ -35,6 +35,8 @@ export interface BackupGroup {
   /** Of its files. */
   readonly files: number;
   readonly bytes: number;
+  /** Of a node's own group: whatever any member wrote with a stamp up to this time is in it. Absent: that is not known. */
+  readonly completeToMs?: number;
 }
 
 /** A file of the group before it. */

@@ -8,6 +8,7 @@ import { startProgress } from '../output/progress.js';
 import { formatBytes, formatCount, formatTime } from '../output/quantities.js';
 import { shellWord } from '../output/shell-word.js';
 import { checkDirectory, withOfflineProgress } from './offline-run.js';
+import { cutText, groupTitle } from './snapshot-groups.js';
 
 /** `snapshot verify <directory>` */
 export const verifySnapshot: Action = async (context, values) => {
@@ -25,6 +26,9 @@ export const verifySnapshot: Action = async (context, values) => {
       ...(manifest === undefined
         ? []
         : [['Backup', `${manifest.backupId} of ${formatTime(manifest.timeMs)}`] as const]),
+      ...(manifest?.groups ?? [])
+        .filter(({ completeToMs }) => completeToMs !== undefined)
+        .map((group) => [groupTitle(group.groupId), cutText(group)] as const),
       ['Read', `${formatCount(files)} files, ${formatBytes(bytes)}`],
       ...(findings.length === 0
         ? [['Findings', 'none'] as const]
@@ -113,7 +117,7 @@ export const restoreSnapshot: Action = async (context, values, flags) => {
     ['Node', `${report.nodeId} in ${dataDirectory}`],
     ...report.groups.map(({ groupId, index, logTimeMs, checksum }) => {
       const sum = checksum === undefined ? '' : `, checksum ${checksum.slice(0, 16)}`;
-      return [`Group ${groupId}`, `up to entry ${index}, log time ${formatTime(logTimeMs)}${sum}`] as const;
+      return [groupTitle(groupId), `up to entry ${index}, log time ${formatTime(logTimeMs)}${sum}`] as const;
     }),
     ...report.recovered.map((name) => ['Recovered', name] as const),
   ]);

@@ -6,6 +6,7 @@ import { oneOf, optionalInteger } from '../flag-values.js';
 import { startProgress } from '../output/progress.js';
 import { formatBytes, formatCount, formatDuration, formatTime } from '../output/quantities.js';
 import { withOfflineProgress } from './offline-run.js';
+import { cutText, groupTitle } from './snapshot-groups.js';
 
 /** `snapshot save <directory>` */
 export const saveSnapshot: Action = async (context, values, flags) => {
@@ -24,10 +25,7 @@ export const saveSnapshot: Action = async (context, values, flags) => {
     ['Backup', `${manifest.backupId} in ${directory}`],
     ['Cluster', `${manifest.clusterId}, from node ${manifest.nodeId}`],
     ['Time', formatTime(manifest.timeMs)],
-    ...groups.map(
-      ({ groupId, appliedIndex, logTimeMs }) =>
-        [`Group ${groupId}`, `entry ${appliedIndex}, log time ${formatTime(logTimeMs)}`] as const,
-    ),
+    ...groups.map((group) => [groupTitle(group.groupId), cutText(group)] as const),
     ['Saved', `${formatCount(files.length)} files, ${formatBytes(bytes)} in ${formatDuration(durationMs)}`],
     ...removed.map((name) => ['Removed', name] as const),
   ]);

@@ -80,6 +80,9 @@ const keyspaceTable = 'k';
 const logTable = 'l';
 const epochTable = 'e';
 
+/** Where a node stands in the table of epochs, a restored cluster has the number behind which all its epochs begin. */
+export const epochsBegin = 0;
+
 /** From this cluster version on logs of mode multi-master lie in the own groups. */
 const ownGroupsVersion = 3;
 
@@ -152,9 +155,14 @@ export class Catalogue {
     return [...this.#keyspaces.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** The last epoch that a node was given; 0 = none. */
+  /** The last epoch that a node was given; in a restored cluster, or the one behind which all of them begin; 0 = none. */
   originEpoch(nodeId: number): number {
-    return this.#epochs.get(nodeId) ?? 0;
+    return this.#epochs.get(nodeId) ?? this.#epochs.get(epochsBegin) ?? 0;
+  }
+
+  /** No epoch above this one was given to anybody. */
+  get highestEpoch(): number {
+    return Math.max(0, ...this.#epochs.values());
   }
 
   log(name: string): LogCatalogueEntry | undefined {

@@ -322,9 +322,13 @@ export function decodeStream(bytes: Uint8Array): StreamCounters {
   };
 }
 
-//   0        1..7  8       12..15  16     24
-//   version  0     origin  0       epoch  highest stamp
-function encodeOrigin({ origin, epoch, highestHlc }: OriginCounters): Buffer {
+/**
+ * A node's record as an origin:
+ *
+ *   0        1..7  8       12..15  16     24
+ *   version  0     origin  0       epoch  highest stamp
+ */
+export function encodeOrigin({ origin, epoch, highestHlc }: OriginCounters): Buffer {
   const bytes = Buffer.alloc(originRecordBytes);
   bytes[0] = recordVersion;
   writeU32(bytes, 8, origin);

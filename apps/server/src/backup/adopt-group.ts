@@ -6,14 +6,17 @@ import { type Disk, invariant, readFully, writeFully } from '@shanghai/env';
 import { relabelSegment, segmentLabelBytes } from '@shanghai/wal';
 import { readU32Ordered, readU64, writeU64 } from '../apply/byte-fields.js';
 import type { ClusterEntry, LogCatalogueEntry } from '../apply/catalogue.js';
-import { firstDataGroup } from '../apply/catalogue.js';
+import { epochsBegin, firstDataGroup } from '../apply/catalogue.js';
 import { consumerElsewhere } from '../apply/consumer-table.js';
 import { encodeCounters } from '../apply/group-counters.js';
+import { ownGroup } from '../apply/own-group.js';
 import { encodeRestoredMark } from '../apply/restored-mark.js';
 import { catalogueKey, dataKey, metaKey, restoredKey, statePrefix } from '../apply/state-keys.js';
 import type { EngineOperation, StorageEngine } from '../engine/storage-engine.js';
 import { fileLogId } from '../logs/file-log-id.js';
+import type { LogPlace } from '../logs/log-place.js';
 import { listIfPresent } from '../logs/remove-tree.js';
+import { groupLogIds } from '../raft/group-log-images.js';
 import type { StagedGroup } from './staged-group.js';
 
 /** Numbers go on at the next multiple of this. */
@@ -36,6 +39,14 @@ export interface DataIds {
   readonly logs: readonly number[];
 }
 
+/** What the groups of a backup hold that the catalogue must know of. */
+export interface HeldIds {
+  readonly data: DataIds;
+  readonly own: DataIds;
+  /** Epochs of origins go on behind this one; 0: nobody had any. */
+  readonly epochBase: number;
+}
+
 /** Where the state of a group begins in the new cluster. */
 export interface AdoptedGroup {
   readonly index: number;
@@ -55,7 +66,7 @@ export async function adoptGroup(
   for (const prefix of [statePrefix.sessionHeader, statePrefix.sessionResult, statePrefix.local]) {
     await deleteAll(store, Uint8Array.of(prefix));
   }
-  const logIds = machine.logs.ids();
+  const logIds = groupLogIds(machine);
   await raiseEpochs(store);
   const index = afterJump(point.index);
   const term = point.term + 1;
@@ -78,32 +89,47 @@ export async function adoptGroup(
 }
 
 /** Writes what changes in the catalogue. Resolves to the names that were given to ids without one. */
-export async function adoptCatalogue(group: StagedGroup, clusterId: string, ids: DataIds): Promise<readonly string[]> {
-  const { store, machine } = group;
+export async function adoptCatalogue(
+  { store, machine }: StagedGroup,
+  clusterId: string,
+  { data, own, epochBase }: HeldIds,
+): Promise<readonly string[]> {
   const { cluster } = machine.catalogue;
   invariant(cluster !== undefined, 'a backup is that of a cluster');
   await deleteAll(store, catalogueKey('n', ''));
+  await deleteAll(store, catalogueKey('e', ''));
   const names: string[] = [];
   const operations: EngineOperation[] = [];
   const put = (table: string, name: string, item: unknown) =>
     void operations.push({ type: 'put', key: catalogueKey(table, name), value: Buffer.from(JSON.stringify(item)) });
-  const unknownKeyspaces = ids.keyspaces.filter((id) => id >= cluster.nextKeyspaceId);
-  for (const id of unknownKeyspaces) {
+  const { logTimeMs } = machine.visible;
+  const unknown = (ids: readonly number[], next: number) => ids.filter((id) => id >= next);
+  const recover = (table: 'k' | 'l', id: number, entryOf: (name: string) => unknown) => {
     const name = `recovered-${id}`;
     names.push(name);
-    put('k', name, { name, id });
-  }
-  const unknownLogs = ids.logs.filter((id) => id >= cluster.nextLogId);
-  for (const logId of unknownLogs) {
-    const name = `recovered-${logId}`;
-    names.push(name);
-    put('l', name, recoveredLog(name, logId, machine.visible.logTimeMs));
-  }
+    put(table, name, entryOf(name));
+    return id + 1;
+  };
+  const nextKeyspaceIds = [
+    ...unknown(data.keyspaces, cluster.nextKeyspaceId).map((id) => recover('k', id, (name) => ({ name, id }))),
+    ...unknown(own.keyspaces, cluster.nextKeyspaceId).map((id) =>
+      recover('k', id, (name) => ({ name, id, mode: 'multi-master' })),
+    ),
+  ];
+  const nextLogIds = [
+    ...unknown(data.logs, cluster.nextLogId).map((id) =>
+      recover('l', id, (name) => recoveredLog(name, id, logTimeMs, 'quorum')),
+    ),
+    ...unknown(own.logs, cluster.nextLogId).map((id) =>
+      recover('l', id, (name) => recoveredLog(name, id, logTimeMs, 'multi-master')),
+    ),
+  ];
+  if (epochBase > 0) put('e', String(epochsBegin), { nodeId: epochsBegin, epoch: epochBase });
   const adopted: ClusterEntry = {
     ...cluster,
     clusterId,
-    nextKeyspaceId: Math.max(cluster.nextKeyspaceId, ...unknownKeyspaces.map((id) => id + 1)),
-    nextLogId: Math.max(cluster.nextLogId, ...unknownLogs.map((id) => id + 1)),
+    nextKeyspaceId: Math.max(cluster.nextKeyspaceId, ...nextKeyspaceIds),
+    nextLogId: Math.max(cluster.nextLogId, ...nextLogIds),
   };
   put('c', '', adopted);
   await store.batch(operations);
@@ -130,12 +156,18 @@ export async function idsOf({ store, machine }: StagedGroup): Promise<DataIds> {
 export async function relabelLogs(disk: Disk, directory: string, clusterId: string): Promise<void> {
   for (const logId of await listIfPresent(disk, directory)) {
     for (const origin of await listIfPresent(disk, `${directory}/${logId}`)) {
-      const id = fileLogId(clusterId, { logId: Number(logId), origin: Number(origin) });
+      const id = fileLogId(clusterId, placeNamed(Number(logId), origin));
       const inside = `${directory}/${logId}/${origin}`;
       for (const name of await disk.list(inside))
         if (name.endsWith('.wal')) await relabel(disk, `${inside}/${name}`, id);
     }
   }
+}
+
+/** The log whose files lie in a directory of this name. */
+function placeNamed(logId: number, name: string): LogPlace {
+  const [origin, epoch] = name.split('.').map(Number);
+  return { logId, origin: origin as number, ...(epoch === undefined ? {} : { streamEpoch: epoch }) };
 }
 
 async function relabel(disk: Disk, path: string, logId: string): Promise<void> {
@@ -153,7 +185,8 @@ function afterJump(number: number): number {
   return (Math.floor(number / numberJump) + 1) * numberJump;
 }
 
-async function deleteAll(store: StorageEngine, prefix: Uint8Array): Promise<void> {
+/** Deletes all that begins so. */
+export async function deleteAll(store: StorageEngine, prefix: Uint8Array): Promise<void> {
   for (;;) {
     const operations: EngineOperation[] = [];
     for await (const { key } of store.range({ prefix, limit: deletesPerBatch, keysOnly: true, horizonMs: 0 })) {
@@ -178,19 +211,20 @@ async function raiseEpochs(store: StorageEngine): Promise<void> {
   if (operations.length > 0) await store.batch(operations);
 }
 
-function recoveredLog(name: string, logId: number, createdAtMs: number): LogCatalogueEntry {
+function recoveredLog(
+  name: string,
+  logId: number,
+  createdAtMs: number,
+  mode: 'quorum' | 'multi-master',
+): LogCatalogueEntry {
+  const isQuorum = mode === 'quorum';
+  const acknowledgement = isQuorum ? 'quorum' : 'local';
   return {
     logId,
     name,
-    settings: {
-      mode: 'quorum',
-      acknowledgement: 'quorum',
-      retentionMs: 0,
-      retentionBytes: 0,
-      cleanupPolicy: 'delete',
-    },
+    settings: { mode, acknowledgement, retentionMs: 0, retentionBytes: 0, cleanupPolicy: 'delete' },
     createdAtMs,
-    groupId: firstDataGroup,
+    groupId: isQuorum ? firstDataGroup : ownGroup,
     origin: 0,
   };
 }

@@ -66,7 +66,9 @@ export async function readManifest(disk: Disk, directory: string): Promise<Backu
 
 /** Names that a file of a group may have: those of a group's snapshot. */
 export function isGroupFileName(name: string): boolean {
-  return /^(?:store|logs\/\d{1,10}\/\d{1,10})\/[A-Za-z0-9_.-]{1,100}$/.test(name) && !/\/\.\.?$/.test(name);
+  return (
+    /^(?:store|logs\/\d{1,10}\/\d{1,10}(?:\.\d{1,16})?)\/[A-Za-z0-9_.-]{1,100}$/.test(name) && !/\/\.\.?$/.test(name)
+  );
 }
 
 /** Where a group's files lie in a backup. */

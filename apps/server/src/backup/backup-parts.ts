@@ -37,6 +37,8 @@ export interface BackupGroupCut {
   /** Of its files. */
   readonly files: number;
   readonly bytes: number;
+  /** Of an own group: whatever any member wrote with a stamp up to this time is in it. Absent: nobody can say. */
+  readonly completeToMs?: number;
 }
 
 /** A committed entry of a group's log. */

@@ -1,6 +1,7 @@
 /** What a node gives away of itself for backups: its state, and the log of its groups. */
 import type { Clock, Timer } from '@shanghai/env';
 import type { Entry, EntryType } from '@shanghai/raft';
+import { ownGroup } from '../apply/own-group.js';
 import type { Replica } from '../raft/replica.js';
 import type { Gate } from '../requests/gate.js';
 import { ServerError } from '../requests/server-error.js';
@@ -41,7 +42,7 @@ export class NodeBackups {
       throw new ServerError('RESOURCE_EXHAUSTED', 'this node is sending a backup already; wait, or ask another node');
     }
     const { gate, replicas } = this.#parts;
-    if (replicas.some(({ state }) => state.waitsForSpace)) {
+    if (replicas().some(({ state }) => state.waitsForSpace)) {
       throw new ServerError('STORAGE_FULL', "this node's disk is full, and a backup needs some; ask another node");
     }
     const watch = new ReaderWatch(this.#parts.clock);
@@ -77,7 +78,7 @@ export class NodeBackups {
     fromIndex: number,
     signal: AbortSignal,
   ): AsyncGenerator<GroupLogPage, void, undefined> {
-    const replica = this.#parts.replicas.find((one) => one.groupId === groupId);
+    const replica = this.#parts.replicas().find((one) => one.groupId === groupId && groupId !== ownGroup);
     if (replica === undefined) throw new ServerError('NOT_FOUND', `there is no group ${groupId} at this node`);
     await replica.readBarrier({ keyspace: '', level: 'linearizable' });
     const lastIndex = replica.machine.visible.appliedIndex;

@@ -1,19 +1,28 @@
 /**
  * A backup on its way out (docs/formats/backup.md): of every group the state between two runs of entries, the system
- * group last, so that the catalogue knows whatever the data refers to. Made as it is taken: a reader that stops costs
+ * group last, so that the catalogue knows whatever the data refers to. Of logs and keyspaces of mode multi-master it has
+ * what this node has, of all origins: its own group is cut like the others. Made as it is taken: a reader that stops costs
  * one snapshot that stands, and no memory.
  */
 import { crc32, type Random } from '@shanghai/env';
 import type { Catalogue } from '../apply/catalogue.js';
+import { ownGroup } from '../apply/own-group.js';
 import { type NodeIdentity, newId } from '../data-directory.js';
 import type { OutgoingSnapshot } from '../raft/outgoing-snapshot.js';
 import type { Replica } from '../raft/replica.js';
-import type { BackupPart } from './backup-parts.js';
+import type { BackupGroupCut, BackupPart } from './backup-parts.js';
 
 /** What a backup is made of. */
 export interface OutgoingBackupParts {
-  /** The system group last. */
-  readonly replicas: readonly Replica[];
+  /** Those that are open now, the node's own group among them; the system group last. */
+  readonly replicas: () => readonly Replica[];
+  /**
+   * Waits until whatever was written anywhere before the call is in the own group, for so long as is reasonable. Resolves to the
+   * time up to which it is, by the stamps of the entries; `undefined` where nobody can say.
+   */
+  readonly whenComplete: (signal: AbortSignal) => Promise<number | undefined>;
+  /** The same, without waiting. */
+  readonly completeToMs: () => number | undefined;
   readonly catalogue: () => Catalogue;
   readonly identity: Pick<NodeIdentity, 'clusterId' | 'nodeId' | 'engine'>;
   readonly random: Random;
@@ -40,10 +49,16 @@ export async function* outgoingBackup(
     engine,
   };
   const total = { files: 0, bytes: 0 };
-  for (const replica of replicas) {
+  for (const replica of replicas()) {
     signal.throwIfAborted();
     if (!stale) await replica.readBarrier({ keyspace: '', level: 'linearizable' });
-    yield* groupParts(replica, signal, total);
+    if (replica.groupId !== ownGroup) {
+      yield* groupParts(replica, signal, total);
+      continue;
+    }
+    // Asked before the cut: what it covers is in it.
+    const completeToMs = stale ? parts.completeToMs() : await parts.whenComplete(signal);
+    yield* groupParts(replica, signal, total, completeToMs === undefined ? {} : { completeToMs });
   }
   yield { type: 'end', ...total };
 }
@@ -52,6 +67,7 @@ async function* groupParts(
   replica: Replica,
   signal: AbortSignal,
   total: { files: number; bytes: number },
+  more: Pick<BackupGroupCut, 'completeToMs'> = {},
 ): AsyncGenerator<BackupPart, void, undefined> {
   const { counters, source } = await replica.state.cut();
   // A reader that asks for nothing more never comes to the end of this.
@@ -63,7 +79,17 @@ async function* groupParts(
     const bytes = found.reduce((sum, file) => sum + file.bytes, 0);
     const { appliedIndex, appliedTerm, revision, logTimeMs } = counters;
     const { groupId } = replica;
-    yield { type: 'group', groupId, appliedIndex, appliedTerm, revision, logTimeMs, files: found.length, bytes };
+    yield {
+      type: 'group',
+      groupId,
+      appliedIndex,
+      appliedTerm,
+      revision,
+      logTimeMs,
+      files: found.length,
+      bytes,
+      ...more,
+    };
     for (const file of found) {
       yield { type: 'file', ...file };
       yield* pieces(source, file, signal);

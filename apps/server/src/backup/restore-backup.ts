@@ -8,12 +8,14 @@ import { type Clock, type Disk, ensureDirectory, type Random } from '@shanghai/e
 import { emptyConfState } from '@shanghai/raft';
 import { firstDataGroup } from '../apply/catalogue.js';
 import { decodeCommand } from '../apply/command-codec.js';
+import { ownGroup } from '../apply/own-group.js';
 import { identityFormat, newId, writeIdentity } from '../data-directory.js';
 import { type EngineName, engineNames } from '../engine/storage-engine.js';
 import { checkFirstMembers, type FirstMember, firstMembersText } from '../first-members.js';
 import { encodeCurrent } from '../raft/group-directories.js';
 import { supportedVersions } from '../version/cluster-version.js';
 import { type AdoptedGroup, adoptCatalogue, adoptGroup, type DataIds, idsOf, relabelLogs } from './adopt-group.js';
+import { adoptOwnGroup, epochBase, ownIdsOf } from './adopt-own-group.js';
 import { readArchiveMark } from './archive-directory.js';
 import { logTimeOf } from './archive-file.js';
 import { BackupError } from './backup-error.js';
@@ -76,12 +78,26 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRep
       `the backup is of cluster version ${manifest.clusterVersion}, this program supports up to ${supportedVersions.highest}; use a newer version`,
     );
   }
-  const data = groupOf(manifest, firstDataGroup);
-  const system = groupOf(manifest, 0);
-  const point = await dataPoint(options, manifest, data);
+  const cuts = cutsOf(manifest);
+  const point = await dataPoint(options, manifest, cuts.data);
   return makeDirectoryWhole(disk, dataDirectory, manifest.backupId, (partial) =>
-    new Restoration(options, manifest, partial, nodeId).run(data, system, point),
+    new Restoration(options, manifest, partial, nodeId).run(cuts, point),
   );
+}
+
+/** The groups of a backup. */
+interface BackupCuts {
+  readonly data: ManifestGroup;
+  readonly system: ManifestGroup;
+  /** Absent: the node had no log or keyspace of mode multi-master. */
+  readonly own: ManifestGroup | undefined;
+}
+
+/** A group, the last entry of the old cluster in it, and who votes in it from now on. */
+interface RestoredGroup {
+  readonly group: StagedGroup;
+  readonly point: RestorePoint;
+  readonly voters: readonly number[];
 }
 
 class Restoration {
@@ -100,42 +116,76 @@ class Restoration {
     this.#total = manifest.groups.flatMap(({ files }) => files).reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  async run(dataCut: ManifestGroup, systemCut: ManifestGroup, point: RestorePoint): Promise<RestoreReport> {
+  async run(cuts: BackupCuts, point: RestorePoint): Promise<RestoreReport> {
     const opened: StagedGroup[] = [];
+    const stage = async (cut: ManifestGroup) => {
+      const group = await this.#stage(cut);
+      opened.push(group);
+      return group;
+    };
     try {
-      const data = await this.#stage(dataCut);
-      opened.push(data);
+      const data = await stage(cuts.data);
       await this.#replay(data, point.index);
       const ids = await idsOf(data);
-      const system = await this.#stage(systemCut);
-      opened.push(system);
-      const systemPoint = await this.#replaySystem(system, data, ids, point.index);
-      const checksums = await this.#checksums([data, system]);
+      const own = cuts.own === undefined ? undefined : await stage(cuts.own);
+      const system = await stage(cuts.system);
+      const { further, ...systemPoint } = await this.#replaySystem(system, data, ids, point.index);
+      const voters = this.#voters();
+      const groups: RestoredGroup[] = [{ group: data, point, voters }];
+      // Nobody else is ever in it, and no archive has its entries.
+      if (own !== undefined) groups.push({ group: own, point: cutPoint(own.cut), voters: [this.#nodeId] });
+      groups.push({ group: system, point: systemPoint, voters });
+      const checksums = await this.#checksums(groups);
       const clusterId = clusterIdOf(this.#options, this.#manifest, this.#nodeId, [
-        [0, systemPoint.index, systemPoint.term, ...systemPoint.further],
-        [dataCut.groupId, point.index, point.term],
+        [0, systemPoint.index, systemPoint.term, ...further],
+        [data.cut.groupId, point.index, point.term],
       ]);
-      const adoption = { clusterId, fromClusterId: this.#manifest.clusterId, backupId: this.#manifest.backupId };
-      const recovered = await adoptCatalogue(system, clusterId, ids);
-      const adopted = [
-        await adoptGroup(data, { ...adoption, point }),
-        await adoptGroup(system, { ...adoption, point: systemPoint }),
-      ] as const;
-      const groups = [data, system].map(({ cut, machine }, i) => ({
+      const recovered = await this.#adoptCatalogue(system, own, ids, clusterId);
+      const report = groups.map(({ group: { cut, machine }, point: { index } }, i) => ({
         groupId: cut.groupId,
-        index: [point, systemPoint][i]?.index ?? 0,
+        index,
         logTimeMs: machine.visible.logTimeMs,
         ...(checksums[i] === undefined ? {} : { checksum: checksums[i] }),
       }));
-      for (const group of opened.splice(0)) await group.close();
-      await this.#settle(data, adopted[0], clusterId);
-      await this.#settle(system, adopted[1], clusterId);
+      await this.#adopt(groups, clusterId, opened);
       await this.#identify(clusterId);
       const { backupId, clusterId: fromClusterId } = this.#manifest;
-      return { clusterId, nodeId: this.#nodeId, backupId, fromClusterId, groups, recovered };
+      return { clusterId, nodeId: this.#nodeId, backupId, fromClusterId, groups: report, recovered };
     } finally {
       for (const group of opened) await group.close().catch(() => undefined);
     }
+  }
+
+  #adoptCatalogue(
+    system: StagedGroup,
+    own: StagedGroup | undefined,
+    data: DataIds,
+    clusterId: string,
+  ): Promise<readonly string[]> {
+    return adoptCatalogue(system, clusterId, {
+      data,
+      own: own === undefined ? { keyspaces: [], logs: [] } : ownIdsOf(own),
+      epochBase: epochBase(system, own),
+    });
+  }
+
+  /** Makes the groups those of the new cluster, closes them, and gives them their places. */
+  async #adopt(groups: readonly RestoredGroup[], clusterId: string, opened: StagedGroup[]): Promise<void> {
+    const { clusterId: fromClusterId, backupId, nodeId: fromNodeId } = this.#manifest;
+    const adopted: AdoptedGroup[] = [];
+    for (const { group, point } of groups) {
+      if (group.cut.groupId === ownGroup) await adoptOwnGroup(group, { fromNodeId, nodeId: this.#nodeId });
+      adopted.push(await adoptGroup(group, { clusterId, fromClusterId, backupId, point }));
+    }
+    for (const group of opened.splice(0)) await group.close();
+    for (const [i, { group, voters }] of groups.entries()) {
+      await this.#settle(group, adopted[i] as AdoptedGroup, voters, clusterId);
+    }
+  }
+
+  #voters(): readonly number[] {
+    const { members } = this.#options;
+    return members.length === 0 ? [this.#nodeId] : members.map(({ nodeId }) => nodeId);
   }
 
   async #stage(cut: ManifestGroup): Promise<StagedGroup> {
@@ -218,9 +268,9 @@ class Restoration {
     }
   }
 
-  async #checksums(groups: readonly StagedGroup[]): Promise<readonly (string | undefined)[]> {
+  async #checksums(groups: readonly RestoredGroup[]): Promise<readonly (string | undefined)[]> {
     const checksums: (string | undefined)[] = [];
-    for (const group of groups) {
+    for (const { group } of groups) {
       checksums.push(this.#options.checksums === true ? (await group.checksum()).checksum : undefined);
     }
     return checksums;
@@ -230,14 +280,14 @@ class Restoration {
   async #settle(
     { cut, directory }: StagedGroup,
     { index, term, logIds }: AdoptedGroup,
+    voters: readonly number[],
     clusterId: string,
   ): Promise<void> {
-    const { disk, members } = this.#options;
+    const { disk } = this.#options;
     const { groupId } = cut;
     await relabelLogs(disk, `${directory}/logs`, clusterId);
     const groups = `${this.#directory}/groups`;
     await disk.rename(directory, `${groups}/${groupId}.${term}-${index}`);
-    const voters = members.length === 0 ? [this.#nodeId] : members.map((member) => member.nodeId);
     const metadata = { index, term, confState: { ...emptyConfState, voters } };
     await writeNewFile(disk, `${groups}/${groupId}.current`, encodeCurrent(groupId, { metadata, logIds }));
   }
@@ -274,10 +324,20 @@ function nodeIdOf({ nodeId, members }: RestoreOptions): number {
   throw new BackupError('INVALID_REQUEST', `say which of the nodes ${ids} this is with --node-id`);
 }
 
-function groupOf({ groups }: BackupManifest, groupId: number): ManifestGroup {
-  const group = groups.find((one) => one.groupId === groupId);
-  if (group !== undefined && groups.length === 2) return group;
-  throw new BackupError('UNSUPPORTED', `the backup has ${groups.length} groups; this version knows the groups 0 and 1`);
+function cutsOf({ groups }: BackupManifest): BackupCuts {
+  const of = (groupId: number) => groups.find((one) => one.groupId === groupId);
+  const [data, system, own] = [of(firstDataGroup), of(0), of(ownGroup)];
+  const known = [data, system, own].filter((group) => group !== undefined);
+  if (data !== undefined && system !== undefined && known.length === groups.length) return { data, system, own };
+  const found = groups.map(({ groupId }) => groupId).join(', ');
+  throw new BackupError(
+    'UNSUPPORTED',
+    `the backup has the groups ${found}; this version knows 0, 1 and ${ownGroup}; use a newer version`,
+  );
+}
+
+function cutPoint({ appliedIndex: index, appliedTerm: term }: ManifestGroup): RestorePoint {
+  return { index, term };
 }
 
 async function dataPoint(

@@ -83,10 +83,12 @@ class BackupWriter {
     switch (part.type) {
       case 'header':
         throw broken('it has two headers');
-      case 'group':
+      case 'group': {
         await this.#endGroup();
-        this.#group = { cut: part, files: [], names: new Set(), bytes: 0 };
+        const { type, ...cut } = part;
+        this.#group = { cut, files: [], names: new Set(), bytes: 0 };
         return;
+      }
       case 'file':
         await this.#endFile();
         return this.#begin(part.name, part.bytes);
@@ -155,11 +157,12 @@ class BackupWriter {
     const group = this.#group;
     this.#group = undefined;
     if (group === undefined) return;
-    const { groupId, appliedIndex, appliedTerm, revision, logTimeMs, files, bytes } = group.cut;
+    const { files, bytes, ...cut } = group.cut;
+    const { groupId } = cut;
     if (group.files.length !== files || group.bytes !== bytes) {
       throw broken(`${group.files.length} files of group ${groupId} came, the node has ${files}`);
     }
-    this.#groups.push({ groupId, appliedIndex, appliedTerm, revision, logTimeMs, files: group.files });
+    this.#groups.push({ ...cut, files: group.files });
     this.#total = { files: this.#total.files + files, bytes: this.#total.bytes + bytes };
   }
 }

@@ -16,6 +16,8 @@ import type { StateMachine } from '../apply/state-machine.js';
 import type { EngineName, StorageEngine } from '../engine/storage-engine.js';
 import { defaultLimits, maxEntryBytes, type NodeLimits } from '../limits.js';
 import { LogFiles } from '../logs/log-files.js';
+import { isUnread } from '../logs/log-place.js';
+import { groupLogs } from '../raft/group-log-images.js';
 import { openGroupStore } from '../raft/open-group-store.js';
 import { type StateChecksum, stateChecksum } from '../raft/state-checksum.js';
 import { BackupError } from './backup-error.js';
@@ -126,19 +128,16 @@ export class StagedGroup {
 
   async #check(): Promise<void> {
     const { groupId, appliedIndex, appliedTerm, revision } = this.cut;
-    const { visible, logs } = this.machine;
+    const { visible } = this.machine;
     if (visible.appliedIndex !== appliedIndex || visible.appliedTerm !== appliedTerm || visible.revision !== revision) {
       throw new BackupError(
         'DATA_CORRUPTED',
         `the state of group ${groupId} is at entry ${visible.appliedIndex}, the manifest says ${appliedIndex}; use another backup`,
       );
     }
-    for (const logId of logs.ids()) {
-      const log = logs.get(logId);
-      if (log === undefined) continue;
-      const { origin, firstSequence, lastSequence } = log;
-      await this.files.expect({ logId, origin, firstSequence, lastSequence });
-      if (lastSequence > 0) await this.files.check({ logId, origin });
+    for (const { place, ...held } of groupLogs(this.machine)) {
+      await this.files.expect({ ...place, ...held });
+      if (held.lastSequence > 0 && !isUnread(place, held)) await this.files.check(place);
     }
   }
 }

@@ -20,11 +20,11 @@ import { isDiskFull } from '../apply/disk-full.js';
 import type { GroupCounters } from '../apply/group-counters.js';
 import type { StateMachine } from '../apply/state-machine.js';
 import type { StorageEngine } from '../engine/storage-engine.js';
-import type { LogFileImage } from '../logs/log-file-image.js';
 import { removeIfPresent } from '../logs/remove-tree.js';
 import { ApplyBoundary } from './apply-boundary.js';
 import type { CommittedEntry } from './command-log.js';
 import { GroupDirectories } from './group-directories.js';
+import { groupLogIds, groupLogImages } from './group-log-images.js';
 import { GroupSnapshotError } from './group-snapshot-error.js';
 import { gatheredSnapshot, IncomingSnapshot } from './incoming-snapshot.js';
 import { type GroupStore, type GroupStoreOptions, openGroupStore } from './open-group-store.js';
@@ -173,9 +173,9 @@ export class GroupState implements ReplicatedState<ApplyResult> {
       );
     }
     const directory = `${this.#directories.outgoing}/${term}-${index}.${this.#snapshotsTaken++}`;
-    const release = this.#options.logFiles.hold(machine.logs.ids());
+    const release = this.#options.logFiles.hold(groupLogIds(machine));
     try {
-      const logFiles = await this.#logImages(machine);
+      const logFiles = await groupLogImages(machine, this.#options.logFiles);
       const engine = await store.snapshot(`${directory}/store`);
       const source: OutgoingSnapshot = new OutgoingSnapshot({
         disk,
@@ -262,7 +262,7 @@ export class GroupState implements ReplicatedState<ApplyResult> {
   async checksum(): Promise<StateChecksum> {
     for (;;) {
       const read = this.#current;
-      const release = this.#options.logFiles.hold(read.machine.logs.ids());
+      const release = this.#options.logFiles.hold(groupLogIds(read.machine));
       try {
         const sum = await stateChecksum(read.store, this.#options.logFiles);
         if (read === this.#current) return sum;
@@ -287,20 +287,6 @@ export class GroupState implements ReplicatedState<ApplyResult> {
     await this.#turns.idle();
     await Promise.all([...this.#outgoing].map((source) => source.release()));
     await this.store.close();
-  }
-
-  /** The files of the group's logs, by their names in a snapshot. */
-  async #logImages(machine: StateMachine): Promise<ReadonlyMap<string, LogFileImage>> {
-    const images = new Map<string, LogFileImage>();
-    for (const logId of machine.logs.ids()) {
-      const log = machine.logs.get(logId);
-      if (log === undefined || log.lastSequence === 0) continue;
-      const { origin, firstSequence } = log;
-      for (const image of await this.#options.logFiles.image({ logId, origin }, firstSequence)) {
-        images.set(`logs/${logId}/${origin}/${image.name}`, image);
-      }
-    }
-    return images;
   }
 
   async #putIn(metadata: SnapshotMetadata): Promise<void> {

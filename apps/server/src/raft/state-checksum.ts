@@ -10,8 +10,10 @@ import { decodeCounters, emptyCounters, type GroupCounters } from '../apply/grou
 import { HiddenEntries, type HiddenOfLog } from '../apply/hidden-entries.js';
 import { decodeLog, type LogCounters } from '../apply/log-table.js';
 import { metaKey, statePrefix } from '../apply/state-keys.js';
+import { decodeStream, type StreamCounters } from '../apply/stream-table.js';
 import type { StorageEngine } from '../engine/storage-engine.js';
 import type { LogFiles } from '../logs/log-files.js';
+import { type LogPlace, placeOf, streamPlace } from '../logs/log-place.js';
 
 /** What was summed up. */
 export interface StateChecksum {
@@ -38,6 +40,7 @@ export async function stateChecksum(store: StorageEngine, files?: LogFiles): Pro
   const { entries } = await store.exportEntries();
   let counters: GroupCounters = emptyCounters();
   const logs: LogCounters[] = [];
+  const streams: StreamCounters[] = [];
   const hidden = new HiddenEntries();
   let count = 0;
   // Keys come in order, the counters first: they say what has expired.
@@ -46,23 +49,32 @@ export async function stateChecksum(store: StorageEngine, files?: LogFiles): Pro
     if (Buffer.compare(key, metaKey) === 0) counters = decodeCounters(value);
     if (expiresAtMs !== 0 && expiresAtMs <= counters.logTimeMs) continue;
     if (key[0] === statePrefix.log) logs.push(decodeLog(value));
+    if (key[0] === statePrefix.stream) streams.push(decodeStream(value));
     if (key[0] === statePrefix.hidden) hidden.load([{ key, value }]);
     addFields(hash, key, value, expiresAtMs);
     if (++count % entriesPerTurn === 0) await loopTurn();
   }
   let logRecords = 0;
-  if (files !== undefined) for (const log of logs) logRecords += await addLog(hash, log, files, hidden.get(log.logId));
+  if (files !== undefined) {
+    for (const log of logs) logRecords += await addLog(hash, log, log, files, hidden.get(log.logId));
+    for (const stream of streams) logRecords += await addLog(hash, streamPlace(stream), stream, files);
+  }
   return { appliedIndex: counters.appliedIndex, checksum: hash.digest('hex'), entries: count, logRecords };
 }
 
 /** Of what compaction took away one copy still has the bytes, and another has not. */
-async function addLog(hash: Hash, log: LogCounters, files: LogFiles, hidden: HiddenOfLog): Promise<number> {
-  const { logId, origin, firstSequence, lastSequence } = log;
+async function addLog(
+  hash: Hash,
+  place: LogPlace,
+  { firstSequence, lastSequence }: Pick<LogCounters, 'firstSequence' | 'lastSequence'>,
+  files: LogFiles,
+  hidden?: HiddenOfLog,
+): Promise<number> {
   if (lastSequence < firstSequence) return 0;
-  return files.use({ logId, origin }, async (wal) => {
+  return files.use(placeOf(place), async (wal) => {
     let records = 0;
     for await (const { lsn, payload } of wal.entries({ from: firstSequence, to: lastSequence + 1 })) {
-      if (hidden.isHidden(lsn)) continue;
+      if (hidden?.isHidden(lsn) === true) continue;
       addFields(hash, payload, noBytes, lsn);
       records++;
     }

@@ -63,6 +63,9 @@ export interface OriginParts {
 const recentBytes = 16 * 1024 * 1024;
 const retryMs = 1000;
 
+/** A member that is not heard is waited for so long; what it wrote meanwhile is not known. */
+const completeWaitMs = 5000;
+
 /** Multi-master logs of one node. */
 export class MultiMaster {
   readonly #parts: MultiMasterParts;
@@ -105,6 +108,39 @@ export class MultiMaster {
     const { replication, replica } = parts;
     if (this.#nodes().length < 2 || replication === undefined) return replica.machine.streams.visibleOwn.highestHlc;
     return replication.replicator.watermark(logId);
+  }
+
+  /** Up to when whatever any member wrote is here, in all logs, by the stamps; `undefined` where it has not begun. */
+  completeToMs(): number | undefined {
+    const parts = this.#begun;
+    if (parts === undefined) return undefined;
+    if (this.isAlone) return parts.replica.nowMs();
+    if (parts.replication === undefined) return undefined;
+    const logIds = parts.replica.machine.streams.logIds();
+    if (logIds.length === 0) return undefined;
+    const completeToMs = Math.min(...logIds.map((logId) => this.watermark(logId, parts).ms));
+    return completeToMs === 0 ? undefined : completeToMs;
+  }
+
+  /** As `completeToMs`, once that is not before the call, or after some seconds. */
+  async whenComplete(signal: AbortSignal): Promise<number | undefined> {
+    const parts = this.#begun;
+    if (parts === undefined) return undefined;
+    const { published } = parts.replica.state.changes;
+    const sinceMs = parts.replica.nowMs();
+    const timeout = new AbortController();
+    const timer = this.#parts.clock.setTimer(completeWaitMs, () => timeout.abort());
+    const given = AbortSignal.any([signal, timeout.signal, this.#stopping.signal]);
+    try {
+      for (;;) {
+        const seen = published.count;
+        const completeToMs = this.completeToMs();
+        if ((completeToMs ?? 0) >= sinceMs || given.aborted) return completeToMs;
+        await published.wait(given, seen);
+      }
+    } finally {
+      timer.cancel();
+    }
   }
 
   /** Whether there is nobody but this node. */

@@ -11,7 +11,7 @@ export function snapshotMessage(part: BackupPart, serverVersion: string): SaveSn
       return { part: { $case: type, value } };
     }
     case 'group': {
-      const { type, groupId, appliedIndex, appliedTerm, revision, logTimeMs, files, bytes } = part;
+      const { type, groupId, appliedIndex, appliedTerm, revision, logTimeMs, files, bytes, completeToMs } = part;
       const value = {
         groupId: BigInt(groupId),
         appliedIndex: BigInt(appliedIndex),
@@ -20,6 +20,7 @@ export function snapshotMessage(part: BackupPart, serverVersion: string): SaveSn
         logTimeMs: BigInt(logTimeMs),
         files: BigInt(files),
         bytes: BigInt(bytes),
+        ...(completeToMs === undefined ? {} : { completeToMs: BigInt(Math.trunc(completeToMs)) }),
       };
       return { part: { $case: type, value } };
     }
