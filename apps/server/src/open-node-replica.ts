@@ -50,6 +50,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   const replica = new Replica(state, log, clock, limits.readTimeoutMs, {
     timeAtLeader: options.timeAtLeader,
     judgeClock: () => consensus.host.judgeClock(),
+    judgeChanged: consensus.events.changed,
   });
   await replayed(replica, consensus);
   const entries = state.appliedIndex - appliedIndex;

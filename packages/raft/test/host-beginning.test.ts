@@ -78,3 +78,19 @@ test('whoever has heard a leader follows it and votes, although it has not met e
   expect([1, 2]).toContain(await cluster.elected(1, [1, 2]));
   await cluster.close();
 });
+
+test('a host tells once, when the first answers come, that its clock can be judged', async () => {
+  const told: number[] = [];
+  const cluster = await HostCluster.open({ listener: (id) => ({ clockKnown: () => told.push(id) }) });
+  await cluster.ticks(10);
+  expect([...told].sort()).toEqual([1, 2, 3]);
+  await cluster.crash(3);
+  cluster.network.cut(3);
+  await cluster.startNode(3);
+  await cluster.ticks(10);
+  expect([told.length, cluster.node(3).host.judgeClock().isKnown]).toEqual([3, false]);
+  cluster.network.heal();
+  await cluster.ticks(10);
+  expect(told.slice(3)).toEqual([3]);
+  await cluster.close();
+});

@@ -176,8 +176,9 @@ function observeSleep(metrics: Metrics): Required<Pick<HostListener, 'slept' | '
   };
 }
 
-function observeClock(logger: Logger): Required<Pick<HostListener, 'clockOff' | 'clockAgrees'>> {
+function observeClock(logger: Logger): Required<Pick<HostListener, 'clockKnown' | 'clockOff' | 'clockAgrees'>> {
   return {
+    clockKnown: () => logger.debug({}, 'enough other nodes have said what time it is'),
     clockOff: ({ offsetMs }) =>
       logger.error(
         { offsetMs: Math.round(offsetMs) },

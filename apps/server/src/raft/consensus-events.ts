@@ -5,7 +5,7 @@ import { Broadcast } from '../apply/broadcast.js';
 export class ConsensusEvents {
   /** What the host tells; `also` hears the same. */
   readonly listener: HostListener;
-  /** Leaders, terms, members or the space for a log have changed somewhere. */
+  /** Leaders, terms, members, the space for a log, or whether the clock is known have changed somewhere. */
   readonly changed = new Broadcast();
   readonly #onFailed: (groupId: number, error: Error) => void;
   readonly #failures = new Map<number, Error>();
@@ -23,6 +23,10 @@ export class ConsensusEvents {
       },
       configurationChanged: (event) => {
         also.configurationChanged?.(event);
+        this.changed.notify();
+      },
+      clockKnown: () => {
+        also.clockKnown?.();
         this.changed.notify();
       },
       logFull: (event) => {

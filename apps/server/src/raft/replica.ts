@@ -6,6 +6,7 @@
  */
 import type { Clock } from '@shanghai/env';
 import type { ApplyResult } from '../apply/apply-result.js';
+import { Broadcast } from '../apply/broadcast.js';
 import { type CommandBody, type CommandHeader, manySlots } from '../apply/command.js';
 import { encodeCommand } from '../apply/command-codec.js';
 import type { StateMachine } from '../apply/state-machine.js';
@@ -36,6 +37,8 @@ export interface ReplicaTime {
   readonly timeAtLeader?: TimeAtLeader;
   /** Absent: the clock is believed. */
   readonly judgeClock?: JudgeClock;
+  /** Told whenever that, or who leads, may have changed. Absent: neither does. */
+  readonly judgeChanged?: Broadcast;
 }
 
 const believe: JudgeClock = () => ({ isOff: false, isKnown: true, safeLeadMs: undefined });
@@ -62,7 +65,7 @@ export class Replica {
     log: CommandLog<ApplyResult>,
     clock: Clock,
     readTimeoutMs: number,
-    { timeAtLeader, judgeClock = believe }: ReplicaTime = {},
+    { timeAtLeader, judgeClock = believe, judgeChanged = new Broadcast() }: ReplicaTime = {},
   ) {
     this.groupId = log.groupId;
     this.state = state;
@@ -71,8 +74,12 @@ export class Replica {
     this.#clock = clock;
     this.#timeAtLeader = timeAtLeader;
     this.#logClock = new LogClock(clock, judgeClock, this.machine.visible.logTimeMs);
-    this.#patience = new ClockPatience(clock, () => this.#logClock.isFounded || !this.#leadsOthers());
-    state.onApplied = () => this.#logClock.observe(this.machine.visible.logTimeMs);
+    const isKnown = () => this.#logClock.isFounded || !this.#leadsOthers();
+    this.#patience = new ClockPatience({ clock, isKnown, changed: judgeChanged });
+    state.onApplied = () => {
+      this.#logClock.observe(this.machine.visible.logTimeMs);
+      this.#patience.look();
+    };
     this.#durableAtStart = log.status().firstIndex - 1;
     this.#waits = new AppliedWaits({
       groupId: log.groupId,
@@ -191,6 +198,7 @@ export class Replica {
   }
 
   async close(drainMs: number): Promise<void> {
+    this.#patience.close();
     await this.log.close(drainMs);
     this.#waits.close(new ServerError('SERVICE_UNAVAILABLE', 'the node is closing; ask another'));
     await this.state.close();

@@ -36,6 +36,8 @@ export interface HostListener {
   /** The disk has not answered for longer than a leader may wait, or answers again. */
   diskStalled?(event: { readonly waitedMs: number }): void;
   diskAnswered?(event: { readonly waitedMs: number }): void;
+  /** Enough peers have said what time it is for the own clock to be judged by, or there are none to ask any more. */
+  clockKnown?(): void;
   /** The wall clock is off, or can be believed again. Milliseconds by which it is ahead of most peers'; negative: behind. */
   clockOff?(event: { readonly offsetMs: number }): void;
   clockAgrees?(event: { readonly offsetMs: number }): void;

@@ -52,6 +52,8 @@ export class PeerClocks {
     if (questionMs > answeredMs || answeredMs - questionMs > longestRoundMs) return;
     this.#isDue = true;
     this.#judge.hear(from, { askedMs: questionMs, answeredMs, wallMs: message.wallMs });
+    // Somebody may be waiting for the first verdict; later ones are made when they are asked for.
+    if (this.#verdict?.isKnown === false) this.judge(this.#peers);
   }
 
   /** Whether the own clock can be believed now. Tells the listener of changes. */
@@ -62,11 +64,13 @@ export class PeerClocks {
     const isMoved = Math.abs(wallMs - nowMs - this.#ownLeadMs) > noticedMs;
     if (this.#verdict !== undefined && !this.#isDue && !isMoved && peers === this.#peers) return this.#verdict;
     const wasOff = this.#verdict?.isOff === true;
+    const wasKnown = this.#verdict?.isKnown === true;
     const verdict = this.#judge.judge(wallMs, nowMs, peers);
     this.#verdict = verdict;
     this.#isDue = false;
     this.#ownLeadMs = wallMs - nowMs;
     this.#peers = peers;
+    if (verdict.isKnown && !wasKnown) this.#listener.clockKnown?.();
     if (verdict.isOff !== wasOff) {
       const event = { offsetMs: verdict.offsetMs ?? 0 };
       if (verdict.isOff) this.#listener.clockOff?.(event);
