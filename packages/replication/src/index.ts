@@ -23,10 +23,12 @@ export {
 export {
   emptyFoldState,
   type FoldState,
+  type GivingId,
   type KeyEntry,
   type KeyspaceStore,
   type LastEntry,
   type StoredVerdict,
+  type Takeover,
 } from './core/keyspace/keyspace-store.js';
 export {
   type DeleteOperation,
@@ -50,9 +52,14 @@ export {
   winnerOf,
 } from './core/keyspace/row.js';
 export { decodeRow, decodeWinner, encodeRow } from './core/keyspace/row-codec.js';
+export { decodeRowPage, encodeRowPage, type GivenPage, type RowsEnd } from './core/keyspace/row-page-codec.js';
 export {
-  abandonTakeover,
+  cleanRows,
+  endTakeover,
+  followsTakeover,
+  isSameGiving,
   mergeRows,
+  type OwnRows,
   type RowPage,
   type SnapshotTail,
   takeTail,
@@ -84,7 +91,7 @@ export type {
 } from './host/replication-status.js';
 export type { ReplicationMember, Replicator } from './host/replicator.js';
 export { defaultReplicatorLimits, type ReplicatorLimits, type ReplicatorOptions } from './host/replicator-options.js';
-export type { EntryStore, EntryStoreObserver, ReadResult, RowsPage } from './ports/entry-store.js';
+export type { CoveredStream, EntryStore, EntryStoreObserver, ReadResult, RowsPage } from './ports/entry-store.js';
 export type {
   ReplicationPeer,
   ReplicationTransport,

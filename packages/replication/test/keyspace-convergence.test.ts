@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compareStamps, type EntryStamp } from '../src/core/entry-id.js';
+import { compareStamps, type EntryId, type EntryStamp } from '../src/core/entry-id.js';
 import { compareHlc, earlierHlc, type Hlc } from '../src/core/hlc.js';
 import { KeyspaceFold } from '../src/core/keyspace/keyspace-fold.js';
 import type { KeyspaceEntry, KeyspaceOperation } from '../src/core/keyspace/operation.js';
@@ -143,9 +143,12 @@ class Copy {
   /** Takes over another copy's rows, and with them its position. */
   takeRows(other: Copy): void {
     const has = [...other.has];
+    const giving = { origin: 1, epoch: 1, number: 1 };
+    const isReceived = ({ origin, sequence }: EntryId) => (this.has[origin - 1] as number) >= sequence;
     for (let from: Uint8Array | undefined, isLast = false; !isLast; ) {
-      const page = other.store.page(from, 2);
-      mergeRows(this.fold, this.store, page, this.store.keysIn(page), this.nowMs);
+      const page = other.store.page(from, 2, giving);
+      const own = { keys: this.store.keysIn(page), isReceived };
+      mergeRows(this.fold, this.store, page, own, this.nowMs);
       isLast = page.to === undefined;
       from = page.to;
     }

@@ -1,9 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import type { KeyspaceOperation } from '../src/core/keyspace/operation.js';
+import type { KeyOperation, KeyspaceOperation } from '../src/core/keyspace/operation.js';
 import { decodeOperation, encodeOperation } from '../src/core/keyspace/operation-codec.js';
-import type { Row } from '../src/core/keyspace/row.js';
+import type { Row, Version } from '../src/core/keyspace/row.js';
 import { decodeRow, decodeWinner, encodeRow } from '../src/core/keyspace/row-codec.js';
+import { decodeRowPage, encodeRowPage, type GivenPage } from '../src/core/keyspace/row-page-codec.js';
 import { ReplicationError } from '../src/core/replication-error.js';
 
 // REGENERATE=1 writes the file anew: only before a version is released, or beside a new version of the format.
@@ -42,12 +43,35 @@ const rows: Readonly<Record<string, Row>> = {
     { stamp: second, seen: [], expiresAtMs: 0 },
   ],
 };
+const giving = { origin: 2, epoch: 300, number: 7 };
+const to = Uint8Array.of(0x6c);
+const lost = { loser: rows.several?.[0] as Version, winner: rows.several?.[1] as Version };
+const pages: Readonly<Record<string, GivenPage>> = {
+  first: { giving, floor: first.hlc, to, rows: [{ key, row: rows.several as Row }] },
+  last: {
+    ...{ giving, floor: { ms: 0, counter: 0 }, from: to, rows: [] },
+    end: {
+      positions: [first, second],
+      tail: {
+        acceptedMs: 1_790_000_000_001,
+        removed: [{ origin: 4, epoch: 0, sequence: 0 }],
+        verdicts: [
+          { id: { origin: 3, epoch: 1, sequence: 5 }, key, verdict: { isAccepted: true } },
+          { id: { origin: 3, epoch: 1, sequence: 6 }, key, verdict: { isAccepted: false, droppedAt: first.hlc } },
+        ],
+        held: [{ stamp: second, operation: operations.putFirst as KeyOperation }],
+        lost: [{ key, lost }],
+      },
+    },
+  },
+};
 
 test('entries and rows of this version are read as they were written, and written so again', () => {
   const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
   const all = {
     operations: Object.fromEntries(Object.entries(operations).map(([name, one]) => [name, hex(encodeOperation(one))])),
     rows: Object.fromEntries(Object.entries(rows).map(([name, row]) => [name, hex(encodeRow(row))])),
+    pages: Object.fromEntries(Object.entries(pages).map(([name, page]) => [name, hex(encodeRowPage(page))])),
   };
   if (process.env.REGENERATE === '1') writeFileSync(path, `${JSON.stringify(all, undefined, 2)}\n`);
   const kept: typeof all = JSON.parse(readFileSync(path, 'utf8'));
@@ -59,6 +83,17 @@ test('entries and rows of this version are read as they were written, and writte
     const bytes = Uint8Array.from(Buffer.from(text, 'hex'));
     expect(decodeRow(bytes)).toEqual(rows[name]);
     expect(decodeWinner(bytes)).toEqual(rows[name]?.at(-1));
+  }
+});
+
+test('pages of rows are read as they were written; such as are cut off, longer, or end twice are refused', () => {
+  const kept: { pages: Record<string, string> } = JSON.parse(readFileSync(path, 'utf8'));
+  for (const [name, text] of Object.entries(kept.pages)) {
+    const bytes = Uint8Array.from(Buffer.from(text, 'hex'));
+    expect(decodeRowPage(bytes)).toEqual(pages[name]);
+    for (let length = 0; length < bytes.length; length++) refused(() => decodeRowPage(bytes.subarray(0, length)));
+    refused(() => decodeRowPage(Uint8Array.of(...bytes, 0)));
+    for (const flags of [0, 1, 6, 7, 8]) refused(() => decodeRowPage(Uint8Array.of(1, flags, ...bytes.subarray(2))));
   }
 });
 

@@ -116,6 +116,7 @@ export class KeyspaceWorld {
       for (const replica of this.replicas) {
         for (const source of this.replicas) this.#fetch(replica, source, 1_000_000);
         for (let pages = 0; pages < keys + 2; pages++) replica.takePage(this.#members());
+        replica.giveUp();
         replica.mark();
       }
     }
@@ -170,7 +171,7 @@ export class KeyspaceWorld {
     if (replica === source || this.#cuts.has(linkOf(replica, source))) return;
     for (const name of source.streams()) {
       if (most < 100 && this.#draw(2) === 0) continue;
-      replica.fetch(source, name, most, this.#members());
+      replica.fetch(source, name, most, this.#members(), most < 100 && this.#draw(6) === 0);
     }
     replica.learnMarks(source, this.#members());
     if (replica.takeover !== undefined) this.#count('takeover');

@@ -1,4 +1,4 @@
-import type { EntryId } from '../../../packages/replication/src/core/entry-id.js';
+import type { EntryId, EntryStamp } from '../../../packages/replication/src/core/entry-id.js';
 import {
   compareHlc,
   earlierHlc,
@@ -8,7 +8,7 @@ import {
   zeroHlc,
 } from '../../../packages/replication/src/core/hlc.js';
 import { KeyspaceFold } from '../../../packages/replication/src/core/keyspace/keyspace-fold.js';
-import type { LastEntry } from '../../../packages/replication/src/core/keyspace/keyspace-store.js';
+import type { GivingId, LastEntry } from '../../../packages/replication/src/core/keyspace/keyspace-store.js';
 import type {
   KeyspaceEntry,
   KeyspaceOperation,
@@ -16,10 +16,14 @@ import type {
 } from '../../../packages/replication/src/core/keyspace/operation.js';
 import { decodeOperation, encodeOperation } from '../../../packages/replication/src/core/keyspace/operation-codec.js';
 import {
-  abandonTakeover,
+  decodeRowPage,
+  encodeRowPage,
+  type GivenPage,
+} from '../../../packages/replication/src/core/keyspace/row-page-codec.js';
+import {
+  cleanRows,
+  endTakeover,
   mergeRows,
-  type RowPage,
-  type SnapshotTail,
   takeTail,
 } from '../../../packages/replication/src/core/keyspace/row-snapshot.js';
 import { seenVector } from '../../../packages/replication/src/core/keyspace/seen-vector.js';
@@ -42,10 +46,9 @@ interface Takeover {
   readonly source: SimulatedReplica;
   /** Which life of the source it began with. */
   readonly life: number;
-  readonly positions: readonly (LastEntry & { readonly mark: Hlc })[];
-  /** Those that are left. */
-  readonly pages: RowPage[];
-  readonly tail: SnapshotTail;
+  readonly marks: ReadonlyMap<number, Hlc>;
+  /** Those that are left, as they travel. */
+  readonly pages: Uint8Array[];
 }
 
 /** A write as a client asks for it. */
@@ -74,6 +77,7 @@ export class SimulatedReplica {
   /** What others said of theirs: the least of their marks. */
   readonly #reports = new Map<number, Hlc>();
   readonly #lasts = new Map<number, LastEntry>();
+  #givings = 0;
 
   /** `hasOwn`: whether a replica has of its own streams all that others have. */
   constructor(id: number, hasOwn: (replica: SimulatedReplica) => boolean) {
@@ -138,15 +142,19 @@ export class SimulatedReplica {
     return least;
   }
 
-  /** Takes some of what a source has of a stream; what the source has let go of begins a takeover of its rows. */
-  fetch(source: SimulatedReplica, name: string, most: number, members: readonly number[]): void {
+  /**
+   * Takes some of what a source has of a stream; what the source has let go of begins a takeover of its rows, also in the
+   * place of another one where it `replaces`.
+   */
+  fetch(source: SimulatedReplica, name: string, most: number, members: readonly number[], replaces: boolean): void {
     const theirs = source.#streams.get(name);
     if (theirs === undefined) return;
     const { origin, epoch } = theirs;
     const at = this.#next(name);
     if (at < theirs.firstSequence) {
       // Who is taking over rows has some of entries that it never received, and gives none.
-      if (source.takeover === undefined) this.takeover ??= source.#give();
+      const mayBegin = this.takeover === undefined || replaces;
+      if (mayBegin && source.store.state().takeover === undefined) this.takeover = source.#give();
       return;
     }
     for (const entry of theirs.entries.slice(at - theirs.firstSequence, at - theirs.firstSequence + most)) {
@@ -165,28 +173,32 @@ export class SimulatedReplica {
     }
   }
 
-  /** Goes on with a takeover by one page, or gives it up where its source is no more. */
+  /** Goes on with a takeover by one page. Where its source is no more it stays as it is. */
   takePage(members: readonly number[]): void {
     const { takeover } = this;
     if (takeover === undefined) return;
-    const { source, positions, tail, pages } = takeover;
+    const { source, pages, marks } = takeover;
     if (source.life !== takeover.life || !members.includes(source.id)) {
       this.takeover = undefined;
-      const isReceived = ({ origin, epoch, sequence }: EntryId) => this.position(`${origin}.${epoch}`) >= sequence;
-      abandonTakeover(this.fold, this.store, this.store.keys(), isReceived);
       return;
     }
-    const page = pages.shift();
-    if (page !== undefined) {
-      mergeRows(this.fold, this.store, page, this.store.keysIn(page), this.logTimeMs);
-      return;
-    }
+    const page: GivenPage = decodeRowPage(pages.shift() as Uint8Array);
+    const own = { keys: this.store.keysIn(page), isReceived: (id: EntryId) => this.#isReceived(id) };
+    mergeRows(this.fold, this.store, page, own, this.logTimeMs);
+    if (page.end === undefined) return;
     this.takeover = undefined;
-    takeTail(this.fold, this.store, tail, this.logTimeMs);
-    for (const { origin, epoch, sequence, mark } of positions) {
+    takeTail(this.fold, this.store, page.end.tail, this.logTimeMs);
+    for (const { origin, epoch, sequence } of page.end.positions) {
       this.#skip(`${origin}.${epoch}`, origin, epoch, sequence + 1);
-      this.#marks.set(origin, laterHlc(this.#marks.get(origin) ?? zeroHlc, mark));
+      this.#marks.set(origin, laterHlc(this.#marks.get(origin) ?? zeroHlc, marks.get(origin) ?? zeroHlc));
     }
+  }
+
+  /** Gives up a takeover that was broken off. */
+  giveUp(): void {
+    if (this.takeover !== undefined || this.store.state().takeover === undefined) return;
+    cleanRows(this.fold, this.store, { keys: this.store.keys(), isReceived: (id) => this.#isReceived(id) });
+    endTakeover(this.store);
   }
 
   /** Repeats the last entry of a stream. */
@@ -197,6 +209,7 @@ export class SimulatedReplica {
 
   /** Lets rows forget what they may. */
   settle(members: readonly number[]): void {
+    this.giveUp();
     let stable = this.report(members);
     for (const member of members) {
       if (member !== this.id) stable = earlierHlc(stable, this.#reports.get(member) ?? zeroHlc);
@@ -302,17 +315,26 @@ export class SimulatedReplica {
   }
 
   #give(): Takeover {
-    const pages: RowPage[] = [];
-    for (let from: Uint8Array | undefined; pages.length === 0 || from !== undefined; from = pages.at(-1)?.to) {
-      pages.push(this.store.page(from, 2));
+    const giving: GivingId = { origin: this.id, epoch: this.epoch, number: ++this.#givings };
+    const positions = this.#positions().filter(({ sequence }) => sequence > 0);
+    const end = { tail: this.store.tail(), positions };
+    const pages: Uint8Array[] = [];
+    for (let from: Uint8Array | undefined; pages.length === 0 || from !== undefined; ) {
+      const page = this.store.page(from, 2, giving);
+      pages.push(encodeRowPage(page.to === undefined ? { ...page, end } : page));
+      from = page.to;
     }
-    return { source: this, life: this.life, positions: this.#positions(), pages, tail: this.store.tail() };
+    return { source: this, life: this.life, marks: new Map(this.#marks), pages };
   }
 
-  #positions(): Takeover['positions'] {
+  #isReceived({ origin, epoch, sequence }: EntryId): boolean {
+    return this.position(`${origin}.${epoch}`) >= sequence;
+  }
+
+  #positions(): EntryStamp[] {
     return [...this.#streams.values()].map(({ origin, epoch, firstSequence, entries }) => {
-      const sequence = firstSequence + entries.length - 1;
-      return { origin, epoch, sequence, mark: this.#marks.get(origin) ?? zeroHlc };
+      const hlc = entries.at(-1)?.stamp.hlc ?? zeroHlc;
+      return { hlc, origin, epoch, sequence: firstSequence + entries.length - 1 };
     });
   }
 

@@ -20,7 +20,8 @@ function choosing(held = holds()) {
   const members = new Set([1, 2, 3, 4]);
   return (nowMs: number, reachable: Record<number, VersionVector>) => {
     const sources = new Map(Object.entries(reachable).map(([id, vector]) => [Number(id), vector]));
-    return Object.fromEntries(choice.choose({ nowMs, reachable: sources, members, held, ownEpoch: 5 }));
+    const hasRows = (logId: number) => logId === 9;
+    return Object.fromEntries(choice.choose({ nowMs, reachable: sources, members, held, ownEpoch: 5, hasRows }));
   };
 }
 
@@ -54,4 +55,21 @@ test('what this node lost of earlier epochs comes back from who has it; of its p
 
 test('who was removed is no longer waited for', () => {
   expect(choosing()(0, { 3: holds([9, 1, 5]) })).toEqual({ 3: 3, 9: 3 });
+});
+
+function trimmed(origin: number, firstSequence: number, logId = 9): VersionVector {
+  const stream = { logId, origin, epoch: 1 };
+  return new VersionVector([{ stream, firstSequence, lastSequence: firstSequence + 4, lastHlc: zero }]);
+}
+
+test('rows in the place of trimmed entries come from one source at a time, for all origins that need them', () => {
+  const held = holds();
+  const choose = choosing(held);
+  // Both have trimmed what is lacking here; the one that was chosen first stays.
+  expect(choose(0, { 3: trimmed(3, 5) })).toMatchObject({ 3: 3 });
+  expect(choose(1, { 2: trimmed(2, 5), 3: trimmed(3, 5) })).toEqual({ 2: 3, 3: 3 });
+  held.set({ stream: { logId: 9, origin: 3, epoch: 1 }, firstSequence: 10, lastSequence: 9, lastHlc: zero });
+  expect(choose(2, { 2: trimmed(2, 5), 3: trimmed(3, 5) })).toEqual({ 2: 2, 3: 3 });
+  // Trimmed entries of plain logs are passed over, whoever says so.
+  expect(choosing()(0, { 2: trimmed(2, 5, 1), 3: trimmed(3, 5, 1) })).toEqual({ 2: 2, 3: 3 });
 });

@@ -3,7 +3,12 @@
  * are peers. The origin itself, whenever it can be reached; else, after a while, whoever holds more of it than this node,
  * and then the same one for as long as it has more. What this node itself lost, in epochs that have ended, comes back to it
  * from others in the same way. A source that is left may still bring something: it is cut off where it overlaps.
+ *
+ * Where rows will come in the place of trimmed entries, they come from one source at a time: those of two would be merged
+ * twice, and what one of them left half done would have to be undone for the other. So that source is asked for all origins
+ * of which rows are needed, until none are.
  */
+import { streamKey } from './entry-id.js';
 import type { VersionVector } from './version-vector.js';
 
 /** What there is to choose from. */
@@ -16,6 +21,8 @@ export interface Sources {
   readonly held: VersionVector;
   /** In which this node writes: of it others hold no more than this node. */
   readonly ownEpoch: number;
+  /** Whether rows come in the place of a log's trimmed entries. */
+  readonly hasRows: (logId: number) => boolean;
 }
 
 /** Chooses, and remembers what was chosen. */
@@ -24,6 +31,8 @@ export class SourceChoice {
   readonly #relayDelayMs: number;
   readonly #missedSinceMs = new Map<number, number>();
   #chosen: ReadonlyMap<number, number> = new Map();
+  /** Who sends rows now. */
+  #giver: number | undefined;
 
   constructor(own: number, relayDelayMs: number) {
     this.#own = own;
@@ -45,8 +54,17 @@ export class SourceChoice {
       const source = this.#sourceOf(origin, sources);
       if (source !== undefined) chosen.set(origin, source);
     }
+    this.#chooseGiver(chosen, sources);
     this.#chosen = chosen;
     return chosen;
+  }
+
+  #chooseGiver(chosen: Map<number, number>, sources: Sources): void {
+    const needing = [...chosen].filter(([origin, source]) => needsRows(origin, source, sources));
+    const isKept = needing.some(([, source]) => source === this.#giver);
+    if (!isKept) this.#giver = needing.length === 0 ? undefined : Math.min(...needing.map(([, source]) => source));
+    if (this.#giver === undefined) return;
+    for (const [origin] of needing) chosen.set(origin, this.#giver);
   }
 
   #sourceOf(origin: number, sources: Sources): number | undefined {
@@ -89,4 +107,12 @@ export class SourceChoice {
     for (const nodeId of reachable.keys()) if (lowest === undefined || nodeId < lowest) lowest = nodeId;
     return lowest;
   }
+}
+
+/** Whether a source has trimmed what this node lacks of an origin in logs that have rows. */
+function needsRows(origin: number, source: number, { reachable, held, hasRows }: Sources): boolean {
+  for (const { stream, firstSequence } of reachable.get(source)?.ofOrigin(origin) ?? []) {
+    if (firstSequence > held.lastOf(streamKey(stream)) + 1 && hasRows(stream.logId)) return true;
+  }
+  return false;
 }

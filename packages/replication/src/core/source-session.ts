@@ -31,7 +31,7 @@ export type SourceEvent =
   | { readonly type: 'want'; readonly origins: readonly number[] }
   | { readonly type: 'grant'; readonly entries: number; readonly bytes: number }
   | { readonly type: 'readDone'; readonly stream: StreamId; readonly result: SourceReadResult }
-  | { readonly type: 'rowsDone'; readonly rows: Uint8Array | undefined; readonly next: Uint8Array | undefined }
+  | { readonly type: 'rowsDone'; readonly page: SourceRowsPage | undefined }
   | { readonly type: 'again'; readonly stream: StreamId }
   | { readonly type: 'logRemoved'; readonly logId: number }
   | { readonly type: 'pause'; readonly isPaused: boolean }
@@ -43,6 +43,13 @@ export type SourceReadResult =
   | { readonly type: 'run'; readonly run: Run }
   | { readonly type: 'trimmed'; readonly firstSequence: number }
   | { readonly type: 'nothing' };
+
+/** What a read of rows has found, as the store says it. */
+export interface SourceRowsPage {
+  readonly rows: Uint8Array;
+  readonly next?: Uint8Array;
+  readonly covered?: readonly { readonly stream: StreamId; readonly firstSequence: number }[];
+}
 
 /** What it wants done. `read`: then `readDone`; `readRows`: then `rowsDone`. `end`: the session is over. */
 export type SourceEffect =
@@ -78,7 +85,8 @@ interface Shipping {
 /** Rows that go out in the place of entries. */
 interface RowsInstead {
   readonly stream: StreamId;
-  readonly firstSequence: number;
+  /** Of all streams of the log that the rows stand for, this one among them. */
+  covered: readonly { readonly stream: StreamId; readonly firstSequence: number }[];
   /** A page that waits for credit. */
   page: Uint8Array | undefined;
   /** Where the page behind it begins; absent where there is none. */
@@ -178,7 +186,7 @@ export class SourceSession {
         this.#takeRead(event.stream, event.result);
         return;
       case 'rowsDone':
-        this.#takeRows(event.rows, event.next);
+        this.#takeRows(event.page);
         return;
       case 'again':
         this.#consider(event.stream);
@@ -186,6 +194,7 @@ export class SourceSession {
       case 'logRemoved':
         this.#told.removeLog(event.logId);
         for (const [key, { stream }] of this.#streams) if (stream.logId === event.logId) this.#streams.delete(key);
+        if (this.#rows?.stream.logId === event.logId) this.#rows = undefined;
         return;
       case 'pause':
         this.#isPaused = event.isPaused;
@@ -214,6 +223,8 @@ export class SourceSession {
       if (!origins.has(stream.origin) || added.has(stream.origin)) this.#streams.delete(key);
     }
     for (const origin of added) this.#sentMarks.delete(origin);
+    // Whoever is asked for the origin now sends the rows too.
+    if (this.#rows !== undefined && !origins.has(this.#rows.stream.origin)) this.#rows = undefined;
     if (this.#isTold) this.#considerAll(added);
   }
 
@@ -287,7 +298,10 @@ export class SourceSession {
       case 'trimmed':
         invariant(result.firstSequence > shipping.next, `trimmed up to ${result.firstSequence}, read ${shipping.next}`);
         this.#turn(shipping);
-        this.#rows = { stream, firstSequence: result.firstSequence, page: undefined, cursor: noBytes };
+        this.#rows = {
+          ...{ stream, covered: [{ stream, firstSequence: result.firstSequence }] },
+          ...{ page: undefined, cursor: noBytes },
+        };
         return;
       case 'nothing':
         this.#ring.shift();
@@ -317,7 +331,7 @@ export class SourceSession {
   }
 
   #pumpRows(instead: RowsInstead): void {
-    const { stream, firstSequence, page, cursor } = instead;
+    const { stream, covered, page, cursor } = instead;
     if (page !== undefined) {
       const cost = { entries: 1, bytes: page.length };
       if (!this.#account.admits(cost)) return;
@@ -333,20 +347,28 @@ export class SourceSession {
       return;
     }
     this.#rows = undefined;
-    const shipping = this.#streams.get(streamKey(stream));
-    if (shipping !== undefined) {
-      shipping.next = Math.max(shipping.next, firstSequence);
-      this.#effects.push({ type: 'send', message: { type: 'trimmed', stream, firstSequence } });
-    }
+    for (const one of covered) this.#passOver(one.stream, one.firstSequence);
     this.#pump();
   }
 
-  #takeRows(rows: Uint8Array | undefined, next: Uint8Array | undefined): void {
+  /** What comes before that entry of a stream does not go out any more. */
+  #passOver(stream: StreamId, firstSequence: number): void {
+    const key = streamKey(stream);
+    const shipping = this.#streams.get(key);
+    if (shipping !== undefined) shipping.next = Math.max(shipping.next, firstSequence);
+    // What the follower has anyway it need not be told, unless it was under way.
+    if (firstSequence - 1 <= this.#told.lastOf(key)) return;
+    this.#effects.push({ type: 'send', message: { type: 'trimmed', stream, firstSequence } });
+  }
+
+  #takeRows(page: SourceRowsPage | undefined): void {
     this.#isReading = false;
     const instead = this.#rows;
-    invariant(instead !== undefined, 'rows came that were not asked for');
-    instead.page = rows;
-    instead.cursor = rows === undefined ? undefined : next;
+    // While they were read, the origin ceased to be wanted, or its log went.
+    if (instead === undefined) return;
+    instead.page = page?.rows;
+    instead.cursor = page?.next;
+    instead.covered = [...instead.covered, ...(page?.covered ?? [])];
   }
 
   /** Everything of an origin that has not gone out is of a log of which its mark says nothing. */

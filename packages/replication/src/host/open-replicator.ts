@@ -365,9 +365,13 @@ class OpenReplicator implements Replicator {
   #choose(): void {
     const { clock, store } = this.#options;
     const before = this.#choice.chosen;
-    const reachable = new Map([...this.#fetching].map(([peer, link]) => [peer, link.held]));
+    // Of those that have not said yet what they hold it is not known what they would send.
+    const reachable = new Map(
+      [...this.#fetching].filter(([, link]) => link.isSourceKnown).map(([peer, link]) => [peer, link.held]),
+    );
     const sources = { nowMs: clock.monotonicMs(), reachable, members: this.#holdings.members, held: this.#held };
-    const chosen = this.#choice.choose({ ...sources, ownEpoch: store.ownEpoch() });
+    const hasRows = (logId: number) => store.hasRows(logId);
+    const chosen = this.#choice.choose({ ...sources, ownEpoch: store.ownEpoch(), hasRows });
     const wanted = new Map<number, number[]>();
     for (const [origin, source] of chosen) {
       const origins = wanted.get(source);

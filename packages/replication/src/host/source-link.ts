@@ -165,7 +165,7 @@ export class SourceLink {
 
   #readRows(logId: number, cursor: Uint8Array, maxBytes: number): void {
     this.#context.store.rows(logId, cursor, maxBytes).then(
-      (page) => this.step({ type: 'rowsDone', rows: page?.rows, next: page?.next }),
+      (page) => this.step({ type: 'rowsDone', page }),
       (error: unknown) => this.end(`rows of log ${logId} cannot be read: ${messageOf(error)}`),
     );
   }

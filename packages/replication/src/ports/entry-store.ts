@@ -56,6 +56,9 @@ export interface EntryStore {
    */
   skip(stream: StreamId, firstSequence: number): Promise<void>;
 
+  /** Whether the trimmed entries of a log are replaced by rows, whatever there is of it here. */
+  hasRows(logId: number): boolean;
+
   /**
    * Stands for what was trimmed of a log, where the log is folded into rows: a page of them, as one array that only
    * `mergeRows` reads, and where the next one begins; `undefined` of a log that has no rows. The first `cursor` is empty. All
@@ -63,7 +66,10 @@ export interface EntryStore {
    */
   rows(logId: number, cursor: Uint8Array, maxBytes: number): Promise<RowsPage | undefined>;
 
-  /** Merges a page: doing it again, or in another order, changes nothing. Ordered with `receive`. Resolves when durable. */
+  /**
+   * Merges a page: doing it again, or in another order, changes nothing. Ordered with `receive`. Resolves when durable. Pages
+   * that come from several stores at once, and do not follow each other here, may be refused with `GAP`.
+   */
   mergeRows(logId: number, rows: Uint8Array): Promise<void>;
 
   /** Keeps what is known of another origin; only ever called with more than before. Ordered with `receive`. Resolves when durable. */
@@ -90,6 +96,14 @@ export interface RowsPage {
   readonly rows: Uint8Array;
   /** Absent: that was the last one. */
   readonly next?: Uint8Array;
+  /** With the last one: how far the rows of all pages together reach in each stream of the log, where that is known. */
+  readonly covered?: readonly CoveredStream[];
+}
+
+/** Rows stand for all entries of a stream before this one. */
+export interface CoveredStream {
+  readonly stream: StreamId;
+  readonly firstSequence: number;
 }
 
 /**

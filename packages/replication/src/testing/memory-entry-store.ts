@@ -149,6 +149,10 @@ export class MemoryEntryStore implements EntryStore {
     });
   }
 
+  hasRows(logId: number): boolean {
+    return this.directory.folds.has(logId);
+  }
+
   async rows(logId: number, cursor: Uint8Array, maxBytes: number): Promise<RowsPage | undefined> {
     this.#checkUp();
     const fold = this.directory.folds.get(logId);

@@ -4,6 +4,7 @@ import { compareKeys } from '../core/keyspace/keyspace-fold.js';
 import {
   emptyFoldState,
   type FoldState,
+  type GivingId,
   type KeyEntry,
   type KeyspaceStore,
   type StoredVerdict,
@@ -105,13 +106,13 @@ export class MemoryKeyspaceStore implements KeyspaceStore {
     return this.keys().filter(isIn);
   }
 
-  /** A page of at most `limit` rows from a key on. */
-  page(from: Uint8Array | undefined, limit: number): RowPage {
+  /** A page of at most `limit` rows from a key on, of a set that the caller names. */
+  page(from: Uint8Array | undefined, limit: number, giving: GivingId): RowPage {
     const keys = this.keysIn(from === undefined ? {} : { from });
     const to = keys[limit];
     const rows = keys.slice(0, limit).map((key) => ({ key, row: this.row(key) as Row }));
     const range = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
-    return { ...range, floor: this.#state.floor, rows };
+    return { ...range, giving, floor: this.#state.floor, rows };
   }
 
   /** Rows as text, one a line, equal where the rows are equal byte for byte. */

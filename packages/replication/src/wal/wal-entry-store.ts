@@ -187,6 +187,10 @@ export class WalEntryStore implements EntryStore {
   }
 
   /** Logs of this store are not folded. */
+  hasRows(): boolean {
+    return false;
+  }
+
   async rows(): Promise<undefined> {
     return undefined;
   }

@@ -4,7 +4,7 @@
  * bytes are there.
  */
 import type { EntryStamp } from '../entry-id.js';
-import { hlcBytes, maxHlcCounter } from '../hlc.js';
+import { type Hlc, hlcBytes, maxHlcCounter } from '../hlc.js';
 import { ReplicationError } from '../replication-error.js';
 
 /** Gathers fields. */
@@ -40,9 +40,16 @@ export class FieldWriter {
     this.raw(value);
   }
 
-  /** 48 bits of milliseconds and 16 of counter, most significant first, then origin, epoch, sequence. */
+  /** Its time, then origin, epoch, sequence. */
   stamp({ hlc, origin, epoch, sequence }: EntryStamp): void {
-    this.#reserve(hlcBytes);
+    this.hlc(hlc);
+    this.number(origin);
+    this.number(epoch);
+    this.number(sequence);
+  }
+
+  /** 48 bits of milliseconds and 16 of counter, most significant first. */
+  hlc(hlc: Hlc): void {
     const high = Math.floor(hlc.ms / 0x1_0000);
     this.raw(
       Uint8Array.of(
@@ -50,9 +57,6 @@ export class FieldWriter {
         ...[hlc.counter >>> 8, hlc.counter],
       ),
     );
-    this.number(origin);
-    this.number(epoch);
-    this.number(sequence);
   }
 
   /** What was gathered. The writer is not used any more. */
@@ -123,12 +127,15 @@ export class FieldReader {
   }
 
   stamp(): EntryStamp {
+    return { hlc: this.hlc(), origin: this.#positive(), epoch: this.#positive(), sequence: this.#positive() };
+  }
+
+  hlc(): Hlc {
     const view = this.raw(hlcBytes);
     let ms = 0;
     for (let i = 0; i < 6; i++) ms = ms * 256 + (view[i] as number);
     const counter = (((view[6] as number) << 8) | (view[7] as number)) & maxHlcCounter;
-    const hlc = { ms, counter };
-    return { hlc, origin: this.#positive(), epoch: this.#positive(), sequence: this.#positive() };
+    return { ms, counter };
   }
 
   /** Refuses bytes that nothing accounts for. */

@@ -24,6 +24,24 @@ export interface LastEntry {
   readonly sequence: number;
 }
 
+/** Which set of rows a copy gives: the copy as an origin, and a number that it gives no other set. */
+export interface GivingId {
+  readonly origin: number;
+  readonly epoch: number;
+  readonly number: number;
+}
+
+/** Rows of another copy are being taken over. */
+export interface Takeover {
+  /** That of the giver. */
+  readonly floor: Hlc;
+  /** Keys before this one are taken over. */
+  readonly before: Uint8Array;
+  readonly giving: GivingId;
+  /** One before it was broken off: what that left is removed on the way. */
+  readonly cleans: boolean;
+}
+
 /** The few numbers of a fold. */
 export interface FoldState {
   /** The latest time that was folded: a stamp that is given out here is later. */
@@ -32,8 +50,8 @@ export interface FoldState {
   readonly acceptedMs: number;
   /** The rows stand for all entries up to here, whatever of them came: what comes of them later changes nothing. */
   readonly floor: Hlc;
-  /** While rows of another copy are taken over: up to where, and their floor. */
-  readonly takeover?: { readonly floor: Hlc; readonly before: Uint8Array };
+  /** While rows of another copy are taken over. */
+  readonly takeover?: Takeover;
   readonly removed: readonly LastEntry[];
 }
 
