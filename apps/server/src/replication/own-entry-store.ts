@@ -19,6 +19,7 @@ import {
   streamKey,
   zeroHlc,
 } from '@shanghai/replication';
+import { keyspaceOfLog } from '../apply/keyspace-log.js';
 import type { AcceptedRun } from '../apply/stream-run.js';
 import type { StreamCounters } from '../apply/stream-table.js';
 import type { LogFiles } from '../logs/log-files.js';
@@ -118,7 +119,11 @@ export class OwnEntryStore implements EntryStore {
     await this.#ordered(this.#parts.own.propose({ kind: 'originSkip', stream, firstSequence }));
   }
 
-  /** Keyspaces of mode multi-master are not offered by this version: no log has rows. */
+  hasRows(logId: number): boolean {
+    return keyspaceOfLog(logId) !== undefined;
+  }
+
+  /** Nothing of a keyspace is trimmed yet. */
   rows(): Promise<RowsPage | undefined> {
     return Promise.resolve(undefined);
   }
