@@ -1,8 +1,13 @@
 import { crc32 } from '@shanghai/env';
-import type { KeyspaceOperation } from '../../../packages/replication/src/core/keyspace/operation.js';
+import type { KeyOperation, KeyspaceOperation } from '../../../packages/replication/src/core/keyspace/operation.js';
 import { decodeOperation, encodeOperation } from '../../../packages/replication/src/core/keyspace/operation-codec.js';
-import type { Row } from '../../../packages/replication/src/core/keyspace/row.js';
+import type { Row, Version } from '../../../packages/replication/src/core/keyspace/row.js';
 import { decodeRow, decodeWinner, encodeRow } from '../../../packages/replication/src/core/keyspace/row-codec.js';
+import {
+  decodeRowPage,
+  encodeRowPage,
+  type GivenPage,
+} from '../../../packages/replication/src/core/keyspace/row-page-codec.js';
 import type { ControlMessage, DataMessage } from '../../../packages/replication/src/core/message.js';
 import { ReplicationError } from '../../../packages/replication/src/core/replication-error.js';
 import { checkRun, packEntries, unpackEntries } from '../../../packages/replication/src/core/run.js';
@@ -77,6 +82,26 @@ const rows: readonly Row[] = [
   ],
 ];
 
+const giving = { origin: 2, epoch: 1, number: 300 };
+const put: KeyOperation = { type: 'put', seen, key, value: Uint8Array.of(9), expiresAtMs: 0 };
+const [single, [loser, winner]] = rows as [Row, [Version, Version]];
+const pages: readonly GivenPage[] = [
+  { giving, floor: stamp.hlc, to: key, rows: [{ key: Uint8Array.of(64), row: single }] },
+  {
+    ...{ giving, floor: stamp.hlc, from: key, rows: [{ key, row: single }] },
+    end: {
+      positions: [stamp],
+      tail: {
+        acceptedMs: 5,
+        removed: [{ origin: 3, epoch: 1, sequence: 7 }],
+        verdicts: [{ id: stamp, key, verdict: { isAccepted: true, droppedAt: stamp.hlc } }],
+        held: [{ stamp, operation: put }],
+        lost: [{ key, lost: { loser, winner } }],
+      },
+    },
+  },
+];
+
 /** What one node ships to another. */
 export const replicationTargets: readonly FuzzTarget[] = [
   {
@@ -134,5 +159,12 @@ export const replicationTargets: readonly FuzzTarget[] = [
     },
     refusals: [ReplicationError],
     encode: (row: Row) => encodeRow(row),
+  },
+  {
+    name: 'replication: page of rows',
+    examples: () => pages.map(encodeRowPage),
+    decode: decodeRowPage,
+    refusals: [ReplicationError],
+    encode: (page: GivenPage) => encodeRowPage(page),
   },
 ];
