@@ -1,6 +1,10 @@
-/** `pnpm sim membership`: who is there, on virtual time, with up to a thousand nodes and more. */
+/**
+ * `pnpm sim membership`: who is there, on virtual time, with up to a thousand nodes and more. Of several sizes the figures
+ * come as one table in the end, as docs hold them.
+ */
 import { parseArgs } from 'node:util';
 import { type MembershipProfile, membershipProfiles, resolveMembershipSettings } from '@shanghai/membership';
+import { FigureTable } from './figure-table.js';
 import {
   crashes,
   flapping,
@@ -13,17 +17,18 @@ import {
   steady,
 } from './membership-phases.js';
 
-const phases = ['steady', 'stalls', 'crashes', 'partition', 'restart', 'flapping'] as const;
+const phases = ['steady', 'loss', 'stalls', 'crashes', 'partition', 'restart', 'flapping'] as const;
 type Phase = (typeof phases)[number];
 
 const usage = `usage: pnpm sim membership [options]
 
   --seed n         default: by the clock
-  --nodes n        default 10
-  --minutes n      of virtual time for steady and stalls each; default 10
+  --nodes n        default 10; several, as 3,10,100: one after the other, and a table of all
+  --minutes n      of virtual time for steady, for each loss and for stalls; default 10
   --loss p         part of the frames that is lost, in percent; default 1
   --stalls n       nodes that hang for 0.5 to 8 s, each minute, in stalls; default one in ten nodes
   --crashes n      how many nodes crash, one after the other; default 20
+  --losses list    of which share of the frames, in percent, in loss; default 0,5
   --partition n    minutes for which the halves do not reach each other; default 60
   --phases list    some of ${phases.join(', ')}; all (default)
   --profile name   ${Object.keys(membershipProfiles).join(', ')}; default lan
@@ -37,64 +42,113 @@ export function membershipCommand(args: readonly string[]): number {
     console.log(usage);
     return args.includes('--help') ? 0 : 2;
   }
-  const { seed, nodes, loss, settings } = wanted;
   const startedMs = performance.now();
-  console.log(`seed ${seed}, ${nodes} nodes, ${(loss * 100).toFixed(1)} % of the frames lost`);
-  try {
-    const started = start({ seed, nodes, loss, settings });
-    console.log(`start      of one view ${seconds(started.convergedMs)} after the last start`);
-    for (const phase of wanted.phases) {
-      const before = { ...started.world.counts };
-      const atMs = started.world.nowMs;
-      console.log(`${phase.padEnd(10)} ${run(phase, started, wanted)}`);
-      const { frames, bytes } = started.world.counts;
-      const nodeSeconds = (nodes * (started.world.nowMs - atMs)) / 1_000;
-      const rates = [(frames - before.frames) / nodeSeconds, (bytes - before.bytes) / nodeSeconds];
-      console.log(`           ${rates[0]?.toFixed(2)} messages/s and ${rates[1]?.toFixed(0)} B/s a node`);
-    }
-  } catch (error) {
-    console.log(
-      `failed: ${error instanceof Error ? error.message : error}; again: pnpm sim membership --seed ${seed} …`,
-    );
-    return 1;
+  const table = new FigureTable();
+  for (const nodes of wanted.sizes) {
+    if (!simulate({ ...wanted, nodes }, table)) return 1;
   }
+  const command = `pnpm sim membership --seed ${wanted.seed} --nodes ${wanted.sizes.join(',')}`;
+  if (wanted.sizes.length > 1) console.log(`\n${table.text(command)}\n`);
   console.log(`${((performance.now() - startedMs) / 1_000).toFixed(1)} s`);
   return 0;
 }
 
+/** All phases at one size, one after the other in one cluster. Whether all came to see the same. */
+function simulate(wanted: Wanted, table: FigureTable): boolean {
+  const { seed, nodes, loss, settings } = wanted;
+  console.log(`seed ${seed}, ${nodes} nodes, ${(loss * 100).toFixed(1)} % of the frames lost`);
+  const tell = (phase: string, figures: readonly Figure[]) => {
+    for (const [what, value] of figures) {
+      console.log(`${phase.padEnd(10)} ${what}: ${value}`);
+      table.add(`${nodes}`, what, value);
+    }
+  };
+  try {
+    const started = start({ seed, nodes, loss, settings });
+    tell('start', [['of one view after the last start', seconds(started.convergedMs)]]);
+    for (const phase of wanted.phases) tell(phase, figuresOf(phase, started, wanted));
+    return true;
+  } catch (error) {
+    console.log(
+      `failed: ${error instanceof Error ? error.message : error}; again: pnpm sim membership --seed ${seed} --nodes ${nodes} …`,
+    );
+    return false;
+  }
+}
+
 interface Wanted extends PhaseOptions {
+  readonly sizes: readonly number[];
+  readonly losses: readonly number[];
   readonly minutes: number;
-  readonly stalls: number;
+  /** Default: one node in ten. */
+  readonly stalls: number | undefined;
   readonly crashes: number;
   readonly partitionMinutes: number;
   readonly phases: readonly Phase[];
 }
 
-function run(phase: Phase, started: Started, wanted: Wanted): string {
+/** What was measured, and how much it was. */
+type Figure = readonly [what: string, value: string];
+
+function figuresOf(phase: Phase, started: Started, wanted: Wanted): readonly Figure[] {
   switch (phase) {
     case 'steady':
-    case 'stalls': {
-      const stalls = phase === 'stalls' ? wanted.stalls : 0;
-      const result = steady(started, wanted.minutes, stalls);
-      const aDay = (result.falseSuspicions * 1_440) / wanted.minutes;
-      const hung = phase === 'stalls' ? `, ${result.trueSuspicions} times one that hung` : '';
-      return `${wanted.minutes} min: ${result.falseSuspicions} false suspicions (${aDay.toFixed(1)} a day), ${result.falseDowns} false downs${hung}`;
-    }
+      return quiet(started, wanted, wanted.loss);
+    case 'loss':
+      return wanted.losses.flatMap((loss) => quiet(started, wanted, loss));
+    case 'stalls':
+      return hanging(started, wanted);
     case 'crashes': {
       const { suspect, down, spread } = crashes(started, wanted.crashes);
-      return `${wanted.crashes}: suspect after ${said(suspect)}, down after ${said(down)}, everywhere ${said(spread)} later`;
+      return [
+        ['crashes', `${wanted.crashes}`],
+        ['crash to suspect', said(suspect)],
+        ['crash to down', said(down)],
+        ['from the first that sees it down to the last', said(spread)],
+      ];
     }
-    case 'partition':
-      return `${wanted.partitionMinutes} min: of one view ${seconds(partition(started, wanted.partitionMinutes * 60_000))} after it`;
+    case 'partition': {
+      const minutes = wanted.partitionMinutes;
+      return [[`of one view after ${minutes} min in halves`, seconds(partition(started, minutes * 60_000))]];
+    }
     case 'restart':
-      return `of one view ${seconds(massRestart(started))} after the last start`;
+      return [['of one view after all were started again within 10 s', seconds(massRestart(started))]];
     case 'flapping':
-      return `20 times: of one view ${seconds(flapping(started, 20))} after the last`;
+      return [['of one view after one that came and went 20 times', seconds(flapping(started, 20))]];
   }
 }
 
-function said({ min, p50, max }: Spread): string {
-  return `${seconds(min)} to ${seconds(max)} (half by ${seconds(p50)})`;
+function quiet(started: Started, { minutes, loss: usualLoss }: Wanted, loss: number): readonly Figure[] {
+  started.world.setLoss(loss);
+  const { falseSuspicions, falseDowns, messagesPerNodeSecond, bytesPerNodeSecond } = steady(started, minutes, 0);
+  started.world.setLoss(usualLoss);
+  const at = `at ${(loss * 100).toFixed(0)} % loss`;
+  return [
+    [`false suspicions and downs a day, ${at}, of ${minutes} min`, aDay(falseSuspicions, falseDowns, minutes)],
+    [
+      `messages and bytes a second and a node, ${at}`,
+      `${messagesPerNodeSecond.toFixed(2)}, ${bytesPerNodeSecond.toFixed(0)} B`,
+    ],
+  ];
+}
+
+function hanging(started: Started, { minutes, stalls = started.world.running.length / 10 }: Wanted): readonly Figure[] {
+  const { falseSuspicions, falseDowns, trueSuspicions } = steady(started, minutes, stalls);
+  return [
+    [
+      `false suspicions and downs a day while nodes hang, of ${minutes} min`,
+      aDay(falseSuspicions, falseDowns, minutes),
+    ],
+    ['nodes that hung and were suspect', `${trueSuspicions}`],
+  ];
+}
+
+function aDay(suspicions: number, downs: number, minutes: number): string {
+  return [suspicions, downs].map((count) => `${+((count * 1_440) / minutes).toFixed(1)}`).join(', ');
+}
+
+function said({ min, p50, p99, max }: Spread): string {
+  return `${seconds(min)} to ${seconds(max)} (half by ${seconds(p50)}, 99 % by ${seconds(p99)})`;
 }
 
 function seconds(ms: number): string {
@@ -111,6 +165,7 @@ function parse(args: readonly string[]): Wanted | undefined {
       loss: { type: 'string', default: '1' },
       stalls: { type: 'string' },
       crashes: { type: 'string', default: '20' },
+      losses: { type: 'string', default: '0,5' },
       partition: { type: 'string', default: '60' },
       phases: { type: 'string', default: phases.join(',') },
       profile: { type: 'string', default: 'lan' },
@@ -118,21 +173,22 @@ function parse(args: readonly string[]): Wanted | undefined {
     },
     allowPositionals: true,
   });
-  const nodes = Number(values.nodes);
+  const sizes = values.nodes.split(',').map(Number);
+  const losses = values.losses.split(',').map((loss) => Number(loss) / 100);
   const numbers = {
     seed: Number(values.seed ?? Date.now() % 1_000_000_007),
-    nodes,
     loss: Number(values.loss) / 100,
     minutes: Number(values.minutes),
-    stalls: Number(values.stalls ?? nodes / 10),
     crashes: Number(values.crashes),
     partitionMinutes: Number(values.partition),
   };
+  const stalls = values.stalls === undefined ? undefined : Number(values.stalls);
   const names = values.phases.split(',');
   const chosen = phases.filter((phase) => names.includes(phase));
-  const areRight = Object.values(numbers).every((value) => value >= 0) && numbers.nodes >= 1 && numbers.loss < 1;
-  if (values.help || !areRight || chosen.length < names.length || !(values.profile in membershipProfiles))
-    return undefined;
+  const areNumbers = [...Object.values(numbers), ...losses, stalls ?? 0].every((value) => value >= 0);
+  const areInRange = [...losses, numbers.loss].every((loss) => loss < 1) && sizes.every((nodes) => nodes >= 1);
+  const isKnown = chosen.length === names.length && values.profile in membershipProfiles;
+  if (values.help || !areNumbers || !areInRange || !isKnown) return undefined;
   const settings = resolveMembershipSettings({ profile: values.profile as MembershipProfile });
-  return { ...numbers, settings, phases: chosen };
+  return { ...numbers, nodes: sizes[0] as number, sizes, losses, stalls, settings, phases: chosen };
 }

@@ -38,6 +38,8 @@ export class Detector {
   #number = 0;
   #lastHeardMs = 0;
   #isIsolated = false;
+  /** When the first target is due, or earlier: that one was heard only puts it off. */
+  #targetsDueMs = Number.NEGATIVE_INFINITY;
 
   constructor(context: CoreContext, learning: Learning) {
     this.#context = context;
@@ -62,9 +64,14 @@ export class Detector {
 
   /** The first moment at which there may be something to do. */
   get dueMs(): number {
-    let dueMs = this.#relays.dueMs;
+    if (this.#targetsDueMs <= this.#context.nowMs) this.#findDue();
+    return Math.min(this.#relays.dueMs, this.#targetsDueMs);
+  }
+
+  #findDue(): void {
+    let dueMs = Number.POSITIVE_INFINITY;
     for (const target of this.#targets.values()) dueMs = Math.min(dueMs, this.#dueOf(target));
-    return dueMs;
+    this.#targetsDueMs = dueMs;
   }
 
   /** A frame came from a node. */
@@ -90,6 +97,7 @@ export class Detector {
   heldUp(delayMs: number): void {
     this.#lastHeardMs += delayMs;
     this.#relays.forget();
+    this.#targetsDueMs = Number.NEGATIVE_INFINITY;
     for (const target of this.#targets.values()) {
       target.sinceMs = this.#signOf(target) + delayMs;
       begin(target);
@@ -100,7 +108,7 @@ export class Detector {
     const { nowMs, view, settings } = this.#context;
     for (const owed of this.#relays.expired(nowMs)) this.#answer('nack', owed);
     this.#observe();
-    for (const target of this.#targets.values()) this.#check(target);
+    if (this.#targetsDueMs <= nowMs) for (const target of this.#targets.values()) this.#check(target);
     const isAlone = view.ring.size <= 1 && view.down.size === 0 && this.#context.self.state === 'up';
     if (!this.#isIsolated && !isAlone && nowMs - this.#lastHeardMs >= settings.suspectAfterMs) {
       this.#isIsolated = true;
@@ -153,6 +161,7 @@ export class Detector {
     const { view, selfId, settings, nowMs } = this.#context;
     if (this.#ringVersion === view.ring.version) return;
     this.#ringVersion = view.ring.version;
+    this.#targetsDueMs = Number.NEGATIVE_INFINITY;
     const wanted = new Set(view.ring.before(selfId, settings.observers));
     for (const nodeId of this.#targets.keys()) {
       if (wanted.has(nodeId)) continue;
@@ -167,6 +176,7 @@ export class Detector {
   }
 
   #check(target: Target): void {
+    this.#targetsDueMs = Number.NEGATIVE_INFINITY;
     const { view, nowMs, settings, selfId } = this.#context;
     const known = view.get(target.nodeId);
     if (known === undefined) return;

@@ -5,7 +5,7 @@
 import type { AntiEntropy } from './anti-entropy.js';
 import type { CoreContext } from './core-context.js';
 import type { Learning } from './learning.js';
-import type { Member } from './member.js';
+import { isGone, type Member } from './member.js';
 import type { RefusalReason } from './message.js';
 
 /** How many are tried at a time. */
@@ -23,6 +23,9 @@ export class Joining {
   #nextJoinMs = Number.POSITIVE_INFINITY;
   #retryMs = firstRetryMs;
   #nextRejoinMs = 0;
+  /** Addresses of no member, as of a view with this hash. */
+  #unknownSeeds: readonly string[] = [];
+  #unknownOfHash = -1;
 
   /** `isIsolated`: whether nobody is heard. */
   constructor(context: CoreContext, learning: Learning, antiEntropy: AntiEntropy, isIsolated: () => boolean) {
@@ -49,6 +52,7 @@ export class Joining {
   setSeeds(seeds: readonly string[]): void {
     const own = this.#context.self.address;
     this.#seeds = [...new Set(seeds)].filter((address) => address !== own);
+    this.#unknownOfHash = -1;
   }
 
   tick(): void {
@@ -113,15 +117,18 @@ export class Joining {
       this.#join(this.#nextSeeds(this.#seeds, triedAtOnce));
       return;
     }
-    const known = new Set<string>();
-    for (const { record } of view.all())
-      if (record.state !== 'left' && record.state !== 'removed') known.add(record.address);
-    this.#join(
-      this.#nextSeeds(
-        this.#seeds.filter((address) => !known.has(address)),
-        1,
-      ),
-    );
+    this.#join(this.#nextSeeds(this.#findUnknownSeeds(), 1));
+  }
+
+  /** Looked for again only when the view is another: it may be long. */
+  #findUnknownSeeds(): readonly string[] {
+    const { view } = this.#context;
+    if (this.#unknownOfHash === view.hash) return this.#unknownSeeds;
+    const unknown = new Set(this.#seeds);
+    for (const { record } of view.all()) if (!isGone(record.state)) unknown.delete(record.address);
+    this.#unknownSeeds = [...unknown];
+    this.#unknownOfHash = view.hash;
+    return this.#unknownSeeds;
   }
 
   #join(addresses: readonly string[]): void {
