@@ -24,6 +24,59 @@ export const serverMutations: readonly Mutation[] = [
     named: 'engine bitcask a snapshot carries every part',
   },
   {
+    name: 'server/joined-commands-end-at-a-refused-one',
+    breaks: 'what one command of an entry is refused for concerns no other',
+    file: `${source}/apply/state-machine.ts`,
+    find: '        const results = body.commands.map((one) => this.#performWrite(index, one.header, one.body, run));\n',
+    replace: `        const results: ApplyResult[] = [];
+        for (const one of body.commands) {
+          const refused = results.find(({ type }) => type === 'failed');
+          results.push(refused ?? this.#performWrite(index, one.header, one.body, run));
+        }
+`,
+    tests: [`${source}/apply/joined-command.test.ts`],
+    named: 'each command of an entry is judged',
+  },
+  {
+    name: 'server/results-stored-apart-from-effects',
+    breaks: 'the results that sessions remember are stored together with the effects',
+    file: `${source}/apply/state-machine.ts`,
+    find: '    this.sessions.endEntry(run.writes);\n',
+    replace: `    const apart = new WriteSet(this.store);
+    this.sessions.endEntry(apart);
+    void delay(this.#options.clock, 1).then(() => this.store.batch(apart.operations));
+`,
+    tests: [`${source}/apply/joined-command.test.ts`],
+    named: 'a request that comes again',
+  },
+  {
+    name: 'server/session-record-forgotten-by-a-run',
+    breaks: 'what a session has seen is stored with what it did',
+    file: `${source}/apply/state-machine.ts`,
+    find: '    this.sessions.endRun(writes);\n',
+    replace: '',
+    tests: [`${source}/apply/joined-command.test.ts`],
+    named: 'a request that comes again',
+  },
+  {
+    name: 'server/results-together-overwritten-within-the-window',
+    breaks: 'all request numbers of the window are remembered',
+    file: `${source}/apply/session-results.ts`,
+    find: 'sessionWindow / blockNumbers + 1;',
+    replace: 'sessionWindow / blockNumbers;',
+    tests: [`${source}/apply/joined-command.test.ts`],
+    named: 'all numbers of the window',
+  },
+  {
+    name: 'server/results-together-replaced-not-added-to',
+    breaks: 'what one entry remembers stays when the next one adds to it',
+    file: `${source}/apply/session-results.ts`,
+    find: 'const before = this.#block(sessionId, number, writes);',
+    replace: 'const before = undefined as Uint8Array | undefined;',
+    tests: [`${source}/apply/joined-command.test.ts`],
+    named: 'all numbers of the window',
+  },
+  {
     name: 'server/applied-index-stored-early',
     breaks: 'the applied index is stored together with what was applied',
     file: `${source}/apply/state-machine.ts`,

@@ -24,6 +24,7 @@ import type { GroupState } from './raft/group-state.js';
 import { OwnReplica } from './raft/own-replica.js';
 import type { Replica, TimeAtLeader } from './raft/replica.js';
 import { SystemGroup } from './raft/system-group.js';
+import { joinedVersion, worksIn } from './version/cluster-version.js';
 
 /** The groups, and what runs them. */
 export interface NodeGroups {
@@ -117,7 +118,8 @@ export async function openGroups(
   // Whoever holds more of the system group than its beginning has not lost what it had.
   const beginsTogether = initial.voters.length > 1 && storage.system.appliedIndex <= 1;
   const parts = { clock, limits, listener, consensus, nodes, timeAtLeader };
-  const open = (state: GroupState) => openReplica({ ...parts, state, initial, beginsTogether, mayLackEnd });
+  const open = (state: GroupState, more: Pick<ReplicaOptions, 'mayJoin'> = {}) =>
+    openReplica({ ...parts, state, initial, beginsTogether, mayLackEnd, ...more });
   const systemReplica = await open(storage.system);
   const admit = (change: CatalogueCommand) => {
     const { catalogue } = systemReplica.machine;
@@ -126,7 +128,7 @@ export async function openGroups(
     admitChange(change, { catalogue, group, isSynced, ownAddress });
   };
   const system = new SystemGroup({ replica: systemReplica, forwarder: leaderCalls, admit });
-  const data = await open(storage.data);
+  const data = await open(storage.data, { mayJoin: () => worksIn(joinedVersion, systemReplica.machine.catalogue) });
   const own = ownOf(nodeId, storage, listener, { ...parts, mayLackEnd: isUnsynced });
   if (storage.hasOwn) await own.open();
   replaced.begin(({ verdict, error }) => {

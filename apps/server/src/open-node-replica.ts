@@ -4,6 +4,7 @@ import type { NodeEntry } from './apply/catalogue-command.js';
 import { maxEntryBytes, type NodeLimits } from './limits.js';
 import type { NodeConsensus } from './node-consensus.js';
 import type { NodeListener } from './node-events.js';
+import { commandJoiner } from './raft/command-joiner.js';
 import type { GroupState } from './raft/group-state.js';
 import { RaftCommandLog } from './raft/raft-command-log.js';
 import { Replica, type TimeAtLeader } from './raft/replica.js';
@@ -28,6 +29,8 @@ export interface ReplicaOptions {
   /** The node table now. */
   readonly nodes: () => readonly NodeEntry[];
   readonly timeAtLeader: TimeAtLeader;
+  /** Whether entries of joined commands are understood by now. Absent: every command is an entry of its own. */
+  readonly mayJoin?: () => boolean;
 }
 
 /**
@@ -38,7 +41,10 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   const { state, clock, limits, listener, consensus, initial, beginsTogether, mayLackEnd } = options;
   const { groupId, appliedIndex } = state;
   const startMs = clock.monotonicMs();
-  const group = await consensus.host.openGroup({ groupId, machine: state, initial, beginsTogether, mayLackEnd });
+  const group = await consensus.host.openGroup({
+    ...{ groupId, machine: state, initial, beginsTogether, mayLackEnd },
+    ...(options.mayJoin === undefined ? {} : { joiner: commandJoiner(options.mayJoin) }),
+  });
   const log = new RaftCommandLog({
     group,
     nodes: options.nodes,

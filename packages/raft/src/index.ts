@@ -17,6 +17,7 @@ export * from './core/raw-node.js';
 export type { Ready } from './core/ready.js';
 export * from './core/status.js';
 export * from './core/trace.js';
+export type { CommandJoiner } from './host/command-joiner.js';
 export { defaultHostLimits } from './host/host-limits.js';
 export type * from './host/host-listener.js';
 export type * from './host/host-options.js';

@@ -122,6 +122,13 @@ const bodies: readonly CommandBody[] = [
   { kind: 'originForget', stream },
   { kind: 'hlcCeiling', hlc },
   { kind: 'keyspaceSettle', keyspaceId: 3, stable: hlc, keys: [Uint8Array.of(65), Uint8Array.of(66, 0)] },
+  {
+    kind: 'joined',
+    commands: [1, 2, 3].map((requestNumber) => ({
+      header: { ...header, requestNumber },
+      body: { kind: 'independent', keyspaceId: 0, conditions: [], operations: [{ type: 'put', key, value }] },
+    })),
+  },
 ];
 
 const plain = (bytes: Uint8Array) => new Uint8Array(bytes);

@@ -28,6 +28,8 @@ export type ApplyResult =
       /** What it had before; empty where it was not known. */
       readonly earlierPositions: readonly LogPosition[];
     }
+  /** One for each command of an entry. */
+  | { readonly type: 'joined'; readonly results: readonly ApplyResult[] }
   /** One for each append of a command. */
   | { readonly type: 'appends'; readonly results: readonly ApplyResult[] }
   | { readonly type: 'done' };

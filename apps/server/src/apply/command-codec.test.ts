@@ -60,6 +60,19 @@ const examples: Readonly<Record<string, CommandBody>> = {
   logTrim: { kind: 'logTrim', logId: 3, firstSequence: 100 },
   logDrop: { kind: 'logDrop', logId: 3 },
   catalogue: { kind: 'catalogue', change: { type: 'createKeyspace', name: 'users' } },
+  joined: {
+    kind: 'joined',
+    commands: [
+      {
+        header,
+        body: { kind: 'independent', keyspaceId: 0, conditions: [], operations: [{ type: 'put', key, value }] },
+      },
+      {
+        header: { ...header, requestNumber: 43 },
+        body: { kind: 'atomic', keyspaceId: 9, conditions: [], operations: [] },
+      },
+    ],
+  },
 };
 
 test('every kind of command reads back as it was written', () => {

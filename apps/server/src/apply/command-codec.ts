@@ -11,7 +11,16 @@
 import type { Condition, WriteOperation } from '../requests/key-value-requests.js';
 import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from './byte-fields.js';
 import { parseCatalogueCommand } from './catalogue-command.js';
-import type { Command, CommandBody, CommandHeader, LogAppendCommand, WriteCommand } from './command.js';
+import {
+  type Command,
+  type CommandBody,
+  type CommandHeader,
+  type CommandOfMany,
+  type JoinedCommand,
+  type LogAppendCommand,
+  manySlots,
+  type WriteCommand,
+} from './command.js';
 import { CommandError } from './command-error.js';
 import { FieldReader } from './field-reader.js';
 import { logUpkeepLength, takeLogUpkeep, writeLogUpkeep } from './log-upkeep-codec.js';
@@ -48,12 +57,14 @@ const kindNumbers = {
   keyspaceSettle: 31,
   catalogue: 32,
   originForget: 33,
+  joined: 34,
 } as const satisfies Record<CommandBody['kind'], number>;
 
 const kindOfNumber = new Map<number, CommandBody['kind']>(
   Object.entries(kindNumbers).map(([kind, number]) => [number, kind as CommandBody['kind']]),
 );
 
+const logTimeAt = 8;
 const retryFlag = 1;
 const operationBytes = 20;
 const conditionBytes = 13;
@@ -68,6 +79,23 @@ export function encodeCommand(header: CommandHeader, body: CommandBody): Buffer 
   writeHeader(bytes, header, kindNumbers[body.kind]);
   if (json === undefined) writeBody(bytes, at, body);
   else bytes.set(json, at);
+  return bytes;
+}
+
+/** Whether a command is one of those that may share an entry. */
+export function mayJoin(command: Uint8Array): boolean {
+  const kind = command[1] as number;
+  return command[0] === commandVersion && kind >= kindNumbers.independent && kind <= kindNumbers.transact;
+}
+
+/** One entry of commands that may share one, at least two, in the order in which they are to be performed. */
+export function joinCommands(commands: readonly Uint8Array[]): Buffer {
+  const bytes = Buffer.allocUnsafe(commandHeaderBytes + joinedLength(commands));
+  let logTimeMs = 0;
+  for (const command of commands) logTimeMs = Math.max(logTimeMs, readU64(command, logTimeAt));
+  const header = { retry: false, slot: manySlots, logTimeMs, sessionId: 0, requestNumber: 0, epoch: 0 };
+  writeHeader(bytes, header, kindNumbers.joined);
+  writeJoined(bytes, commandHeaderBytes, commands);
   return bytes;
 }
 
@@ -88,7 +116,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
     const header: CommandHeader = {
       retry: ((bytes[2] as number) & retryFlag) !== 0,
       slot: readU32(bytes, 4),
-      logTimeMs: readU64(bytes, 8),
+      logTimeMs: readU64(bytes, logTimeAt),
       sessionId: readU64(bytes, 16),
       requestNumber: readU64(bytes, 24),
       epoch: readU64(bytes, 32),
@@ -107,7 +135,7 @@ function writeHeader(bytes: Uint8Array, header: CommandHeader, kind: number): vo
   bytes[2] = header.retry ? retryFlag : 0;
   bytes[3] = 0;
   writeU32(bytes, 4, header.slot);
-  writeU64(bytes, 8, header.logTimeMs);
+  writeU64(bytes, logTimeAt, header.logTimeMs);
   writeU64(bytes, 16, header.sessionId);
   writeU64(bytes, 24, header.requestNumber);
   writeU64(bytes, 32, header.epoch);
@@ -119,6 +147,8 @@ function bodyLength(body: CommandBody): number {
     case 'atomic':
     case 'transact':
       return writeLength(body);
+    case 'joined':
+      return joinedLength(body.commands.map(encodeOneOfMany));
     case 'openSession':
       return 8;
     case 'time':
@@ -159,6 +189,9 @@ function writeBody(bytes: Uint8Array, at: number, body: CommandBody): void {
     case 'atomic':
     case 'transact':
       writeWrites(bytes, at, body);
+      return;
+    case 'joined':
+      writeJoined(bytes, at, body.commands.map(encodeOneOfMany));
       return;
     case 'openSession':
       writeU64(bytes, at, body.ttlMs);
@@ -219,6 +252,8 @@ function readBodyFields(reader: FieldReader, kind: CommandBody['kind']): Command
     case 'atomic':
     case 'transact':
       return readWrites(reader, kind);
+    case 'joined':
+      return readJoined(reader);
     case 'openSession':
       return { kind, ttlMs: reader.u64() };
     case 'time':
@@ -362,6 +397,40 @@ function readOperation(reader: FieldReader): WriteOperation {
       break;
   }
   throw new RangeError('unknown type of operation');
+}
+
+// Joined commands: their number, then each with its length in front.
+
+function joinedLength(commands: readonly Uint8Array[]): number {
+  let length = 4;
+  for (const command of commands) length += 4 + command.length;
+  return length;
+}
+
+function writeJoined(bytes: Uint8Array, start: number, commands: readonly Uint8Array[]): void {
+  writeU32(bytes, start, commands.length);
+  let at = start + 4;
+  for (const command of commands) {
+    writeU32(bytes, at, command.length);
+    bytes.set(command, at + 4);
+    at += 4 + command.length;
+  }
+}
+
+function encodeOneOfMany({ header, body }: CommandOfMany): Buffer {
+  return encodeCommand(header, body);
+}
+
+function readJoined(reader: FieldReader): JoinedCommand {
+  const count = reader.count(4 + commandHeaderBytes);
+  if (count < 2) throw new RangeError(`${count} commands are none that were joined`);
+  const commands: CommandOfMany[] = [];
+  for (let i = 0; i < count; i++) {
+    const bytes = reader.take(reader.u32());
+    if (!mayJoin(bytes)) throw new RangeError(`command ${i} of an entry is of kind ${bytes[1]}`);
+    commands.push(decodeCommand(bytes) as CommandOfMany);
+  }
+  return { kind: 'joined', commands };
 }
 
 // Log appends: log id, flags, producer id, epoch, sequence, expected last sequence, count, then the records, each

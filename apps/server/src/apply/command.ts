@@ -90,9 +90,22 @@ export interface CatalogueChange {
   readonly change: CatalogueCommand;
 }
 
+/** A write among others in one entry. */
+export interface CommandOfMany {
+  readonly header: CommandHeader;
+  readonly body: WriteCommand;
+}
+
+/** Writes that were proposed together, in one entry: performed and answered one after the other, each by itself. */
+export interface JoinedCommand {
+  readonly kind: 'joined';
+  readonly commands: readonly CommandOfMany[];
+}
+
 /** What an entry does. */
 export type CommandBody =
   | WriteCommand
+  | JoinedCommand
   | OpenSessionCommand
   | TimeCommand
   | SettingsCommand

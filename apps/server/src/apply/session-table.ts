@@ -6,14 +6,16 @@
  * (clients send in parallel); a number below it can no longer be judged and is an unknown outcome. Everything here is
  * replicated state: it changes only by entries, in entry order, and expires by log time. The table in memory holds one
  * small object a session, in the order of last use; results stay in the store.
+ *
+ * An entry may hold many requests. What they change of a session is gathered: its place in the order of use and its
+ * results once an entry (`endEntry`), its own record once for all entries that are applied together (`endRun`), in the
+ * batch that has their effects.
  */
 import { invariant } from '@shanghai/env';
 import { readU64, writeU64 } from './byte-fields.js';
-import { sessionHeaderKey, sessionResultKey } from './state-keys.js';
+import { type NewResult, SessionResults, sessionWindow } from './session-results.js';
+import { sessionHeaderKey } from './state-keys.js';
 import type { WriteSet } from './write-set.js';
-
-/** Request numbers a session remembers. */
-export const sessionWindow = 1024;
 
 /** Sessions a group holds; one more evicts the one that was used least recently. */
 export const maxSessions = 10_000;
@@ -30,8 +32,10 @@ interface Session {
   /** Highest request number seen. */
   highest: number;
   lastUsedMs: number;
-  /** Index of the entry that used it last: the order of use, also after a restart. */
+  /** Index of the entry that used it last: the order of use, by id within an entry, also after a restart. */
   lastUsedIndex: number;
+  /** What the entry that is being applied gave it. */
+  results: NewResult[];
 }
 
 /** What is known of a request before it is applied. `place` is where its result lies or goes. */
@@ -45,6 +49,11 @@ export type SessionVerdict =
 export class SessionTable {
   /** In the order of last use, oldest first. */
   readonly #sessions = new Map<number, Session>();
+  readonly #results = new SessionResults();
+  /** By the entry that is being applied. */
+  #used: Session[] = [];
+  /** Whose record is to be written at the end of the run. */
+  readonly #changed = new Set<Session>();
   /** No session expires before; at most the true soonest expiry. */
   #soonestExpiryMs = Number.POSITIVE_INFINITY;
   #ended = 0;
@@ -53,7 +62,7 @@ export class SessionTable {
   load(records: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]): void {
     invariant(this.#sessions.size === 0, 'sessions are loaded once');
     const sessions = records.map(({ value }) => decodeSession(value));
-    sessions.sort((a, b) => a.lastUsedIndex - b.lastUsedIndex);
+    sessions.sort((a, b) => a.lastUsedIndex - b.lastUsedIndex || a.id - b.id);
     for (const session of sessions) this.#insert(session);
   }
 
@@ -71,18 +80,24 @@ export class SessionTable {
     return this.#soonestExpiryMs;
   }
 
-  /** Where a request's result would lie, if the store may hold it: a key to fetch before the step. */
-  resultKey(sessionId: number, requestNumber: number): Buffer | undefined {
+  /** Where a request's result would lie, if the store may hold it: keys to fetch before the step. */
+  resultKeys(sessionId: number, requestNumber: number): readonly Buffer[] {
     const session = this.#sessions.get(sessionId);
-    if (session === undefined || requestNumber > session.highest) return undefined;
-    return sessionResultKey(sessionId, requestNumber % sessionWindow);
+    if (session === undefined || requestNumber > session.highest) return [];
+    return this.#results.keysOf(sessionId, requestNumber);
+  }
+
+  /** What an entry with several requests may add results to, likewise. */
+  keyToExtend(sessionId: number, requestNumber: number): Buffer | undefined {
+    const session = this.#sessions.get(sessionId);
+    return session && this.#results.keyToExtend(sessionId, requestNumber, session.highest);
   }
 
   open(id: number, ttlMs: number, index: number, logTimeMs: number, writes: WriteSet): void {
     if (this.#sessions.size >= maxSessions) this.#remove(this.#oldest(), writes);
-    const session: Session = { id, ttlMs, highest: 0, lastUsedMs: logTimeMs, lastUsedIndex: index };
+    const session: Session = { id, ttlMs, highest: 0, lastUsedMs: logTimeMs, lastUsedIndex: index, results: [] };
     this.#insert(session);
-    writes.put(sessionHeaderKey(id), encodeSession(session));
+    this.#changed.add(session);
   }
 
   /** Judges a request of a session and marks the session used. */
@@ -90,25 +105,47 @@ export class SessionTable {
     const session = this.#sessions.get(sessionId);
     if (session === undefined || session.lastUsedMs + session.ttlMs <= logTimeMs) return { type: 'expired' };
     const { highest } = session;
+    if (session.lastUsedIndex !== index || this.#used.length === 0) this.#used.push(session);
     session.lastUsedMs = logTimeMs;
     session.lastUsedIndex = index;
-    if (requestNumber > highest) session.highest = requestNumber;
-    this.#sessions.delete(sessionId);
-    this.#sessions.set(sessionId, session);
-    writes.put(sessionHeaderKey(sessionId), encodeSession(session));
-    if (requestNumber > highest) return { type: 'new' };
+    if (requestNumber > highest) {
+      session.highest = requestNumber;
+      return { type: 'new' };
+    }
     if (requestNumber <= highest - sessionWindow) return { type: 'forgotten' };
-    const found = writes.find(sessionResultKey(sessionId, requestNumber % sessionWindow), 0);
-    if (found === undefined || readU64(found.value, 0) !== requestNumber) return { type: 'new' };
-    return { type: 'answered', result: found.value.subarray(8) };
+    const result =
+      session.results.find((own) => own.requestNumber === requestNumber)?.result ??
+      this.#results.find(sessionId, requestNumber, writes);
+    return result === undefined ? { type: 'new' } : { type: 'answered', result };
   }
 
-  /** Remembers a request's result. */
-  remember(sessionId: number, requestNumber: number, result: Uint8Array, writes: WriteSet): void {
-    const record = Buffer.allocUnsafe(8 + result.length);
-    writeU64(record, 0, requestNumber);
-    record.set(result, 8);
-    writes.put(sessionResultKey(sessionId, requestNumber % sessionWindow), record);
+  /** Remembers the result of a request that was judged in this entry. */
+  remember(sessionId: number, requestNumber: number, result: Uint8Array): void {
+    const session = this.#sessions.get(sessionId);
+    invariant(session !== undefined, `a result of session ${sessionId}, which is not there`);
+    session.results.push({ requestNumber, result });
+  }
+
+  /** The entry has been applied. */
+  endEntry(writes: WriteSet): void {
+    const used = this.#used;
+    if (used.length === 0) return;
+    this.#used = [];
+    if (used.length > 1) used.sort((a, b) => a.id - b.id);
+    for (const session of used) {
+      this.#sessions.delete(session.id);
+      this.#sessions.set(session.id, session);
+      this.#changed.add(session);
+      if (session.results.length === 0) continue;
+      this.#results.store(session.id, session.results, writes);
+      session.results = [];
+    }
+  }
+
+  /** The entries of a run have been applied. */
+  endRun(writes: WriteSet): void {
+    for (const session of this.#changed) writes.put(sessionHeaderKey(session.id), encodeSession(session));
+    this.#changed.clear();
   }
 
   /** Removes some of the sessions that expired by `logTimeMs`. */
@@ -139,12 +176,9 @@ export class SessionTable {
   #remove(session: Session, writes: WriteSet): void {
     this.#sessions.delete(session.id);
     this.#ended++;
+    this.#changed.delete(session);
     writes.delete(sessionHeaderKey(session.id));
-    const remembered = Math.min(session.highest, sessionWindow);
-    for (let n = session.highest; n > session.highest - remembered; n--) {
-      const key = sessionResultKey(session.id, n % sessionWindow);
-      if (writes.has(key, 0)) writes.delete(key);
-    }
+    this.#results.remove(session.id, session.highest, writes);
   }
 }
 
@@ -169,5 +203,6 @@ function decodeSession(bytes: Uint8Array): Session {
     highest: readU64(bytes, 24),
     lastUsedMs: readU64(bytes, 32),
     lastUsedIndex: readU64(bytes, 40),
+    results: [],
   };
 }

@@ -11,6 +11,8 @@ export const statePrefix = {
   meta: 0x01,
   sessionHeader: 0x02,
   sessionResult: 0x03,
+  /** Many results of a session together. */
+  sessionBlock: 0x13,
   log: 0x04,
   producer: 0x05,
   catalogue: 0x06,
@@ -69,6 +71,15 @@ export function sessionResultKey(sessionId: number, place: number): Buffer {
   writeU64Ordered(bytes, 1, sessionId);
   bytes[9] = place >>> 8;
   bytes[10] = place;
+  return bytes;
+}
+
+/** The place of the results of 64 consecutive request numbers. */
+export function sessionBlockKey(sessionId: number, place: number): Buffer {
+  const bytes = Buffer.allocUnsafe(10);
+  bytes[0] = statePrefix.sessionBlock;
+  writeU64Ordered(bytes, 1, sessionId);
+  bytes[9] = place;
   return bytes;
 }
 

@@ -301,8 +301,27 @@ const anyBody: fc.Arbitrary<CommandBody> = fc.oneof(
     }),
   }),
 );
+const anyJoined: fc.Arbitrary<CommandBody> = fc
+  .array(
+    fc.record({
+      header: fc.record({
+        sessionId: fc.constantFrom(0, 1, 1, 2),
+        requestNumber: fc.integer({ min: 1, max: 90 }),
+        retry: fc.boolean(),
+      }),
+      operations: fc.array(anyOperation, { minLength: 1, maxLength: 2 }),
+    }),
+    { minLength: 2, maxLength: 30 },
+  )
+  .map((commands) => ({
+    kind: 'joined',
+    commands: commands.map(({ header, operations }) => ({
+      header: { logTimeMs: 1000, slot: manySlots, epoch: 0, ...header },
+      body: { kind: 'independent', keyspaceId: 0, conditions: [], operations },
+    })),
+  }));
 const anyCommand = fc.record({
-  body: anyBody,
+  body: fc.oneof({ weight: 4, arbitrary: anyBody }, { weight: 1, arbitrary: anyJoined }),
   header: fc.record({
     logTimeMs: fc.integer({ min: 1000, max: 1200 }),
     sessionId: fc.nat(3),

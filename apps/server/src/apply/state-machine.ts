@@ -22,7 +22,8 @@ import { decodeCommand } from './command-codec.js';
 import { CommandError } from './command-error.js';
 import { isDiskFull } from './disk-full.js';
 import { decodeCounters, emptyCounters, encodeCounters, type GroupCounters } from './group-counters.js';
-import { applyWrites, keysRead, operationSlots } from './key-value-apply.js';
+import { isWrite, keysOfJoined, keysOfWrite } from './joined-command.js';
+import { applyWrites, operationSlots } from './key-value-apply.js';
 import { type FoldTime, KeyspaceFolds } from './keyspace-folds.js';
 import { type AcceptedAppend, LogTable } from './log-table.js';
 import type { LogWriter } from './log-writer.js';
@@ -214,11 +215,8 @@ export class StateMachine implements CommandApplier<ApplyResult> {
       if (command === undefined) continue;
       const { header, body } = command;
       if (body.kind === 'keyspaceSettle') keys.push(...this.keyspaces.keysRead(body));
-      if (body.kind !== 'independent' && body.kind !== 'atomic' && body.kind !== 'transact') continue;
-      keys.push(...keysRead(body));
-      if (header.sessionId === 0) continue;
-      const key = this.sessions.resultKey(header.sessionId, header.requestNumber);
-      if (key !== undefined) keys.push(key);
+      else if (isWrite(body)) keysOfWrite(header, body, this.sessions, keys);
+      else if (body.kind === 'joined') keysOfJoined(body, this.sessions, keys);
     }
     return keys;
   }
@@ -236,6 +234,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     if (command === undefined) return done;
     counters.logTimeMs = Math.max(counters.logTimeMs, command.header.logTimeMs);
     const result = this.#perform(entry.index, command, run);
+    this.sessions.endEntry(run.writes);
     this.keyspaces.advance(this.streams.own.origin, this.#foldTime(run.writes));
     this.sessions.expire(counters.logTimeMs, run.writes);
     return result;
@@ -248,9 +247,11 @@ export class StateMachine implements CommandApplier<ApplyResult> {
       case 'independent':
       case 'atomic':
       case 'transact':
-        return header.sessionId === 0
-          ? applyWrites(body, counters, writes, run.changes)
-          : this.#performOnce(index, header, body, run);
+        return this.#performWrite(index, header, body, run);
+      case 'joined': {
+        const results = body.commands.map((one) => this.#performWrite(index, one.header, one.body, run));
+        return { type: 'joined', results };
+      }
       case 'openSession': {
         const sessionId = counters.nextSessionId++;
         this.sessions.open(sessionId, body.ttlMs, index, counters.logTimeMs, writes);
@@ -359,8 +360,9 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     );
   }
 
-  #performOnce(index: number, header: CommandHeader, body: WriteCommand, run: Run): ApplyResult {
+  #performWrite(index: number, header: CommandHeader, body: WriteCommand, run: Run): ApplyResult {
     const { sessionId, requestNumber } = header;
+    if (sessionId === 0) return applyWrites(body, this.#counters, run.writes, run.changes);
     const verdict = this.sessions.judge(sessionId, requestNumber, index, this.#counters.logTimeMs, run.writes);
     switch (verdict.type) {
       case 'expired':
@@ -376,7 +378,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
           result.type === 'failed'
             ? encodeFailure(result)
             : encodeOutcomes(result.outcomes, operationSlots(body, this.#counters.slots));
-        this.sessions.remember(sessionId, requestNumber, encoded, run.writes);
+        this.sessions.remember(sessionId, requestNumber, encoded);
         return result;
       }
     }
@@ -423,6 +425,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     const { appliedIndex } = this.#counters;
     this.#notes.add(appliedIndex, accepted, run.originNotes, writes);
     this.streams.store(writes);
+    this.sessions.endRun(writes);
     writes.put(metaKey, encodeCounters(this.#counters));
     const shown = { ...this.#counters };
     this.#shownIndex = appliedIndex;

@@ -63,7 +63,8 @@ export async function adoptGroup(
   const { clusterId, fromClusterId, backupId, point } = adoption;
   const { groupId } = group.cut;
   const counters = machine.visible;
-  for (const prefix of [statePrefix.sessionHeader, statePrefix.sessionResult, statePrefix.local]) {
+  const { sessionHeader, sessionResult, sessionBlock, local } = statePrefix;
+  for (const prefix of [sessionHeader, sessionResult, sessionBlock, local]) {
     await deleteAll(store, Uint8Array.of(prefix));
   }
   const logIds = groupLogIds(machine);

@@ -56,6 +56,14 @@ export const logUpkeepVersion = 3;
 /** The cluster version from which on there are keyspaces of mode multi-master. */
 export const keyspaceModeVersion = 3;
 
+/** The cluster version from which on writes that are proposed together are one entry. */
+export const joinedVersion = 3;
+
+/** Whether a cluster works in a version or a later one. */
+export function worksIn(version: number, { cluster }: Pick<Catalogue, 'cluster'>): boolean {
+  return cluster !== undefined && cluster.clusterVersion >= version;
+}
+
 /** The cluster version that a change needs. */
 export function versionOfChange(change: CatalogueCommand): number {
   if (change.type === 'raiseClusterVersion') return change.version;

@@ -18,6 +18,7 @@ import type { RaftMarks } from '../core/status.js';
 import type { GroupLog } from '../ports/group-log.js';
 import { startingHardState } from './align-log.js';
 import { AppendQueue } from './append-queue.js';
+import { type CommandJoiner, placesOf } from './command-joiner.js';
 import { GroupStorage } from './group-storage.js';
 import type { HostContext } from './host-context.js';
 import type { Inbox } from './inbox.js';
@@ -43,6 +44,7 @@ export interface CoreRunnerOptions {
   readonly sleeper: Sleeper;
   readonly snapshots: SnapshotSender;
   readonly transfer: Transfer;
+  readonly joiner: CommandJoiner<unknown> | undefined;
   readonly machine: MachineQueue<unknown>;
   /** The configuration at `applied`. */
   readonly confState: ConfState;
@@ -207,7 +209,8 @@ export class CoreRunner {
       const batch = proposals.take(host.limits.maxAppendBytes);
       const { term, lastIndex } = this.raw.marks();
       const isChange = batch[0]?.isChange === true;
-      const commands = batch.map(({ data }) => data);
+      const places = placesOf(batch, this.#options.joiner);
+      const commands = places.map(({ data }) => data);
       for (const { length } of commands) bytes += length;
       const dropped = isChange
         ? this.raw.proposeConfChange(decodeConfChange(commands[0] as Uint8Array))
@@ -215,7 +218,7 @@ export class CoreRunner {
       if (dropped !== undefined) proposals.refused(batch, this.#dropError(dropped));
       else {
         const times = { calledMs, handedMs: nowMs, durableMs: 0, committedMs: 0 };
-        proposals.proposed(batch, term, lastIndex + 1, times);
+        proposals.proposed(places, term, lastIndex + 1, times);
       }
     }
   }

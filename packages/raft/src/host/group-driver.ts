@@ -11,6 +11,7 @@ import type { GroupMessage, GroupSignal } from '../ports/peer-transport.js';
 import type { SnapshotSink } from '../ports/state-machine.js';
 import { alignLog } from './align-log.js';
 import { Beginning } from './beginning.js';
+import type { CommandJoiner } from './command-joiner.js';
 import { Compactor } from './compactor.js';
 import { isAlone, isOnlyVoter, membersOf } from './configuration-history.js';
 import { CoreRunner } from './core-runner.js';
@@ -329,6 +330,7 @@ export class GroupDriver<Result> implements HostedGroup {
     return new CoreRunner({
       ...{ groupId, host, log, proposals, reads, sleeper, snapshots, transfer, applied },
       inbox: this.#inbox,
+      joiner: options.joiner as CommandJoiner<unknown> | undefined,
       machine: this.state.queue,
       confState: state.configuration,
       leastCommit: Math.max(options.machine.appliedIndex, leastCommit),

@@ -3,6 +3,7 @@ import type { ConfState } from '../core/configuration/configuration.js';
 import type { HostLog } from '../ports/group-log.js';
 import type { PeerTransport } from '../ports/peer-transport.js';
 import type { StateMachine } from '../ports/state-machine.js';
+import type { CommandJoiner } from './command-joiner.js';
 import type { HostListener } from './host-listener.js';
 
 /** What a host is made of. The log and the transport are its own from then on; it closes the transport, not the log. */
@@ -77,4 +78,6 @@ export interface GroupOptions<Result> {
    * log is then what the log goes on behind; else that is damage (`LOG_DAMAGED`). Only where this node is the only voter.
    */
   readonly mayLackEnd?: boolean;
+  /** Makes one entry of commands that are proposed together. Absent: every command is an entry of its own. */
+  readonly joiner?: CommandJoiner<Result>;
 }

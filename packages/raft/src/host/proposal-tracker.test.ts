@@ -1,11 +1,21 @@
 import { expect, test } from 'vitest';
 import type { Entry } from '../core/entry.js';
+import { type CommandJoiner, placesOf } from './command-joiner.js';
 import { type Proposal, ProposalTracker } from './proposal-tracker.js';
 
 const entry = (index: number, term: number): Entry => ({ index, term, type: 'EntryNormal', data: Uint8Array.of(1) });
 
+/** Joins commands of two and more in pairs at most; what it splits are lists. */
+const pairs: CommandJoiner<unknown> = {
+  maxBytes: 2,
+  isUnderstood: () => true,
+  mayJoin: (command) => command[0] !== 0,
+  join: (commands) => Buffer.concat(commands),
+  split: (result) => result as unknown[],
+};
+
 /** A tracker with proposals at `firstIndex` and behind it, and what became of each. */
-function proposed(count: number, firstIndex: number, term: number) {
+function proposed(count: number, firstIndex: number, term: number, joiner?: CommandJoiner<unknown>) {
   const tracker = new ProposalTracker();
   const ends: unknown[] = Array.from({ length: count });
   for (let i = 0; i < count; i++) {
@@ -22,7 +32,7 @@ function proposed(count: number, firstIndex: number, term: number) {
     tracker.queue(proposal, 0);
   }
   const times = { calledMs: 0, handedMs: 0, durableMs: 0, committedMs: 0 };
-  tracker.proposed(tracker.take(Number.POSITIVE_INFINITY), term, firstIndex, times);
+  tracker.proposed(placesOf(tracker.take(Number.POSITIVE_INFINITY), joiner), term, firstIndex, times);
   return { tracker, ends };
 }
 
@@ -56,4 +66,28 @@ test('of what a log has lost only that is refused which is not there any more', 
   expect(ends).toEqual([undefined, 'FULL', 'FULL']);
   tracker.applied([entry(5, 2)], ['five']);
   expect(ends).toEqual(['five', 'FULL', 'FULL']);
+});
+
+test('commands that became one entry share its fate, and each gets its own result', () => {
+  // 0 | 1 2 | 3 4
+  const applied = proposed(5, 5, 2, pairs);
+  applied.tracker.applied([entry(5, 2), entry(6, 2)], ['zero', ['one', 'two']]);
+  expect(applied.ends).toEqual(['zero', 'one', 'two', undefined, undefined]);
+  expect([applied.tracker.count, applied.tracker.bytes]).toEqual([2, 2]);
+  applied.tracker.applied([entry(7, 3)], ['another']);
+  expect(applied.ends.slice(3)).toEqual(['SUPERSEDED', 'SUPERSEDED']);
+  expect([applied.tracker.count, applied.tracker.bytes]).toEqual([0, 0]);
+
+  const dropped = proposed(5, 5, 2, pairs);
+  dropped.tracker.dropped((index) => (index <= 6 ? 2 : undefined), Object.assign(new Error(), { code: 'FULL' }));
+  expect(dropped.ends).toEqual([undefined, undefined, undefined, 'FULL', 'FULL']);
+  dropped.tracker.end({ termAt: () => 2, commitIndex: 6, leaderId: 0 }, new Error());
+  expect(dropped.ends).toEqual(['UNKNOWN', 'UNKNOWN', 'UNKNOWN', 'FULL', 'FULL']);
+  expect([dropped.tracker.count, dropped.tracker.bytes]).toEqual([0, 0]);
+});
+
+test('commands stay apart where not all members understand joined entries, and keep their order', () => {
+  const apart = proposed(3, 5, 2, { ...pairs, isUnderstood: () => false });
+  apart.tracker.applied([entry(5, 2), entry(6, 2), entry(7, 2)], ['zero', 'one', 'two']);
+  expect(apart.ends).toEqual(['zero', 'one', 'two']);
 });

@@ -3,8 +3,10 @@
  * entry is applied at that place. If it is of the same term it is theirs; of another term, and another command has taken
  * the place: an entry is known by index and term, so theirs will never be.
  *
- * Proposals of one turn form a batch with consecutive indexes; batches of one term ascend. After a change of leaders
- * batches of an older term may overlap with newer ones, so that each is looked at by itself.
+ * Proposals of one turn form a batch of places with consecutive indexes; a place may hold several, whose commands were
+ * joined to one entry (command-joiner.ts), and what becomes of the entry becomes of all of them. Batches of one term
+ * ascend. After a change of leaders batches of an older term may overlap with newer ones, so that each is looked at by
+ * itself.
  */
 import type { ConfState } from '../core/configuration/configuration.js';
 import type { Entry } from '../core/entry.js';
@@ -19,12 +21,20 @@ export interface Proposal {
   readonly reject: (error: Error) => void;
 }
 
+/** What becomes one entry: a proposal, or several whose commands were joined. */
+export interface PlacedProposals {
+  readonly data: Uint8Array;
+  readonly proposals: readonly Proposal[];
+  /** The results of the commands, from that of the entry. Absent: there is one, and its result is the entry's. */
+  readonly split?: ((result: never) => readonly unknown[]) | undefined;
+}
+
 /** Proposals that follow each other in the log. */
 interface Batch {
   readonly term: number;
   readonly firstIndex: number;
-  readonly proposals: readonly Proposal[];
-  /** The first one that is still waited for. */
+  readonly places: readonly PlacedProposals[];
+  /** The first place that is still waited for. */
   next: number;
   readonly times: BatchTimes;
   /** Since when their leader leads no more. */
@@ -99,9 +109,9 @@ export class ProposalTracker {
     return queued;
   }
 
-  /** They have their places. */
-  proposed(proposals: readonly Proposal[], term: number, firstIndex: number, times: BatchTimes): void {
-    this.#batches.push({ term, firstIndex, proposals, next: 0, times, lostMs: notLost });
+  /** They have their places: consecutive indexes. */
+  proposed(places: readonly PlacedProposals[], term: number, firstIndex: number, times: BatchTimes): void {
+    this.#batches.push({ term, firstIndex, places, next: 0, times, lostMs: notLost });
   }
 
   /** They were not taken. */
@@ -120,30 +130,40 @@ export class ProposalTracker {
     for (const batch of this.#batches) {
       // Behind this one all others are of the same term, and ascend.
       if (batch.firstIndex + batch.next > lastIndex && batch.term === newestTerm) break;
-      const before = batch.next;
-      this.#settle(batch, entries, outcomes);
-      if (batch.next > before) times ??= batch.times;
-      count += batch.next - before;
-      if (batch.next === batch.proposals.length) finished++;
+      const settled = this.#settle(batch, entries, outcomes);
+      if (settled > 0) times ??= batch.times;
+      count += settled;
+      if (batch.next === batch.places.length) finished++;
     }
-    if (finished > 0) this.#batches = this.#batches.filter(({ next, proposals }) => next < proposals.length);
+    if (finished > 0) this.#batches = this.#batches.filter(isWaitedFor);
     return { count, times };
   }
 
-  #settle(batch: Batch, entries: readonly Entry[], outcomes: readonly Outcome[]): void {
+  /** Returns how many proposals ended. */
+  #settle(batch: Batch, entries: readonly Entry[], outcomes: readonly Outcome[]): number {
     const firstIndex = (entries[0] as Entry).index;
-    while (batch.next < batch.proposals.length) {
+    let count = 0;
+    while (batch.next < batch.places.length) {
       const at = batch.firstIndex + batch.next - firstIndex;
-      if (at >= entries.length) return;
-      const proposal = batch.proposals[batch.next++] as Proposal;
+      if (at >= entries.length) break;
+      const place = batch.places[batch.next++] as PlacedProposals;
+      const isChange = place.proposals[0]?.isChange === true;
+      count += place.proposals.length;
       // What a snapshot went past may be in it, or not.
-      if (at < 0) this.#reject(proposal, unknown('a snapshot took the place of the log', 'appended', 0));
-      else if (entries[at]?.term !== batch.term) this.#reject(proposal, superseded(firstIndex + at, batch.term));
-      else if (proposal.isChange && outcomes[at] === undefined) this.#reject(proposal, changeRefused());
-      else {
-        this.#forget(proposal);
-        proposal.resolve(outcomes[at] as never);
-      }
+      if (at < 0) this.refused(place.proposals, unknown('a snapshot took the place of the log', 'appended', 0));
+      else if (entries[at]?.term !== batch.term) this.refused(place.proposals, superseded(firstIndex + at, batch.term));
+      else if (isChange && outcomes[at] === undefined) this.refused(place.proposals, changeRefused());
+      else this.#resolve(place, outcomes[at]);
+    }
+    return count;
+  }
+
+  #resolve({ proposals, split }: PlacedProposals, outcome: Outcome): void {
+    const results = split === undefined || outcome === undefined ? undefined : split(outcome as never);
+    for (let i = 0; i < proposals.length; i++) {
+      const proposal = proposals[i] as Proposal;
+      this.#forget(proposal);
+      proposal.resolve((results === undefined ? outcome : results[i]) as never);
     }
   }
 
@@ -177,22 +197,23 @@ export class ProposalTracker {
   /** The log has lost what was not durable, and nobody else has it: what is not there any more ends with `error`. */
   dropped(termAt: LogView['termAt'], error: Error): void {
     for (const batch of this.#batches) {
-      for (let i = batch.next; i < batch.proposals.length; i++) {
+      for (let i = batch.next; i < batch.places.length; i++) {
         if (termAt(batch.firstIndex + i) === batch.term) continue;
         // Nothing behind it is there either.
-        this.refused(batch.proposals.slice(i), error);
-        (batch as { proposals: readonly Proposal[] }).proposals = batch.proposals.slice(0, i);
+        for (const { proposals } of batch.places.slice(i)) this.refused(proposals, error);
+        (batch as { places: readonly PlacedProposals[] }).places = batch.places.slice(0, i);
       }
     }
-    this.#batches = this.#batches.filter(({ next, proposals }) => next < proposals.length);
+    this.#batches = this.#batches.filter(isWaitedFor);
   }
 
   #giveUp(batch: Batch, { termAt, commitIndex, leaderId }: LogView): void {
-    for (let i = batch.next; i < batch.proposals.length; i++) {
+    for (let i = batch.next; i < batch.places.length; i++) {
       const index = batch.firstIndex + i;
       const isCommitted = index <= commitIndex && termAt(index) === batch.term;
       const stage = isCommitted ? 'committed' : 'appended';
-      this.#reject(batch.proposals[i] as Proposal, unknown(`entry ${index} of term ${batch.term}`, stage, leaderId));
+      const { proposals } = batch.places[i] as PlacedProposals;
+      this.refused(proposals, unknown(`entry ${index} of term ${batch.term}`, stage, leaderId));
     }
   }
 
@@ -205,6 +226,10 @@ export class ProposalTracker {
     this.#count--;
     this.#bytes -= data.length;
   }
+}
+
+function isWaitedFor({ next, places }: Batch): boolean {
+  return next < places.length;
 }
 
 function unknown(what: string, stage: ProposalStage, leaderId: number): ProposalError {
