@@ -1,5 +1,4 @@
 /** Several write commands as one entry: what its bytes are, and what applying it will read. */
-import { readU64, writeU32 } from './byte-fields.js';
 import type { CommandBody, CommandHeader, JoinedCommand, WriteCommand } from './command.js';
 import { keysRead } from './key-value-apply.js';
 import type { SessionTable } from './session-table.js';
