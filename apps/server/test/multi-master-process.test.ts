@@ -37,7 +37,7 @@ function at(nodeId: number): ShanghaiClient['log'] {
 
 async function append(nodeId: number, lines: readonly string[]): Promise<void> {
   const records = lines.map((line) => ({ key: `node-${nodeId}`, value: line }));
-  await at(nodeId).append('corpus', records, { at: 'contact', timeoutMs: 20_000 });
+  await at(nodeId).append('corpus', records, { timeoutMs: 20_000 });
 }
 
 interface Copy {
@@ -73,6 +73,13 @@ async function untilAllHold(entries: number): Promise<void> {
   }
 }
 
+/** Another client of a node, that knows nothing yet. */
+function stranger(nodeId: number): ShanghaiClient {
+  const client = connect({ endpoints: [`127.0.0.1:${running.get(nodeId)?.grpcPort}`], timeoutMs: 5_000 });
+  clients.set(clients.size + 1, client);
+  return client;
+}
+
 it('a node whose others are gone goes on taking a corpus; when they are back, all three hold the same bytes', async () => {
   const peers = (await freePorts(3)).map((port, i) => `${i + 1}=127.0.0.1:${port}`).join(',');
   const ids = [1, 2, 3];
@@ -89,11 +96,17 @@ it('a node whose others are gone goes on taking a corpus; when they are back, al
     }),
   );
   await at(1).create('corpus', { mode: 'multi-master' }, { timeoutMs: 20_000 });
+  await clients.get(3)?.keyspaces.create('carts', { mode: 'multi-master' });
   const part = (from: number, to: number) => corpus.slice(from, to);
   await Promise.all(ids.map((id) => append(id, part(0, 10))));
   await untilAllHold(30);
   for (const id of [1, 2]) running.get(id)?.process.kill('SIGSTOP');
   for (let i = 10; i < corpus.length; i += 5) await append(3, part(i, i + 5));
+  // Also a client that was not there before: neither a leader nor a session is needed.
+  const carts = stranger(3).keyspace('carts');
+  await carts.put('a', 'one');
+  expect(await carts.getText('a', { level: 'session' })).toBe('one');
+  expect(await clients.get(3)?.keyspace('carts').getText('a', { level: 'stale' })).toBe('one');
   for (const id of [1, 2]) running.get(id)?.process.kill('SIGCONT');
   await Promise.all([1, 2].map((id) => append(id, part(10, corpus.length))));
   await untilAllHold(3 * corpus.length);

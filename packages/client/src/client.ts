@@ -2,14 +2,16 @@ import { Activity } from './calls/activity.js';
 import type { CallEnvironment } from './calls/call-environment.js';
 import { Pipeline } from './calls/pipeline.js';
 import { callUnary } from './calls/unary-calls.js';
+import { ClientError } from './client-error.js';
 import { type ClientOptions, resolveClientOptions } from './client-options.js';
 import { ClusterNodes } from './cluster/cluster-nodes.js';
 import { ContactNode } from './cluster/contact-node.js';
 import { Discovery } from './cluster/discovery.js';
 import { GroupLeader } from './cluster/group-leader.js';
+import { MultiMasterNames } from './cluster/multi-master-names.js';
 import type { ClusterMembers } from './cluster-members.js';
 import { clusterMembersOf } from './cluster-members-client.js';
-import { KeyValueClient } from './key-value-client.js';
+import { KeyValueClient, type SharedByKeyspaces } from './key-value-client.js';
 import type { CallOptions, KeyValueStore } from './key-value-store.js';
 import type { Keyspaces } from './keyspaces.js';
 import { keyspacesOf } from './keyspaces-client.js';
@@ -59,9 +61,8 @@ class TransportClient extends KeyValueClient implements ShanghaiClient {
   readonly keyspaces: Keyspaces;
   readonly members: ClusterMembers;
   readonly #environment: CallEnvironment;
-  readonly #pipeline: Pipeline;
-  readonly #logPipeline: Pipeline;
-  readonly #token: SessionToken;
+  readonly #shared: SharedByKeyspaces;
+  readonly #pipelines: readonly Pipeline[];
   readonly #closing: AbortController;
   #closed: Promise<void> | undefined;
 
@@ -76,6 +77,7 @@ class TransportClient extends KeyValueClient implements ShanghaiClient {
       nodes,
       leader,
       contact: new ContactNode(nodes),
+      nearest: new ContactNode(nodes, 'all'),
       discovery: new Discovery({ nodes, leader, clock, discover, closing: closing.signal }),
       activity: new Activity(transport.keepAlive?.bind(transport)),
       closing: closing.signal,
@@ -87,21 +89,26 @@ class TransportClient extends KeyValueClient implements ShanghaiClient {
       const opened = await callUnary(environment, 'openSession', request, 'repeatable', {}, onRetry);
       return opened.sessionId;
     });
-    super(environment, pipeline, token, '');
+    const nearest = new Pipeline(environment, 'keyValue', noSession, 'nearest');
+    const names = new MultiMasterNames({ nearest: environment.nearest, clock, closing: closing.signal });
+    const shared = { leader: pipeline, nearest, token, names: names.keyspaces };
+    super(environment, shared, '');
     this.#environment = environment;
-    this.#pipeline = pipeline;
-    this.#token = token;
+    this.#shared = shared;
     this.#closing = closing;
-    const logPipeline = new Pipeline(environment, 'log', () => Promise.reject(new Error('appends need no session')));
-    this.#logPipeline = logPipeline;
-    this.log = new NamedLogsClient(environment, logPipeline);
+    const logs = {
+      leader: new Pipeline(environment, 'log', noSession),
+      nearest: new Pipeline(environment, 'log', noSession, 'nearest'),
+    };
+    this.#pipelines = [pipeline, nearest, logs.leader, logs.nearest];
+    this.log = new NamedLogsClient(environment, logs, names.logs);
     this.admin = administrationOf(environment);
-    this.keyspaces = keyspacesOf(environment);
+    this.keyspaces = keyspacesOf(environment, names.keyspaces);
     this.members = clusterMembersOf(environment);
   }
 
   keyspace(name: string): KeyValueStore {
-    return new KeyValueClient(this.#environment, this.#pipeline, this.#token, name);
+    return new KeyValueClient(this.#environment, this.#shared, name);
   }
 
   async status(options?: CallOptions): Promise<NodeStatus> {
@@ -126,8 +133,12 @@ class TransportClient extends KeyValueClient implements ShanghaiClient {
     const settled = this.#environment.activity.close();
     this.#closing.abort();
     await settled;
-    this.#pipeline.close();
-    this.#logPipeline.close();
+    for (const pipeline of this.#pipelines) pipeline.close();
     this.#environment.nodes.close();
   }
+}
+
+/** What every node writes is not numbered, and neither are appends. */
+function noSession(): Promise<never> {
+  return Promise.reject(new ClientError('INTERNAL_ERROR', 'a session was wanted where there is none', { sent: false }));
 }

@@ -10,6 +10,7 @@ import type { PipelineAnswer, PipelineBody } from './calls/pending-call.js';
 import type { Pipeline } from './calls/pipeline.js';
 import { resumeStream } from './calls/resumable-stream.js';
 import { ClientError } from './client-error.js';
+import type { Names } from './cluster/multi-master-names.js';
 import type {
   BatchOptions,
   BytesInput,
@@ -43,27 +44,38 @@ import { noBytes, toBuffer, toNumber, toOptionalBuffer, toUint64 } from './wire/
 /** About what a request takes on the wire beside its key and value. */
 const requestOverheadBytes = 32;
 
+/** What all keyspaces of a client share. */
+export interface SharedByKeyspaces {
+  readonly leader: Pipeline;
+  /** For keyspaces that every node writes. */
+  readonly nearest: Pipeline;
+  /** What the client has seen, it has seen. */
+  readonly token: SessionToken;
+  readonly names: Names;
+}
+
 /** One keyspace of a client. */
 export class KeyValueClient implements KeyValueStore {
   readonly #environment: CallEnvironment;
-  readonly #pipeline: Pipeline;
+  readonly #shared: SharedByKeyspaces;
   readonly #token: SessionToken;
   readonly #keyspace: string;
 
-  /** `token` is shared by all keyspaces of a client: what it has seen, it has seen. */
-  constructor(environment: CallEnvironment, pipeline: Pipeline, token: SessionToken, keyspace: string) {
+  constructor(environment: CallEnvironment, shared: SharedByKeyspaces, keyspace: string) {
     this.#environment = environment;
-    this.#pipeline = pipeline;
-    this.#token = token;
+    this.#shared = shared;
+    this.#token = shared.token;
     this.#keyspace = keyspace;
   }
 
   async get(key: BytesInput, options: ReadOptions = {}): Promise<Entry | undefined> {
-    const value = { options: this.#readOptions(options), key: toKey(key) };
+    const isAnyNodes = this.#keyspace !== '' && (await this.#isMultiMaster());
+    const value = { options: this.#readOptions(options, isAnyNodes), key: toKey(key) };
     const body: PipelineBody = { $case: 'get', value };
     const bytes = value.key.length + requestOverheadBytes;
-    const anywhere = value.options.level !== ReadLevelMessage.READ_LEVEL_LINEARIZABLE;
-    const answer = await this.#pipeline.submit({ kind: 'repeatable', body, bytes, anywhere }, options);
+    const anywhere = !isAnyNodes && value.options.level !== ReadLevelMessage.READ_LEVEL_LINEARIZABLE;
+    const pipeline = isAnyNodes ? this.#shared.nearest : this.#shared.leader;
+    const answer = await pipeline.submit({ kind: 'repeatable', body, bytes, anywhere }, options);
     const response = answerOf(answer, 'get');
     this.#observe(response.header, options);
     return entryOfGet(value.key, response);
@@ -83,7 +95,7 @@ export class KeyValueClient implements KeyValueStore {
     };
     const bytes = request.key.length + request.value.length;
     const response = answerOf(await this.#write({ $case: 'put', value: request }, bytes, options), 'put');
-    this.#token.observe(response.header);
+    this.#token.observe(response.header, this.#keyspace);
     return { revision: toNumber(response.revision) };
   }
 
@@ -95,7 +107,7 @@ export class KeyValueClient implements KeyValueStore {
     const request = { options: this.#writeOptions(), key: toKey(key), value: toBuffer(value, 'value') };
     const bytes = request.key.length + request.value.length;
     const response = answerOf(await this.#write({ $case: 'append', value: request }, bytes, options), 'append');
-    this.#token.observe(response.header);
+    this.#token.observe(response.header, this.#keyspace);
     return { revision: toNumber(response.revision), valueBytes: toNumber(response.valueBytes) };
   }
 
@@ -106,7 +118,7 @@ export class KeyValueClient implements KeyValueStore {
     const request = { options: this.#writeOptions(), key: toKey(key) };
     const body: PipelineBody = { $case: 'delete', value: request };
     const response = answerOf(await this.#write(body, request.key.length, options), 'delete');
-    this.#token.observe(response.header);
+    this.#token.observe(response.header, this.#keyspace);
     return { deleted: response.deleted, revision: toNumber(response.revision) };
   }
 
@@ -119,7 +131,7 @@ export class KeyValueClient implements KeyValueStore {
       value: { options: this.#writeOptions(), atomic, operations: messages },
     };
     const response = answerOf(await this.#write(body, operationsBytes(messages), options), 'batch');
-    this.#token.observe(response.header);
+    this.#token.observe(response.header, this.#keyspace);
     return outcomesOf(messages, response.results);
   }
 
@@ -132,7 +144,7 @@ export class KeyValueClient implements KeyValueStore {
     const body: PipelineBody = { $case: 'transact', value: { options: this.#writeOptions(), conditions, operations } };
     const bytes = operationsBytes(operations) + conditions.reduce((sum, { key }) => sum + key.length + 16, 0);
     const response = answerOf(await this.#write(body, bytes, options), 'transact');
-    this.#token.observe(response.header);
+    this.#token.observe(response.header, this.#keyspace);
     return outcomesOf(operations, response.results);
   }
 
@@ -145,9 +157,11 @@ export class KeyValueClient implements KeyValueStore {
       reverse: options.reverse ?? false,
     });
     const messageTimeoutMs = options.timeoutMs ?? this.#environment.options.timeoutMs;
+    const isAnyNodes = this.#keyspace !== '' && (await this.#isMultiMaster());
+    const { level } = this.#readOptions(options, isAnyNodes);
     const pages = resumeStream(this.#environment, {
       method: 'range',
-      servedBy: this.#readOptions(options).level === ReadLevelMessage.READ_LEVEL_LINEARIZABLE ? 'leader' : 'replica',
+      servedBy: level === ReadLevelMessage.READ_LEVEL_LINEARIZABLE ? 'leader' : 'replica',
       endsByItself: true,
       messageTimeoutMs,
       reconnectMs: messageTimeoutMs,
@@ -158,7 +172,7 @@ export class KeyValueClient implements KeyValueStore {
         const { limit, ...rest } = bounds;
         return {
           ...rest,
-          options: this.#readOptions(options),
+          options: this.#readOptions(options, isAnyNodes),
           limit: BigInt(limit ?? 0),
           keysOnly: options.keysOnly ?? false,
           continuation: noBytes,
@@ -196,20 +210,33 @@ export class KeyValueClient implements KeyValueStore {
     }
   }
 
-  #write(body: PipelineBody, bytes: number, options: CallOptions): Promise<PipelineAnswer> {
+  async #write(body: PipelineBody, bodyBytes: number, options: CallOptions): Promise<PipelineAnswer> {
+    const bytes = bodyBytes + requestOverheadBytes;
+    // The default keyspace is never one of those that every node writes: nobody is asked, and nothing waits.
+    const isAnyNodes = this.#keyspace !== '' && (await this.#isMultiMaster());
+    // There a repetition is a write of its own: sessions do not hold.
+    if (isAnyNodes) return this.#shared.nearest.submit({ kind: 'once', body, bytes, anywhere: false }, options);
     const kind = this.#environment.options.sessions ? 'numbered' : 'once';
-    return this.#pipeline.submit({ kind, body, bytes: bytes + requestOverheadBytes, anywhere: false }, options);
+    return this.#shared.leader.submit({ kind, body, bytes, anywhere: false }, options);
+  }
+
+  #isMultiMaster(): boolean | Promise<boolean> {
+    return this.#shared.names.isMultiMaster(this.#keyspace);
   }
 
   #writeOptions(): WriteOptionsMessage {
     return { keyspace: this.#keyspace, sessionId: 0n, requestNumber: 0n, retry: false };
   }
 
-  #readOptions(options: ReadOptions): ReadOptionsMessage {
+  #readOptions(options: ReadOptions, isAnyNodes: boolean): ReadOptionsMessage {
     const keyspace = this.#keyspace;
     const level = options.level ?? this.#environment.options.readLevel;
-    if (level === 'stale') return { keyspace, level: ReadLevelMessage.READ_LEVEL_STALE, token: noBytes };
-    const token = options.token === undefined ? this.#token.newest : toBuffer(options.token, 'token');
+    const stale = { keyspace, level: ReadLevelMessage.READ_LEVEL_STALE, token: noBytes };
+    if (level === 'stale') return stale;
+    const seen = isAnyNodes ? this.#token.vectorOf(keyspace) : this.#token.newest;
+    const token = options.token === undefined ? seen : toBuffer(options.token, 'token');
+    // No node has the newest state of such a keyspace.
+    if (level === 'session' && isAnyNodes && token.length === 0) return stale;
     // A client that has seen nothing yet asks for the newest state: that is more than it is owed.
     if (level === 'session' && token.length > 0) {
       return { keyspace, level: ReadLevelMessage.READ_LEVEL_SESSION, token };
@@ -218,7 +245,7 @@ export class KeyValueClient implements KeyValueStore {
   }
 
   #observe(header: ResponseHeader | undefined, options: ReadOptions): void {
-    const freshness = this.#token.observe(header);
+    const freshness = this.#token.observe(header, this.#keyspace);
     options.onFreshness?.(freshness);
   }
 }

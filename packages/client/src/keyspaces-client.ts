@@ -7,11 +7,12 @@ import {
 import type { CallEnvironment } from './calls/call-environment.js';
 import { callUnary } from './calls/unary-calls.js';
 import { ClientError } from './client-error.js';
+import type { Names } from './cluster/multi-master-names.js';
 import type { KeyspaceDescription, Keyspaces, KeyVersion } from './keyspaces.js';
 import { toNumber, toUint64 } from './wire/wire-values.js';
 
 /** The keyspaces of the cluster that a client is connected to. */
-export function keyspacesOf(environment: CallEnvironment): Keyspaces {
+export function keyspacesOf(environment: CallEnvironment, names: Names): Keyspaces {
   return {
     async create(name, { mode = 'quorum', ...options } = {}) {
       const { KEYSPACE_MODE_QUORUM, KEYSPACE_MODE_MULTI_MASTER } = ModeMessage;
@@ -19,6 +20,7 @@ export function keyspacesOf(environment: CallEnvironment): Keyspaces {
       const { keyspace } = await callUnary(environment, 'createKeyspace', request, 'repeatable', options);
       if (keyspace === undefined)
         throw new ClientError('INTERNAL_ERROR', 'the server made a keyspace and did not say which');
+      names.learn(name, mode === 'multi-master');
       return keyspaceOf(keyspace);
     },
     async list(options) {

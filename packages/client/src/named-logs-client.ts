@@ -1,9 +1,11 @@
+import type { LogAppendRequest } from '@shanghai/proto';
 import type { CallEnvironment } from './calls/call-environment.js';
 import { LogAppends } from './calls/log-appends.js';
 import type { Pipeline } from './calls/pipeline.js';
 import { resumeStream } from './calls/resumable-stream.js';
 import { tailStreams } from './calls/tail-streams.js';
 import { callUnary } from './calls/unary-calls.js';
+import type { Names } from './cluster/multi-master-names.js';
 import type { CallOptions } from './key-value-store.js';
 import type { LogConsumers } from './log-consumers.js';
 import { LogConsumersClient } from './log-consumers-client.js';
@@ -45,11 +47,20 @@ export class NamedLogsClient implements NamedLogs {
   readonly consumers: LogConsumers;
   readonly #environment: CallEnvironment;
   readonly #appends: LogAppends;
+  /** To logs that every node writes. */
+  readonly #nearestAppends: LogAppends;
+  readonly #names: Names;
 
-  /** `pipeline`: the one of the log service. */
-  constructor(environment: CallEnvironment, pipeline: Pipeline) {
+  /** `pipelines`: those of the log service. `names`: which logs every node writes. */
+  constructor(
+    environment: CallEnvironment,
+    pipelines: { readonly leader: Pipeline; readonly nearest: Pipeline },
+    names: Names,
+  ) {
     this.#environment = environment;
-    this.#appends = new LogAppends(environment, pipeline);
+    this.#appends = new LogAppends(environment, pipelines.leader);
+    this.#nearestAppends = new LogAppends(environment, pipelines.nearest);
+    this.#names = names;
     this.consumers = new LogConsumersClient(environment);
   }
 
@@ -57,7 +68,9 @@ export class NamedLogsClient implements NamedLogs {
     const request = { name: toLogName(name), settings: settingsMessage(settings) };
     // Making a log that is there with the same settings succeeds, so a second time does no harm.
     const { log } = await callUnary(this.#environment, 'createLog', request, 'repeatable', options);
-    return descriptionOf(log);
+    const made = descriptionOf(log);
+    this.#names.learn(name, made.settings.mode === 'multi-master');
+    return made;
   }
 
   async list(prefix = '', options?: CallOptions): Promise<LogDescription[]> {
@@ -74,6 +87,7 @@ export class NamedLogsClient implements NamedLogs {
   async delete(name: string, options?: CallOptions): Promise<void> {
     // Not repeatable: a second time would answer NOT_FOUND, or take a log away that was made anew meanwhile.
     await callUnary(this.#environment, 'deleteLog', { name: toLogName(name) }, 'once', options);
+    this.#names.forget(name);
   }
 
   async append(
@@ -93,7 +107,22 @@ export class NamedLogsClient implements NamedLogs {
         ? {}
         : { expectedLastSequence: toUint64(expectedLastSequence, 'expectedLastSequence') }),
     };
+    // What a producer has numbered must not come to lie with another origin when it is sent again.
+    const mayGoAnywhere = producer === undefined && options.at === undefined && this.#environment.nodes.all.length > 1;
+    const isAnyNodes = mayGoAnywhere && this.#names.isMultiMaster(name);
+    if (isAnyNodes === true || (isAnyNodes !== false && (await isAnyNodes)))
+      return this.#appendAnywhere(request, options);
     return appendedOf(await this.#appends.send(request, producer === undefined ? 'once' : 'numbered', options));
+  }
+
+  async #appendAnywhere(request: LogAppendRequest, options: CallOptions): Promise<LogAppended> {
+    try {
+      return appendedOf(await this.#nearestAppends.send(request, 'once', options));
+    } catch (error) {
+      // There may be another log of that name by now.
+      this.#names.forget(request.log);
+      throw error;
+    }
   }
 
   async trim(name: string, firstSequence: number, options: LogTrimOptions = {}): Promise<KeptRange> {

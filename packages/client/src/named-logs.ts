@@ -63,7 +63,10 @@ export interface Producer {
 export interface LogAppendOptions extends CallOptions {
   /** Default: the log's. */
   readonly acknowledgement?: Acknowledgement;
-  /** Default `leader`. */
+  /**
+   * Default: whoever leads; where the log is of mode `multi-master` and there is no producer, the first of the endpoints, else
+   * of all nodes, that can be reached.
+   */
   readonly at?: LogNode;
   /** With it the client may send the append again when its answer is lost. */
   readonly producer?: Producer;

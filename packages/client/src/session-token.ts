@@ -1,5 +1,6 @@
 import type { ResponseHeader } from '@shanghai/proto';
 import type { Freshness } from './key-value-store.js';
+import { isVectorToken, mergeVectorTokens } from './wire/vector-token-wire.js';
 import { noBytes, toNumber } from './wire/wire-values.js';
 
 /** The applied index at the end of a token, 64 bits, most significant byte first. */
@@ -19,17 +20,25 @@ export class SessionToken {
   #newest: Buffer = noBytes;
   /** The greatest token by what stands before its index. */
   readonly #ofGroups = new Map<string, Buffer>();
+  /** Of keyspaces that every node writes, by name: all that was seen, at whatever node. */
+  readonly #vectors = new Map<string, Buffer>();
 
   /** The token of the group that was heard last, empty while nothing was seen. */
   get newest(): Buffer {
     return this.#newest;
   }
 
+  /** What was seen of a keyspace that every node writes, empty while nothing was. */
+  vectorOf(keyspace: string): Buffer {
+    return this.#vectors.get(keyspace) ?? noBytes;
+  }
+
   /** Takes in what an answer says, and returns it for its caller. */
-  observe(header: ResponseHeader | undefined): Freshness {
+  observe(header: ResponseHeader | undefined, keyspace = ''): Freshness {
     if (header === undefined) return { staleMs: 0, token: this.#newest };
     const { token } = header;
-    if (token.length > 0) this.#keep(token);
+    if (isVectorToken(token)) this.#vectors.set(keyspace, mergeVectorTokens(this.vectorOf(keyspace), token));
+    else if (token.length > 0) this.#keep(token);
     return { staleMs: toNumber(header.staleMs), token };
   }
 

@@ -14,6 +14,8 @@ export interface CallEnvironment {
   readonly leader: GroupLeader;
   /** The node that requests about a node go to. */
   readonly contact: ContactNode;
+  /** The node for what any node does: the first of the endpoints, and else of all nodes, that can be reached. */
+  readonly nearest: ContactNode;
   readonly discovery: Discovery;
   readonly activity: Activity;
   /** Aborts when the client closes: ends ranges, tails and watches. Calls are waited for. */

@@ -29,6 +29,8 @@ export interface LaneRoute extends NodeRoute {
   connected(node: ClusterNode): void;
   /** It owes answers and has sent nothing for a while. */
   silent(node: ClusterNode): void;
+  /** How long a stream that was left may still answer, in milliseconds. Default 500. */
+  readonly graceMs?: number;
 }
 
 /** What a lane tells the pipeline. */
@@ -284,7 +286,7 @@ export class Lane implements PipelineLinkEvents, CallHolder {
     this.#link = undefined;
     if (link.size > 0) {
       const giveUp = () => link.abandon(leftFailure(link.node));
-      this.#left.set(link, this.#environment.options.clock.setTimer(graceMs, giveUp));
+      this.#left.set(link, this.#environment.options.clock.setTimer(this.#route.graceMs ?? graceMs, giveUp));
     }
     link.retire();
   }

@@ -28,6 +28,12 @@ import type { PipelineService } from './service-stream.js';
 import { SessionKeeper, type SessionKeeperPorts } from './session-keeper.js';
 import { closedError, failedWith } from './unary-calls.js';
 
+/**
+ * How long a node that went silent may still answer where writes carry no numbers, in milliseconds: they are not sent
+ * again, so there is nothing to gain from giving them up before their deadlines.
+ */
+const unnumberedGraceMs = 60_000;
+
 /** A call for the pipeline. `bytes` is about what its message takes. */
 export interface PipelineCall {
   readonly kind: RequestKind;
@@ -48,18 +54,25 @@ export class Pipeline implements LaneEvents {
   readonly service: PipelineService;
   readonly #environment: CallEnvironment;
   readonly #sessions: SessionKeeper;
-  /** The way to the leader. A cluster of several groups has one for each group. */
+  /** The way to the leader, or to the nearest node. A cluster of several groups has one for each group. */
   readonly #leaderLane: Lane;
   /** Ways to replicas that answered reads. */
   readonly #replicaLanes = new Map<ClusterNode, Lane>();
   #pendingRequests = 0;
   #pendingBytes = 0;
 
-  constructor(environment: CallEnvironment, service: PipelineService, openSession: SessionKeeperPorts['open']) {
+  /** `place`: where the calls go that not any replica answers. */
+  constructor(
+    environment: CallEnvironment,
+    service: PipelineService,
+    openSession: SessionKeeperPorts['open'],
+    place: 'leader' | 'nearest' = 'leader',
+  ) {
     this.service = service;
     this.#environment = environment;
-    this.#leaderLane = new Lane(environment, this.#routeToLeader(), this);
-    environment.leader.whenMoved((abandon) => this.#leaderLane.moved(abandon));
+    const route = place === 'leader' ? this.#routeToLeader() : this.#routeToNearest();
+    this.#leaderLane = new Lane(environment, route, this);
+    if (place === 'leader') environment.leader.whenMoved((abandon) => this.#leaderLane.moved(abandon));
     environment.nodes.whenGone((node) => this.#dropReplica(node));
     this.#sessions = new SessionKeeper({
       open: openSession,
@@ -151,6 +164,22 @@ export class Pipeline implements LaneEvents {
       },
       connected: (node) => discovery.refresh(node),
       silent: (node) => void discovery.askOthers(node),
+    };
+  }
+
+  #routeToNearest(): LaneRoute {
+    const { nearest, discovery } = this.#environment;
+    return {
+      target: () => nearest.target(),
+      failed: (node) => nearest.failed(node),
+      refused: (node) => nearest.refused(node),
+      proved: (node) => node.succeeded(),
+      connected: (node) => discovery.refresh(node),
+      silent: (node) => {
+        nearest.failed(node);
+        this.#leaderLane.moved(false);
+      },
+      graceMs: unnumberedGraceMs,
     };
   }
 
