@@ -11,12 +11,14 @@ import type { ResolvedWalOptions } from './resolve-wal-options.js';
 import { SegmentReleaser } from './retention/segment-releaser.js';
 import type {
   AppendOptions,
+  BlockRange,
   Lsn,
   SegmentPin,
   StragglerOptions,
   StragglerReport,
   TailRange,
   Wal,
+  WalBlock,
   WalEntry,
   WalInfo,
   WalRange,
@@ -106,6 +108,14 @@ export class SegmentedWal implements Wal {
     const to = Math.min(checkLsn('to', range.to ?? Number.MAX_SAFE_INTEGER, 0), this.#state.readableLsn + 1);
     if (this.#closing !== undefined) throw closedError();
     return this.#reader.records(from, to, range);
+  }
+
+  async block(range: BlockRange): Promise<WalBlock | undefined> {
+    const from = checkLsn('from', range.from, 1);
+    const to = Math.min(checkLsn('to', range.to ?? Number.MAX_SAFE_INTEGER, 0), this.#state.readableLsn + 1);
+    if (this.#closing !== undefined) throw closedError();
+    if (this.#state.replaced.highest > from) throw new TypeError('records were replaced here; use entries()');
+    return from < to ? await this.#reader.block(from, to, Math.max(range.maxBytes, 1)) : undefined;
   }
 
   tail(range: TailRange = {}): AsyncIterable<WalEntry> {

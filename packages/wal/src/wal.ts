@@ -32,6 +32,12 @@ export interface Wal extends AsyncDisposable {
   read(lsn: Lsn): Promise<WalEntry | undefined>;
   /** Records in LSN order, without replaced ones, up to the readable end at the time of the call (mode `always`: the synced end). */
   entries(range?: WalRange): AsyncIterable<WalEntry>;
+  /**
+   * Records as they lie in the log, in one piece, for who passes them on: from `from` on, at least one where there is one,
+   * and whole frames where they fit. `undefined` at the readable end. Checked and decompressed. Rejects as `read` does, with
+   * `CORRUPT` only where the first is damaged; with `TypeError` where a stream was written anew behind `from`.
+   */
+  block(range: BlockRange): Promise<WalBlock | undefined>;
   /** As `entries`, and then on with what is appended, until the signal aborts (ends without error) or the log closes. Reads from the files at the reader's pace: a slow one costs no memory. Of a poisoned log it gives what is readable and waits for the close. */
   tail(range?: TailRange): AsyncIterable<WalEntry>;
   /** The first LSN whose frame was written at or after a wall time, or the next LSN to be given out where there is none. */
@@ -89,6 +95,24 @@ export interface WalRange {
   readonly stream?: number;
   /** Its abort ends the reading with its reason as the error. */
   readonly signal?: AbortSignal;
+}
+
+/** Which records make a block. */
+export interface BlockRange {
+  readonly from: Lsn;
+  /** Exclusive. Default: the end. */
+  readonly to?: Lsn;
+  /** Their bytes with the 12 of each record's header; ≥ 1. */
+  readonly maxBytes: number;
+}
+
+/** Records that follow each other: each u32 LE length, u32 LE stream, u8 kind, three zero bytes, payload. */
+export interface WalBlock {
+  readonly firstLsn: Lsn;
+  /** ≥ 1. */
+  readonly count: number;
+  /** Belongs to the reader. */
+  readonly bytes: Uint8Array;
 }
 
 /** Where a tail begins, and which records it gives. */

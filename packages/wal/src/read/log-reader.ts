@@ -4,7 +4,7 @@
  * one that falls behind what is kept gets `LSN_TRIMMED`, never a silent gap.
  *
  * A read of one record leaves its place and window behind for the next: who reads record after record, or the same one
- * again, mostly finds it there.
+ * again, mostly finds it there. So does the read of a block.
  *
  * Damage costs exactly the records it took: the reader looks for the next valid frame behind it, and only a read that
  * wants one of the records in between fails.
@@ -13,8 +13,9 @@ import { footerFlag, lostFlag } from '../core/frame.js';
 import { segmentHeaderBytes } from '../core/segment-header.js';
 import type { LogState } from '../log-state.js';
 import type { Segment } from '../segment.js';
-import type { Lsn, WalEntry, WalRange } from '../wal.js';
+import type { Lsn, WalBlock, WalEntry, WalRange } from '../wal.js';
 import { closedError, corruptError, replacedError, trimmedError } from '../wal-failures.js';
+import { BlockBuilder } from './block-builder.js';
 import { FrameCursor } from './frame-cursor.js';
 import type { SegmentFiles } from './segment-files.js';
 import { selectRecords } from './select-records.js';
@@ -43,6 +44,8 @@ export class LogReader {
   readonly #files: SegmentFiles;
   /** Taken by the read that uses it, so no two reads move one window. */
   #lastPoint: PointPosition | undefined;
+  /** Where the last block ended. Taken by the read that uses it. */
+  #lastBlock: Position | undefined;
 
   constructor(state: LogState, files: SegmentFiles) {
     this.#state = state;
@@ -93,6 +96,31 @@ export class LogReader {
     }
   }
 
+  /** Records from `from` on, up to `to` (exclusive, at most the readable end + 1) and `maxBytes`; at least one. */
+  async block(from: Lsn, to: Lsn, maxBytes: number): Promise<WalBlock> {
+    const builder = new BlockBuilder(from, to, maxBytes);
+    let position = this.#goOn(from);
+    try {
+      for (let isMore = true; isMore; ) {
+        const lsn = builder.nextLsn;
+        if (lsn > from) position = this.#follow(position, lsn);
+        await this.#loadFrame(position, lsn);
+        const { cursor } = position;
+        isMore = builder.take(cursor);
+        // A frame of which something is left is where the next block begins.
+        if (builder.nextLsn < cursor.firstLsn + cursor.count) break;
+        position.lsn = cursor.firstLsn + cursor.count;
+        position.offset += cursor.length;
+      }
+    } catch (error) {
+      // What lies before damage can be read; who wants what is behind hears of it.
+      if (builder.nextLsn === from) throw error;
+      return builder.block;
+    }
+    this.#lastBlock = position;
+    return builder.block;
+  }
+
   /** The first LSN, in [first kept, readable end], of a frame made at or after `wallTimeMs`; the one behind where there is none. */
   async lsnAtTime(wallTimeMs: number): Promise<Lsn> {
     const end = this.#state.readableLsn + 1;
@@ -141,6 +169,20 @@ export class LogReader {
     if (position.segment.sealed && lsn > position.segment.lastLsn) return this.#seek(lsn, streamingWindowBytes);
     position.cursor.limit = position.segment.readableEnd;
     return position;
+  }
+
+  /** Where a block from `lsn` on begins, in the window of the last one where that helps. */
+  #goOn(lsn: Lsn): Position {
+    const last = this.#lastBlock;
+    this.#lastBlock = undefined;
+    if (last === undefined || last.lsn > lsn || this.#state.closed || this.#state.find(lsn) !== last.segment) {
+      return this.#seek(lsn, streamingWindowBytes);
+    }
+    const { segment, cursor } = last;
+    const entry = segment.index.find(lsn);
+    if (entry >= 0 && segment.index.lsnAt(entry) > last.lsn) return this.#seek(lsn, streamingWindowBytes);
+    cursor.limit = segment.readableEnd;
+    return last;
   }
 
   /** Where to look for `lsn`, in the window of the last such read where that is the same segment's. */
