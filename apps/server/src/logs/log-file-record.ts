@@ -111,9 +111,14 @@ export function hiddenRecord(bytes: Uint8Array): Uint8Array {
   return head;
 }
 
-/** Whether of a file record only that is left. */
-export function isHiddenRecord(bytes: Uint8Array): boolean {
-  return bytes[0] === version && ((bytes[1] as number) & hiddenFlag) !== 0;
+/** Whether of the file record at `at` only that is left. */
+export function isHiddenRecord(bytes: Uint8Array, at = 0): boolean {
+  return bytes[at] === version && ((bytes[at + 1] as number) & hiddenFlag) !== 0;
+}
+
+/** Whether the file record at `at` is of a version that `decodeFileRecord` reads. */
+export function isKnownRecord(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === version || bytes[at] === streamVersion;
 }
 
 /** A file record's log time; of one of a stream that of its stamp. */
@@ -121,9 +126,9 @@ export function fileRecordTime(bytes: Uint8Array): number {
   return bytes[0] === streamVersion ? readHlc(bytes, 2).ms : readU64(bytes, 16);
 }
 
-/** The stamp of a record of a stream. */
-export function streamRecordHlc(bytes: Uint8Array): Hlc {
-  return readHlc(bytes, 2);
+/** The stamp of the record of a stream at `at`. */
+export function streamRecordHlc(bytes: Uint8Array, at = 0): Hlc {
+  return readHlc(bytes, at + 2);
 }
 
 /** Whether two records of streams carry the same stamp, and so are the same. */

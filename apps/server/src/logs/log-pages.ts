@@ -4,6 +4,7 @@ import { ServerError } from '../requests/server-error.js';
 import type { KnownLog } from './known-logs.js';
 import { decodeFileRecord, fileRecordTime, isHiddenRecord } from './log-file-record.js';
 import type { LogEntry, LogGap, LogPage, LogStart } from './log-requests.js';
+import { packBlock } from './packed-entries.js';
 
 /** The first sequence that may be read, or would come next where there is none. */
 export function firstReadable(log: KnownLog, wal: Wal): number {
@@ -74,6 +75,29 @@ export async function pageFrom(
     throw error;
   }
   return { entries, nextSequence: next, firstSequence, lastSequence, gaps: gaps.found };
+}
+
+/** As `pageFrom`, packed; `undefined` where that cannot be, or there is nothing. */
+export async function packedFrom(
+  log: KnownLog,
+  wal: Wal,
+  from: number,
+  limit: number,
+  maxBytes: number,
+): Promise<LogPage | undefined> {
+  const { counters, replica } = log;
+  const firstSequence = firstReadable(log, wal);
+  const lastSequence = wal.info().lastLsn;
+  if (from < firstSequence || replica.machine.logs.hidden.get(counters.logId).count > 0) return undefined;
+  try {
+    const block = await wal.block({ from, to: Math.min(lastSequence + 1, from + limit), maxBytes });
+    const packed = block === undefined ? undefined : packBlock(block, counters);
+    if (packed === undefined) return undefined;
+    return { entries: [], packed: [packed], nextSequence: from + packed.count, firstSequence, lastSequence, gaps: [] };
+  } catch (error) {
+    if (error instanceof WalError && error.code === 'LSN_TRIMMED') return undefined;
+    throw error;
+  }
 }
 
 function outOfRange(log: KnownLog, asked: number, firstSequence: number, lastSequence: number): ServerError {

@@ -1,5 +1,6 @@
 import type { Hlc } from '@shanghai/replication';
 import type { RequestContext } from '../requests/request-context.js';
+import type { PackedEntries } from './packed-entries.js';
 
 /** The log plane as the API calls it. Errors are `ServerError`s: `NOT_FOUND`, `ALREADY_EXISTS`, `OUT_OF_RANGE` (details: firstSequence, lastSequence), `CONFLICT`. */
 export interface LogRequests {
@@ -134,6 +135,8 @@ export interface LogRead {
   readonly limit: number;
   /** ≥ 1; at least one entry is returned all the same. */
   readonly maxBytes: number;
+  /** The page may be packed. Default false. */
+  readonly takesPacked?: boolean;
 }
 
 /** Where a live read begins. */
@@ -143,11 +146,16 @@ export interface LogTail {
   /** Absent: of the one origin. */
   readonly scope?: LogScope;
   readonly start: LogStart;
+  /** Pages may be packed. Default false. */
+  readonly takesPacked?: boolean;
 }
 
 /** Entries in sequence order, where to go on, and which sequence numbers are kept now. */
 export interface LogPage {
+  /** Empty where they are packed. */
   readonly entries: readonly LogEntry[];
+  /** In the order of time these are still to be merged. */
+  readonly packed?: readonly PackedEntries[];
   readonly nextSequence: number;
   readonly firstSequence: number;
   readonly lastSequence: number;

@@ -13,7 +13,7 @@ import { EveryReplica } from './every-replica.js';
 import { type KnownLog, KnownLogs, linearizable, placeOf, unknownLog } from './known-logs.js';
 import { checkAppend, checkKeys, checkLogName, checkLogRead, checkSettings } from './log-checks.js';
 import type { LogFiles } from './log-files.js';
-import { pageFrom, startSequence } from './log-pages.js';
+import { packedFrom, pageFrom, startSequence } from './log-pages.js';
 import type {
   LogAppend,
   LogAppended,
@@ -22,9 +22,9 @@ import type {
   LogRead,
   LogRequests,
   LogSettings,
-  LogStart,
   LogTail,
 } from './log-requests.js';
+import { packedTailBytes, packedTailEntries, tailPageEntries } from './tail-page-sizes.js';
 
 /** What the log plane stands on. */
 export interface LogServiceParts {
@@ -36,9 +36,6 @@ export interface LogServiceParts {
   readonly nodeId: number;
   readonly clock: Clock;
 }
-
-/** Entries of a page of a tail. */
-const tailPageEntries = 1000;
 
 /** The log plane over this node's replicas and log files. */
 export class LogService implements LogRequests {
@@ -139,7 +136,9 @@ export class LogService implements LogRequests {
     const now = this.#logs.known(request.log);
     return this.#parts.files.use(placeOf(now), async (wal) => {
       const from = await startSequence(request.start, now, wal);
-      return pageFrom(now, wal, from, request.limit, request.maxBytes);
+      const { limit, maxBytes, takesPacked } = request;
+      const packed = takesPacked ? await packedFrom(now, wal, from, limit, maxBytes) : undefined;
+      return packed ?? pageFrom(now, wal, from, limit, maxBytes);
     });
   }
 
@@ -148,11 +147,13 @@ export class LogService implements LogRequests {
     const log = this.#logs.find(request.log) ?? (await this.#logs.now(request.log));
     checkOrigin(log, request.origin);
     await log.replica.readBarrier(linearizable);
-    yield* this.#parts.gate.untilClosed(context.signal, (signal) => this.#tailPages(log, request.start, signal));
+    yield* this.#parts.gate.untilClosed(context.signal, (signal) => this.#tailPages(log, request, signal));
   }
 
-  async *#tailPages(log: KnownLog, start: LogStart, signal: AbortSignal): AsyncGenerator<LogPage> {
+  async *#tailPages(log: KnownLog, request: LogTail, signal: AbortSignal): AsyncGenerator<LogPage> {
+    const { start, takesPacked = false } = request;
     const { files, limits } = this.#parts;
+    const packedBytes = Math.min(packedTailBytes, limits.pageBytes);
     const { published } = log.replica.state.changes;
     let next = await files.use(placeOf(log), (wal) => startSequence(start, log, wal));
     while (!signal.aborted) {
@@ -161,9 +162,13 @@ export class LogService implements LogRequests {
       if (counters === undefined) throw unknownLog(log.entry.name);
       const now = { ...log, counters };
       const seen = published.count;
-      const page = await files.use(placeOf(log), (wal) => pageFrom(now, wal, next, tailPageEntries, limits.pageBytes));
+      const from = next;
+      const page = await files.use(placeOf(log), async (wal) => {
+        const packed = takesPacked ? await packedFrom(now, wal, from, packedTailEntries, packedBytes) : undefined;
+        return packed ?? pageFrom(now, wal, from, tailPageEntries, limits.pageBytes);
+      });
       next = page.nextSequence;
-      if (page.entries.length > 0 || page.gaps.length > 0) yield page;
+      if (page.packed !== undefined || page.entries.length > 0 || page.gaps.length > 0) yield page;
       else await published.wait(signal, seen);
     }
   }

@@ -28,6 +28,7 @@ import type {
   LogTail,
 } from './log-requests.js';
 import { StreamPages } from './stream-pages.js';
+import { packedTailBytes, packedTailEntries, tailPageEntries } from './tail-page-sizes.js';
 
 /** What it stands on. */
 export interface MultiMasterLogParts {
@@ -38,9 +39,6 @@ export interface MultiMasterLogParts {
   readonly gate: Gate;
   readonly nodeId: number;
 }
-
-/** Entries of a page of a tail. */
-const tailPageEntries = 1000;
 
 const oneOrigin: LogScope = { allOrigins: false, epoch: 0, order: 'arrival' };
 
@@ -113,30 +111,35 @@ export class MultiMasterLogs implements LogRequests {
     this.#parts.gate.enter(context);
     checkLogRead(request);
     const { pages } = await this.#pages(request);
-    return pages.next({ limit: request.limit, maxBytes: request.maxBytes });
+    const { limit, maxBytes, takesPacked = false } = request;
+    // Merged by its reader, a page cannot have a limit.
+    const isMerged = request.scope?.order === 'time';
+    return takesPacked && !isMerged ? pages.nextPacked({ limit, maxBytes }) : pages.next({ limit, maxBytes });
   }
 
   async *tail(request: LogTail, context: RequestContext): AsyncGenerator<LogPage> {
     this.#parts.gate.enter(context);
     const { pages, origin, logId } = await this.#pages(request);
     yield* this.#parts.gate.untilClosed(context.signal, (signal) =>
-      this.#tailPages(pages, origin, { logId, name: request.log }, signal),
+      this.#tailPages(pages, origin, { ...request, logId }, signal),
     );
   }
 
   async *#tailPages(
     pages: StreamPages,
     { replica }: OriginParts,
-    { logId, name }: { readonly logId: number; readonly name: string },
+    { logId, log, takesPacked }: LogTail & { readonly logId: number },
     signal: AbortSignal,
   ): AsyncGenerator<LogPage> {
     const { published } = replica.state.changes;
-    const bounds = { limit: tailPageEntries, maxBytes: this.#parts.limits.pageBytes };
+    const { pageBytes } = this.#parts.limits;
+    const bounds = { limit: tailPageEntries, maxBytes: pageBytes };
+    const packedBounds = { limit: packedTailEntries, maxBytes: Math.min(packedTailBytes, pageBytes) };
     while (!signal.aborted) {
-      if (replica.machine.streams.isDropped(logId)) throw unknownLog(name);
+      if (replica.machine.streams.isDropped(logId)) throw unknownLog(log);
       const seen = published.count;
-      const page = await pages.next(bounds);
-      if (page.entries.length > 0) yield page;
+      const page = takesPacked ? await pages.nextPacked(packedBounds) : await pages.next(bounds);
+      if (page.entries.length > 0 || (page.packed?.length ?? 0) > 0) yield page;
       else await published.wait(signal, seen);
     }
   }

@@ -14,6 +14,7 @@ import { decodeFileRecord } from './log-file-record.js';
 import type { LogFiles } from './log-files.js';
 import { streamPlace } from './log-place.js';
 import type { LogEntry, LogPage, LogPosition, LogScope, LogStart } from './log-requests.js';
+import { lastStamp, type PackedEntries, packBlock, packedUpTo } from './packed-entries.js';
 import { sequenceAtTime } from './stream-reads.js';
 
 /** What is read from. */
@@ -69,9 +70,24 @@ export class StreamPages {
     for (const stream of streams) this.#check(stream);
     const isTime = this.#parts.order === 'time';
     const entries = isTime ? await this.#merged(streams, watermark, bounds) : await this.#arrived(streams, bounds);
+    return { entries, ...this.#place(streams, watermark) };
+  }
+
+  /** As `next`, packed. In the order of time bounded by bytes alone. */
+  async nextPacked(bounds: PageBounds): Promise<LogPage> {
+    const watermark = this.#parts.watermark();
+    const streams = this.#parts.streams();
+    for (const stream of streams) this.#check(stream);
+    const isTime = this.#parts.order === 'time';
+    const packed = isTime
+      ? await this.#packedToMerge(streams, watermark, bounds.maxBytes)
+      : await this.#packedAsArrived(streams, bounds);
+    return { entries: [], packed, ...this.#place(streams, watermark) };
+  }
+
+  #place(streams: readonly StreamCounters[], watermark: Hlc): Omit<LogPage, 'entries'> {
     const last = streams.at(-1);
     return {
-      entries,
       nextSequence: last === undefined ? 1 : this.#nextOf(last),
       firstSequence: last?.firstSequence ?? 1,
       lastSequence: last?.lastSequence ?? 0,
@@ -129,6 +145,57 @@ export class StreamPages {
       this.#next.set(nameOf(entry), entry.sequence + 1);
     }
     return entries;
+  }
+
+  async #packedAsArrived(streams: readonly StreamCounters[], bounds: PageBounds): Promise<PackedEntries[]> {
+    const packed: PackedEntries[] = [];
+    let { limit, maxBytes } = bounds;
+    for (let i = 0; i < streams.length && limit > 0 && maxBytes > 0; i++) {
+      const stream = streams[(this.#turn + i) % streams.length] as StreamCounters;
+      const some = await this.#readPacked(stream, limit, maxBytes);
+      if (some === undefined || (packed.length > 0 && some.bytes.length > maxBytes)) continue;
+      packed.push(some);
+      limit -= some.count;
+      maxBytes -= some.bytes.length;
+      this.#goBehind(some);
+    }
+    this.#turn++;
+    return packed;
+  }
+
+  /** Of each stream its share of the page, as far as no stream has anything earlier that is not in the page. */
+  async #packedToMerge(streams: readonly StreamCounters[], watermark: Hlc, maxBytes: number): Promise<PackedEntries[]> {
+    const left = streams.filter((stream) => this.#nextOf(stream) <= stream.lastSequence);
+    const found: PackedEntries[] = [];
+    let bound: EntryStamp = { hlc: watermark, origin: Infinity, epoch: Infinity, sequence: Infinity };
+    for (const stream of left) {
+      const some = await this.#readPacked(stream, Infinity, Math.ceil(maxBytes / left.length));
+      if (some === undefined) continue;
+      found.push(some);
+      const last = lastStamp(some);
+      if (last.sequence < stream.lastSequence && compareStamps(last, bound) < 0) bound = last;
+    }
+    const packed = found.map((some) => packedUpTo(some, bound)).filter((some) => some !== undefined);
+    for (const some of packed) this.#goBehind(some);
+    return packed;
+  }
+
+  async #readPacked(stream: StreamCounters, limit: number, maxBytes: number): Promise<PackedEntries | undefined> {
+    const from = this.#nextOf(stream);
+    if (from > stream.lastSequence) return undefined;
+    const to = Math.min(stream.lastSequence + 1, from + limit);
+    try {
+      const place = streamPlace(stream);
+      const block = await this.#parts.files.use(place, (wal) => wal.block({ from, to, maxBytes }));
+      return block === undefined ? undefined : packBlock(block, stream);
+    } catch (error) {
+      if (error instanceof WalError && error.code === 'LSN_TRIMMED') throw this.#outOfRange(stream, from);
+      throw error;
+    }
+  }
+
+  #goBehind(packed: PackedEntries): void {
+    this.#next.set(nameOf(packed), packed.firstSequence + packed.count);
   }
 
   async #read(

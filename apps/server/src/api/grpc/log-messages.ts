@@ -1,4 +1,5 @@
 /** Messages of the Log service ↔ the typed requests behind the API. */
+import { crc32 } from '@shanghai/env';
 import * as wire from '@shanghai/proto';
 import type {
   Acknowledgement,
@@ -25,6 +26,8 @@ const defaultReadLimit = 1_000;
 const maxReadLimit = 10_000;
 const defaultReadBytes = 1024 * 1024;
 const maxReadBytes = 16 * 1024 * 1024;
+/** The form of packed entries that this version gives out (docs/formats/log-page.md). */
+const packedVersion = 1;
 
 /** Settings of a new log; what is not given takes the defaults of its mode. */
 export function settingsOf(message: wire.LogSettings | undefined): LogSettings {
@@ -172,13 +175,15 @@ export function readOf(message: wire.LogReadRequest): LogRead {
     ...scopeOf(message),
     limit: Math.min(message.limit === 0 ? defaultReadLimit : message.limit, maxReadLimit),
     maxBytes: Math.min(message.maxBytes === 0 ? defaultReadBytes : message.maxBytes, maxReadBytes),
+    takesPacked: (message.packedVersion ?? 0) >= packedVersion,
   };
 }
 
 /** Where to tail from. */
 export function tailOf(message: wire.LogTailRequest): LogTail {
   const start = startOf(message.start);
-  return { log: message.log, origin: safeNumber(message.origin, 'origin'), start, ...scopeOf(message) };
+  const takesPacked = (message.packedVersion ?? 0) >= packedVersion;
+  return { log: message.log, origin: safeNumber(message.origin, 'origin'), start, ...scopeOf(message), takesPacked };
 }
 
 /** Whose entries, where the request says anything of it. */
@@ -251,7 +256,7 @@ export function readMessage(page: LogPage): wire.LogReadResponse {
     firstSequence: BigInt(page.firstSequence),
     lastSequence: BigInt(page.lastSequence),
     gaps: page.gaps.map(gapMessage),
-    packed: [],
+    packed: packedMessages(page),
     ...placeMessage(page),
   };
 }
@@ -262,9 +267,21 @@ export function tailMessage(page: LogPage): wire.LogTailResponse {
     entries: page.entries.map(entryMessage),
     nextSequence: BigInt(page.nextSequence),
     gaps: page.gaps.map(gapMessage),
-    packed: [],
+    packed: packedMessages(page),
     ...placeMessage(page),
   };
+}
+
+function packedMessages({ packed = [] }: LogPage): wire.PackedEntries[] {
+  return packed.map(({ origin, epoch, firstSequence, count, bytes }) => ({
+    origin: BigInt(origin),
+    epoch: BigInt(epoch),
+    firstSequence: BigInt(firstSequence),
+    count,
+    version: packedVersion,
+    checksum: crc32(bytes),
+    entries: asBuffer(bytes),
+  }));
 }
 
 function gapMessage(gap: LogGap): wire.LogGap {
