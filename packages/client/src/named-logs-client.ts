@@ -1,9 +1,10 @@
 import type { LogAppendRequest } from '@shanghai/proto';
 import type { CallEnvironment } from './calls/call-environment.js';
+import { EntryTail } from './calls/entry-tail.js';
 import { LogAppends } from './calls/log-appends.js';
 import type { Pipeline } from './calls/pipeline.js';
-import { resumeStream } from './calls/resumable-stream.js';
-import { tailStreams } from './calls/tail-streams.js';
+import { TailOrigin } from './calls/tail-origin.js';
+import { TailStreams } from './calls/tail-streams.js';
 import { callUnary } from './calls/unary-calls.js';
 import type { Names } from './cluster/multi-master-names.js';
 import type { CallOptions } from './key-value-store.js';
@@ -20,7 +21,6 @@ import type {
   LogReadOptions,
   LogRecordInput,
   LogSettings,
-  LogStart,
   LogTailOptions,
   LogTrimOptions,
   NamedLogs,
@@ -31,7 +31,6 @@ import {
   appendedOf,
   descriptionOf,
   gapOf,
-  logEntryOf,
   positionOf,
   producerMessage,
   recordMessage,
@@ -40,6 +39,8 @@ import {
   startMessage,
   toLogName,
 } from './wire/log-wire.js';
+import { packedVersion } from './wire/packed-run.js';
+import { allEntries } from './wire/page-entries.js';
 import { toNumber, toUint64 } from './wire/wire-values.js';
 
 /** The named logs of a client. */
@@ -161,10 +162,11 @@ export class NamedLogsClient implements NamedLogs {
       limit: toUint32(options.limit, 'limit'),
       maxBytes: toUint32(options.maxBytes, 'maxBytes'),
       ...scopeMessage(options),
+      packedVersion,
     };
     const response = await callUnary(this.#environment, 'readLog', request, 'repeatable', options);
     return {
-      entries: response.entries.map(logEntryOf),
+      entries: allEntries(response, options.order),
       nextSequence: toNumber(response.nextSequence),
       firstSequence: toNumber(response.firstSequence),
       lastSequence: toNumber(response.lastSequence),
@@ -174,40 +176,9 @@ export class NamedLogsClient implements NamedLogs {
     };
   }
 
-  async *tail(name: string, options: LogTailOptions = {}): AsyncGenerator<LogEntry, void, undefined> {
-    const log = toLogName(name);
-    const origin = toUint64(options.origin, 'origin');
-    if (isScoped(options)) {
-      yield* tailStreams(this.#environment, log, options);
-      return;
-    }
-    // "From the end" is made a sequence number first: if the stream broke before its first entry, "the end" would be
-    // another place at the second attempt, and what was appended between would be missed.
-    let from: LogStart = options.from === 'end' ? await this.#end(log, options) : (options.from ?? 0);
-    let expected = 0;
-    const pages = resumeStream(this.#environment, {
-      method: 'tailLog',
-      servedBy: options.at ?? 'replica',
-      endsByItself: false,
-      reconnectMs: this.#environment.options.streamReconnectMs,
-      signal: options.signal,
-      nextRequest: () => ({ log, origin, start: startMessage(from) }),
-    });
-    for await (const page of pages) {
-      for (const message of page.entries) {
-        const entry = logEntryOf(message);
-        if (entry.sequence < expected) continue;
-        // Set before the entry is given: whoever got it must not get it again.
-        expected = entry.sequence + 1;
-        from = expected;
-        yield entry;
-      }
-      const next = toNumber(page.nextSequence);
-      if (next > expected) {
-        expected = next;
-        from = next;
-      }
-    }
+  tail(name: string, options: LogTailOptions = {}): AsyncIterableIterator<LogEntry, void, undefined> {
+    if (isScoped(options)) return new EntryTail(new TailStreams(this.#environment, name, options));
+    return new EntryTail(new TailOrigin(this.#environment, name, options, () => this.#end(name, options)));
   }
 
   /** The sequence number that the next entry of an origin will have. */

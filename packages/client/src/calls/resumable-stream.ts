@@ -29,6 +29,8 @@ export interface ResumableStream<Method extends StreamMethod> {
   /** How long a broken stream may stay broken, in milliseconds. */
   readonly reconnectMs: number;
   readonly signal: AbortSignal | undefined;
+  /** Called with a message before it is given; what it throws is a failure of the connection. */
+  readonly check?: (message: StreamMethods[Method][1]) => void;
 }
 
 /**
@@ -125,6 +127,7 @@ async function* oneConnection<Method extends StreamMethod>(
     state.wasConnected = true;
     for await (const message of channel.stream(stream.method, request, { signal })) {
       stopTimer();
+      stream.check?.(message);
       if (state.brokenSinceMs !== undefined || !state.wasServed) environment.discovery.answered(node);
       state.wasServed = true;
       state.failures = 0;

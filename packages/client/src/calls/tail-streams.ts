@@ -1,54 +1,73 @@
-import type { LogTailRequest } from '@shanghai/proto';
+import type { LogTailRequest, LogTailResponse } from '@shanghai/proto';
 import type { LogPosition } from '../log-consumers.js';
 import type { LogEntry, LogTailOptions } from '../named-logs.js';
-import { logEntryOf, positionOf, scopeMessage, startMessage } from '../wire/log-wire.js';
+import { positionOf, scopeMessage, startMessage, toLogName } from '../wire/log-wire.js';
+import { packedVersion } from '../wire/packed-run.js';
 import { toUint64 } from '../wire/wire-values.js';
 import type { CallEnvironment } from './call-environment.js';
-import { resumeStream } from './resumable-stream.js';
+import type { TailPages } from './entry-tail.js';
+import { tailPages } from './tail-pages.js';
 
 /**
  * Entries of several streams of a log of mode multi-master, and then what comes, over as many connections as it takes: each
  * goes on behind what was given of every stream. `from: 'end'` is the end as of the connection that gave the first page.
  */
-export async function* tailStreams(
-  environment: CallEnvironment,
-  log: string,
-  options: LogTailOptions,
-): AsyncGenerator<LogEntry, void, undefined> {
-  const places = new Map<string, LogPosition>();
-  const reach = (place: LogPosition) => {
-    const name = `${place.origin}.${place.epoch}`;
-    if ((places.get(name)?.sequence ?? -1) < place.sequence) places.set(name, place);
-  };
-  for (const position of options.positions ?? []) reach(position);
-  const pages = resumeStream(environment, {
-    method: 'tailLog',
-    servedBy: options.at ?? 'replica',
-    endsByItself: false,
-    reconnectMs: environment.options.streamReconnectMs,
-    signal: options.signal,
-    nextRequest: () => requestOf(log, options, [...places.values()]),
-  });
-  for await (const page of pages) {
-    for (const message of page.entries) {
-      const entry = logEntryOf(message);
-      const { origin, epoch, sequence } = entry;
-      // Set before the entry is given: whoever got it must not get it again.
-      reach({ origin, epoch, sequence });
-      yield entry;
+export class TailStreams implements TailPages {
+  readonly #environment: CallEnvironment;
+  readonly #log: string;
+  readonly #options: LogTailOptions;
+  readonly #places = new Map<string, Place>();
+  /** The stream of the entry that was given last. */
+  #last: Place | undefined;
+
+  constructor(environment: CallEnvironment, log: string, options: LogTailOptions) {
+    this.#environment = environment;
+    this.#log = log;
+    this.#options = options;
+    for (const position of options.positions ?? []) this.#reach(position);
+  }
+
+  pages(): ReturnType<TailPages['pages']> {
+    return tailPages(this.#environment, this.#options, () => this.#request());
+  }
+
+  give({ origin, epoch, sequence }: LogEntry): boolean {
+    const last = this.#last;
+    if (last !== undefined && last.origin === origin && last.epoch === epoch) last.sequence = sequence;
+    else this.#last = this.#reach({ origin, epoch, sequence });
+    return true;
+  }
+
+  passed({ positions }: LogTailResponse): void {
+    for (const position of positions?.positions ?? []) this.#reach(positionOf(position));
+  }
+
+  #reach(position: LogPosition): Place {
+    const name = `${position.origin}.${position.epoch}`;
+    const known = this.#places.get(name);
+    if (known !== undefined) {
+      known.sequence = Math.max(known.sequence, position.sequence);
+      return known;
     }
-    for (const position of page.positions?.positions ?? []) reach(positionOf(position));
+    const place = { ...position };
+    this.#places.set(name, place);
+    return place;
+  }
+
+  #request(): LogTailRequest {
+    const { from = 0, epoch, allOrigins, order, origin } = this.#options;
+    const positions = [...this.#places.values()];
+    const scope = scopeMessage({
+      ...(allOrigins === undefined ? {} : { allOrigins }),
+      ...(order === undefined ? {} : { order }),
+      ...(epoch === undefined || positions.length > 0 ? {} : { epoch }),
+      ...(positions.length === 0 ? {} : { positions }),
+    });
+    const start = from === 'end' ? ({ $case: 'fromEnd', value: true } as const) : startMessage(from);
+    return { log: toLogName(this.#log), origin: toUint64(origin, 'origin'), start, ...scope, packedVersion };
   }
 }
 
-function requestOf(log: string, options: LogTailOptions, positions: readonly LogPosition[]): LogTailRequest {
-  const { from = 0, epoch, allOrigins, order } = options;
-  const scope = scopeMessage({
-    ...(allOrigins === undefined ? {} : { allOrigins }),
-    ...(order === undefined ? {} : { order }),
-    ...(epoch === undefined || positions.length > 0 ? {} : { epoch }),
-    ...(positions.length === 0 ? {} : { positions }),
-  });
-  const start = from === 'end' ? ({ $case: 'fromEnd', value: true } as const) : startMessage(from);
-  return { log, origin: toUint64(options.origin, 'origin'), start, ...scope };
+interface Place extends LogPosition {
+  sequence: number;
 }
