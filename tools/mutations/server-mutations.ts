@@ -385,4 +385,22 @@ export const serverMutations: readonly Mutation[] = [
     replace: '',
     tests: [`${source}/peers/peer-book.test.ts`],
   },
+  {
+    name: 'server/packed-page-beyond-what-others-hold',
+    breaks: 'no page holds an entry of which an earlier one is still to come',
+    file: 'apps/server/src/logs/packed-entries.ts',
+    find: '  if (compareStamps(lastStamp(packed), bound) <= 0) return packed;\n',
+    replace: '  if (bound !== undefined) return packed;\n',
+    tests: ['apps/server/test/packed-logs.test.ts'],
+    named: 'in the order of time',
+  },
+  {
+    name: 'server/compacted-entries-packed',
+    breaks: 'what compaction took away is not given out',
+    file: 'apps/server/src/logs/log-pages.ts',
+    find: ' || replica.machine.logs.hidden.get(counters.logId).count > 0) return undefined;',
+    replace: ' || replica.machine.logs.hidden.get(counters.logId).count < 0) return undefined;',
+    tests: ['apps/server/test/packed-logs.test.ts'],
+    named: 'of what compaction took away',
+  },
 ];

@@ -203,4 +203,12 @@ export const walMutations: readonly Mutation[] = [
     replace: 'previous.header.baseLsn <= segment.header.baseLsn) return;',
     tests: ['packages/wal/test/directories.test.ts'],
   },
+  {
+    name: 'wal/block-from-the-beginning-of-a-frame',
+    breaks: 'a block begins with the record that was asked for',
+    file: 'packages/wal/src/read/block-builder.ts',
+    find: 'lsn < this.nextLsn; lsn++)',
+    replace: 'lsn < frame.firstLsn; lsn++)',
+    tests: ['packages/wal/test/blocks.test.ts'],
+  },
 ];
