@@ -6,6 +6,22 @@ const test = 'packages/client/test';
 /** Bugs in the client. */
 export const clientMutations: readonly Mutation[] = [
   {
+    name: 'client/append-of-a-pack-told-the-place-of-another',
+    breaks: 'each append of a pack is told where its own records lie',
+    file: `${source}/calls/log-packs.ts`,
+    find: '        firstSequence = lastSequence + 1;\n',
+    replace: '        firstSequence++;\n',
+    tests: [`${test}/log-packs.test.ts`],
+  },
+  {
+    name: 'client/pack-not-ended-by-an-append-of-its-own',
+    breaks: 'appends reach their log in the order of the calls, packed or not',
+    file: `${source}/calls/log-appends.ts`,
+    find: '    this.#packs.seal(value.log);\n',
+    replace: '',
+    tests: [`${test}/log-packs.test.ts`],
+  },
+  {
     name: 'client/write-without-number-sent-again',
     breaks: 'a write without session is never sent again once it may have been done',
     file: `${source}/core/retry-decision.ts`,

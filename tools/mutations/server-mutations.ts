@@ -6,6 +6,23 @@ const test = 'apps/server/test';
 /** Bugs in the server: applying, the state of a group and its snapshots, the log's port, reads, forwarding. */
 export const serverMutations: readonly Mutation[] = [
   {
+    name: 'server/refused-append-of-a-pack-appended',
+    breaks: 'what a pack is told of as refused is not in the log',
+    file: `${source}/logs/log-pack.ts`,
+    find: '      if (refused.size === 0) kept.push(bytes.subarray(0, start));\n',
+    replace: '      if (refused.size === 0) kept.push(bytes.subarray(0, walk.at));\n',
+    tests: [`${source}/logs/log-pack.test.ts`],
+  },
+  {
+    name: 'server/appends-of-a-pack-with-one-stamp',
+    breaks: 'every entry of an origin has a later stamp than the one before',
+    file: `${source}/logs/log-file-record.ts`,
+    find: '    hlc = nextHlc(hlc);\n',
+    replace: '    if (i % 2 === 1) hlc = nextHlc(hlc);\n',
+    tests: [`${test}/multi-master.test.ts`],
+    named: 'a pack is appended under one stamp after the other',
+  },
+  {
     name: 'server/sessions-missing-from-a-snapshot',
     breaks: 'a retry is answered as it was, also by who got its state from another node',
     file: `${source}/apply/state-machine.ts`,

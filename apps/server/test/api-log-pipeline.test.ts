@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { type LogPipelineRequest, type LogPipelineResponse, wireMetadata } from '@shanghai/proto';
 import { afterEach, describe, expect, it } from 'vitest';
+import { encodeLogRecords } from '../src/apply/log-record-codec.js';
 import { type GrpcFixture, openGrpcFixture } from './grpc-fixture.js';
 
 let fixture: GrpcFixture;
@@ -61,6 +62,39 @@ describe('Log/Pipeline', () => {
     stream.end();
     const text = await fixture.services.metrics.text();
     expect(text).toMatch(/shanghai_requests_total\{api="grpc",method="Log\/Pipeline\/Append",code="OK"\} 3/);
+  });
+
+  it('says that it takes packs, and answers one by ranges of its appends', async () => {
+    const { stream, until } = await open();
+    const done = until(3);
+    const messages: LogPipelineResponse[] = [];
+    stream.on('data', (message: LogPipelineResponse) => messages.push(message));
+    stream.write(append(1));
+    const record = (value: string) => ({ key: Buffer.alloc(0), value: Buffer.from(value), headers: [] });
+    const records = encodeLogRecords(['a', 'b', 'c'].map(record));
+    const pack = (id: number, log: string): LogPipelineRequest => ({
+      id: BigInt(id),
+      request: { $case: 'pack', value: { log, acknowledgement: 0, records, counts: [2, 1] } },
+    });
+    stream.write(group([pack(2, 'l'), pack(3, 'missing')]));
+    const answers = new Map((await done).map(({ id, response }) => [Number(id), response]));
+    expect(messages.map(({ takesPacks }) => takesPacks)).toEqual(messages.map(() => true));
+    expect(answers.get(2)).toMatchObject({
+      $case: 'pack',
+      value: {
+        origin: 0n,
+        epoch: 1n,
+        ranges: [
+          { appends: 1, firstSequence: 2n },
+          { appends: 1, firstSequence: 4n },
+        ],
+      },
+    });
+    expect(answers.get(3)).toMatchObject({ $case: 'error', value: { code: 'NOT_FOUND' } });
+    stream.end();
+    const text = await fixture.services.metrics.text();
+    expect(text).toMatch(/shanghai_requests_total\{api="grpc",method="Log\/Pipeline\/Append",code="OK"\} 3/);
+    expect(text).toMatch(/shanghai_requests_total\{api="grpc",method="Log\/Pipeline\/Append",code="NOT_FOUND"\} 2/);
   });
 
   it.each([

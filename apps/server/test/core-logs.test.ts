@@ -1,5 +1,6 @@
 import type { ManualClock } from '@shanghai/env/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { encodeLogRecords } from '../src/apply/log-record-codec.js';
 import type { LogPage, LogRead, LogStart } from '../src/logs/log-requests.js';
 import type { ShanghaiNode } from '../src/node.js';
 import {
@@ -137,6 +138,34 @@ test('an expected last sequence that does not hold leaves the log as it was', as
   expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
   await expect(expecting(0)).rejects.toMatchObject({ code: 'CONFLICT', details: { lastSequence: 1 } });
   expect(await readLog(node, 'events')).toEqual(['x']);
+});
+
+test('a pack is appended without what breaks a limit, and behind a restart it is as it was', async () => {
+  await node.logs.create('events', quorumLog, request());
+  await node.logs.create('keyed', { ...quorumLog, cleanupPolicy: 'compact' }, request());
+  await appendTo(node, 'events', 'a');
+  const plain = (value: string, key = '') => ({ key: bytes(key), value: bytes(value), headers: [] });
+  const headed = { key: bytes('k'), value: bytes('c'), headers: [{ name: 'h', value: bytes('x') }] };
+  const nameless = { ...headed, headers: [{ name: '', value: bytes('x') }] };
+  const pack = {
+    log: 'events',
+    records: encodeLogRecords([plain('b'), nameless, headed, plain('d')]),
+    counts: [1, 1, 2],
+  };
+  const { ranges } = await node.logs.appendPack(pack, request());
+  expect(ranges).toMatchObject([
+    { appends: 1, firstSequence: 2, timeMs: 1_000_000 },
+    { appends: 1, error: { code: 'INVALID_REQUEST' } },
+    { appends: 1, firstSequence: 3 },
+  ]);
+  const keyed = { log: 'keyed', records: encodeLogRecords([plain('x', 'k'), plain('y')]), counts: [] };
+  const [kept, refused] = (await node.logs.appendPack(keyed, request())).ranges;
+  expect([kept?.error, refused?.error?.code]).toEqual([undefined, 'INVALID_REQUEST']);
+  await expect(node.logs.appendPack({ ...pack, log: 'none' }, request())).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await node.close(1000);
+  node = await openTestNode(disk, clock);
+  expect(await readLog(node, 'events')).toEqual(['a', 'b', 'c', 'd']);
+  expect((await read(from(3))).entries[0]?.headers.map(({ name }) => name)).toEqual(['h']);
 });
 
 test('a tail gives what is there, then what comes, and reads no further than its consumer', async () => {

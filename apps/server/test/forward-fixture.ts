@@ -54,6 +54,7 @@ export async function openFollower(leader: () => string, clusterId = 'c1', timeo
     create: (_name, _settings, context) => refuse(context),
     delete: (_name, context) => refuse(context),
     append: (_request, context) => refuse(context),
+    appendPack: (_pack, context) => refuse(context),
     list: (prefix, context) => logs.list(prefix, context),
     describe: (name, context) => logs.describe(name, context),
     read: (request, context) => logs.read(request, context),

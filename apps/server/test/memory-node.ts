@@ -3,13 +3,18 @@
  * arrives and every answer goes out, and switches for what a real node does rarely (failures, endless sources).
  */
 
+import { readU32 } from '../src/apply/byte-fields.js';
+import { readLogRecord } from '../src/apply/log-record-codec.js';
 import type { KeyspaceRequests } from '../src/keyspaces/keyspace-requests.js';
 import type {
   LogAppend,
   LogAppended,
   LogDescription,
   LogEntry,
+  LogPack,
+  LogPacked,
   LogPage,
+  LogRecord,
   LogRequests,
   LogSettings,
   LogStart,
@@ -350,6 +355,22 @@ class MemoryLogs implements LogRequests {
       timeMs: 1_000,
       duplicate: false,
     };
+  }
+
+  async appendPack({ log, records, counts }: LogPack, context: RequestContext): Promise<LogPacked> {
+    const ranges = [];
+    let at = 0;
+    while (at < records.length) {
+      const one: LogRecord[] = [];
+      for (let left = counts[ranges.length] ?? 1; left > 0; left--) {
+        const end = at + 4 + readU32(records, at);
+        one.push(readLogRecord(records.subarray(at + 4, end)));
+        at = end;
+      }
+      const { firstSequence, timeMs } = await this.append({ log, records: one }, context);
+      ranges.push({ appends: 1, firstSequence, timeMs });
+    }
+    return { origin: 0, epoch: 1, ranges };
   }
 
   async read(request: { log: string; start: LogStart; limit: number; maxBytes: number }, context: RequestContext) {

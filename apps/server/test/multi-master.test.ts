@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { MemoryReplicationNetwork } from '@shanghai/replication/testing';
 import { afterEach, expect, test } from 'vitest';
 import { pauseReplication, replicationMessage } from '../src/api/grpc/replication-messages.js';
+import { encodeLogRecords } from '../src/apply/log-record-codec.js';
 import type { LogEntry, LogPage, LogRead, LogScope, LogSettings } from '../src/logs/log-requests.js';
 import type { ShanghaiNode } from '../src/node.js';
 import { TestCluster } from './cluster-harness.js';
@@ -61,6 +62,32 @@ test('a node alone takes appends under its own id, and has them again after a re
   expect((await again.logs.describe('events', request())).origins).toMatchObject([{ origin: 1, lastSequence: 4 }]);
   await again.checkpoint();
   expect(texts((await read(again, { start: { from: 'sequence', sequence: 3 } })).entries)).toEqual(['c', 'd']);
+});
+
+test('a pack is appended under one stamp after the other, without what breaks a limit', async () => {
+  const { disk, clock, node } = await alone();
+  await node.logs.create('events', settings, request());
+  const plain = (value: string, header?: string) => {
+    return {
+      key: bytes(''),
+      value: bytes(value),
+      headers: header === undefined ? [] : [{ name: header, value: bytes('') }],
+    };
+  };
+  const records = [plain('a'), plain('b'), plain('no', ''), plain('c', 'h')];
+  const pack = { log: 'events', records: encodeLogRecords(records), counts: [2, 1, 1] };
+  const packs = Promise.all([node.logs.appendPack(pack, request()), node.logs.appendPack(pack, request())]);
+  expect((await packs).map(({ origin, epoch, ranges }) => [origin, epoch, ...ranges])).toMatchObject([
+    [1, 1, { appends: 1, firstSequence: 1 }, { appends: 1, error: { code: 'INVALID_REQUEST' } }, { firstSequence: 3 }],
+    [1, 1, { appends: 1, firstSequence: 4 }, { appends: 1, error: { code: 'INVALID_REQUEST' } }, { firstSequence: 6 }],
+  ]);
+  await node.close(1000);
+  const again = await openTestNode(disk, clock);
+  closing.push(() => again.close(1000));
+  const { entries } = await read(again);
+  expect(texts(entries)).toEqual(['a', 'b', 'c', 'a', 'b', 'c']);
+  const stamps = entries.map(({ hlc }) => (hlc?.ms ?? 0) * 0x1_0000 + (hlc?.counter ?? 0));
+  expect(stamps.every((stamp, i) => i === 0 || stamp > (stamps[i - 1] as number))).toBe(true);
 });
 
 test('what makes no sense is refused with its reason', async () => {

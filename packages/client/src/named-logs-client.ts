@@ -41,6 +41,7 @@ import {
 } from './wire/log-wire.js';
 import { packedVersion } from './wire/packed-run.js';
 import { allEntries } from './wire/page-entries.js';
+import { type PackableRecord, packableRecord } from './wire/pack-wire.js';
 import { toNumber, toUint64 } from './wire/wire-values.js';
 
 /** The named logs of a client. */
@@ -91,13 +92,28 @@ export class NamedLogsClient implements NamedLogs {
     this.#names.forget(name);
   }
 
-  async append(
+  append(
     name: string,
     records: LogRecordInput | readonly LogRecordInput[],
-    options: LogAppendOptions = {},
+    options: LogAppendOptions = plain,
+  ): Promise<LogAppended> {
+    if (!isPlain(options) || !this.#appends.takesPacks) return this.#append(name, records, options);
+    try {
+      const acknowledgement = acknowledgementMessage(options.acknowledgement);
+      return this.#appends.pack(toLogName(name), acknowledgement, packable(records));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** An append as a call of its own. */
+  async #append(
+    name: string,
+    records: LogRecordInput | readonly LogRecordInput[],
+    options: LogAppendOptions,
   ): Promise<LogAppended> {
     const list = isList(records) ? records : [records];
-    if (list.length === 0) throw new RangeError('an append needs at least one record');
+    if (list.length === 0) throw emptyAppend();
     const { producer, expectedLastSequence } = options;
     const request = {
       log: toLogName(name),
@@ -186,6 +202,24 @@ export class NamedLogsClient implements NamedLogs {
     const { origins } = await this.describe(log, signal === undefined ? {} : { signal });
     return (origins.find((each) => each.origin === origin)?.lastSequence ?? 0) + 1;
   }
+}
+
+const plain: LogAppendOptions = {};
+
+/** Whether an append differs from others in nothing but its records and their acknowledgement. */
+function isPlain({ producer, expectedLastSequence, at, signal, timeoutMs }: LogAppendOptions): boolean {
+  if (producer !== undefined || expectedLastSequence !== undefined) return false;
+  return at !== 'contact' && signal === undefined && timeoutMs === undefined;
+}
+
+function packable(records: LogRecordInput | readonly LogRecordInput[]): readonly PackableRecord[] {
+  if (!isList(records)) return [packableRecord(records)];
+  if (records.length === 0) throw emptyAppend();
+  return records.map(packableRecord);
+}
+
+function emptyAppend(): RangeError {
+  return new RangeError('an append needs at least one record');
 }
 
 /** Whether a tail is one of several streams, each with its own place. */

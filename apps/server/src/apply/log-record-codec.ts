@@ -8,12 +8,13 @@ import type { LogRecord } from '../logs/log-requests.js';
 import { writeU16, writeU32 } from './byte-fields.js';
 import { FieldReader } from './field-reader.js';
 
-const headBytes = 10;
+/** Bytes of a record before its key. */
+export const recordHeadBytes = 10;
 const headerHeadBytes = 6;
 
 /** Bytes that `encodeLogRecord` will write. */
 export function encodedRecordBytes(record: LogRecord): number {
-  let length = headBytes + record.key.length + record.value.length;
+  let length = recordHeadBytes + record.key.length + record.value.length;
   for (const header of record.headers) {
     length += headerHeadBytes + Buffer.byteLength(header.name) + header.value.length;
   }
@@ -26,9 +27,9 @@ export function encodeLogRecord(bytes: Uint8Array, start: number, record: LogRec
   writeU32(bytes, start, key.length);
   writeU32(bytes, start + 4, value.length);
   writeU16(bytes, start + 8, headers.length);
-  bytes.set(key, start + headBytes);
-  bytes.set(value, start + headBytes + key.length);
-  let at = start + headBytes + key.length + value.length;
+  bytes.set(key, start + recordHeadBytes);
+  bytes.set(value, start + recordHeadBytes + key.length);
+  let at = start + recordHeadBytes + key.length + value.length;
   for (const header of headers) {
     const name = Buffer.from(header.name);
     writeU16(bytes, at, name.length);

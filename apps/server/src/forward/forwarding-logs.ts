@@ -2,6 +2,8 @@ import type {
   LogAppend,
   LogAppended,
   LogDescription,
+  LogPack,
+  LogPacked,
   LogPage,
   LogRead,
   LogRequests,
@@ -51,6 +53,11 @@ export class ForwardingLogs implements LogRequests {
       (leader) => this.#calls.appendLog(leader, request, context),
       this.#patience,
     );
+  }
+
+  /** Only comes on streams, which stay where they are. */
+  appendPack(pack: LogPack, context: RequestContext): Promise<LogPacked> {
+    return this.#here.appendPack(pack, context);
   }
 
   list(prefix: string, context: RequestContext): Promise<readonly LogDescription[]> {

@@ -7,6 +7,7 @@ import type { Clock } from '@shanghai/env';
 import { decodeWinner, type EntryId, encodeOperation, type KeyspaceOperation, seenVector } from '@shanghai/replication';
 import { rowKey } from '../apply/keyspace-keys.js';
 import { keyspaceLogId } from '../apply/keyspace-log.js';
+import { encodeLogRecords } from '../apply/log-record-codec.js';
 import type { NodeLimits } from '../limits.js';
 import type { MultiMaster, OriginParts } from '../replication/multi-master.js';
 import type { Gate } from '../requests/gate.js';
@@ -109,7 +110,8 @@ export class MultiMasterKeys {
     const records = make(seen).map((operation) => {
       return { key: noBytes, value: Buffer.from(encodeOperation(operation)), headers: [] };
     });
-    return writer.append({ logId: keyspaceLogId(keyspaceId), records });
+    const recordBytes = encodeLogRecords(records);
+    return writer.append({ logId: keyspaceLogId(keyspaceId), recordCount: records.length, recordBytes });
   }
 
   async #find(keyspaceId: number, key: Uint8Array, { replica }: OriginParts): Promise<StoredPair | undefined> {

@@ -7,6 +7,8 @@ import type {
   LogAppend,
   LogAppended,
   LogDescription,
+  LogPack,
+  LogPacked,
   LogPage,
   LogRead,
   LogRequests,
@@ -57,6 +59,13 @@ export class AllLogs implements LogRequests {
     const group = this.#groupOf(request.log);
     if (group === undefined) return this.#kindOf(request.log).then((logs) => logs.append(request, context));
     return (group === 'quorum' ? quorum : multiMaster).append(request, context);
+  }
+
+  async appendPack(pack: LogPack, context: RequestContext): Promise<LogPacked> {
+    const { quorum, multiMaster } = this.#parts;
+    const group = this.#groupOf(pack.log);
+    if (group === undefined) return (await this.#kindOf(pack.log)).appendPack(pack, context);
+    return (group === 'quorum' ? quorum : multiMaster).appendPack(pack, context);
   }
 
   async read(request: LogRead, context: RequestContext): Promise<LogPage> {

@@ -12,7 +12,7 @@
 import type { LogAppendCommand } from '../apply/command.js';
 import { encodeLogRecords } from '../apply/log-record-codec.js';
 import { ServerError } from '../requests/server-error.js';
-import type { LogAppend, LogRecord } from './log-requests.js';
+import type { LogAppend } from './log-requests.js';
 
 /** Where an append's records came to lie. */
 export interface AppendPlace {
@@ -34,7 +34,11 @@ export interface BatchedLog {
 }
 
 /** What an append is made of, beside its log. */
-export type AppendWork = Pick<LogAppend, 'records' | 'producer' | 'expectedLastSequence'>;
+export interface AppendWork extends Pick<LogAppend, 'producer' | 'expectedLastSequence'> {
+  readonly recordCount: number;
+  /** As `encodeLogRecords` writes them. */
+  readonly recordBytes: Uint8Array;
+}
 
 /** Records of a command that was put together, and their bytes, beyond which another is begun. */
 const maxBatchRecords = 10_000;
@@ -99,8 +103,8 @@ function batchesOf(appends: readonly Waiting[]): Batch[] {
   const batches: Batch[] = [];
   let last: Batch | undefined;
   for (const append of appends) {
-    const records = append.work.records.length;
-    const bytes = payloadBytes(append.work.records);
+    const { recordCount: records, recordBytes } = append.work;
+    const bytes = recordBytes.length;
     if (last !== undefined && fits(last, append, records, bytes)) {
       last.parts.push(append);
       last.records += records;
@@ -126,45 +130,52 @@ function fits(batch: Batch, { work }: Waiting, records: number, bytes: number): 
   );
 }
 
-function payloadBytes(records: readonly LogRecord[]): number {
-  let bytes = 0;
-  for (const { key, value } of records) bytes += key.length + value.length;
-  return bytes;
-}
-
-function propose(log: BatchedLog, { parts }: Pick<Batch, 'parts'>): void {
+function propose(log: BatchedLog, batch: Batch): void {
+  const { parts } = batch;
   const only = parts[0] as Waiting;
   if (parts.length === 1) {
     log.propose(only.work).then(only.resolve, only.reject);
     return;
   }
-  const all: LogRecord[] = [];
-  for (const { work } of parts) for (const record of work.records) all.push(record);
-  log.propose({ ...only.work, records: all }).then(
+  const recordBytes = Buffer.concat(
+    parts.map(({ work }) => work.recordBytes),
+    batch.bytes,
+  );
+  log.propose({ ...only.work, recordCount: batch.records, recordBytes }).then(
     (place) => {
       let { firstSequence } = place;
       for (const { work, resolve } of parts) {
-        const lastSequence = firstSequence + work.records.length - 1;
+        const lastSequence = firstSequence + work.recordCount - 1;
         resolve({ ...place, firstSequence, lastSequence });
         firstSequence = lastSequence + 1;
       }
     },
     (error: unknown) => {
       if (only.work.producer !== undefined && error instanceof ServerError && error.code === 'CONFLICT') {
-        for (const part of parts) propose(log, { parts: [part] });
+        for (const part of parts) log.propose(part.work).then(part.resolve, part.reject);
       } else for (const { reject } of parts) reject(error);
     },
   );
 }
 
+/** What an append is made of. */
+export function workOf({ records, producer, expectedLastSequence }: LogAppend): AppendWork {
+  return {
+    recordCount: records.length,
+    recordBytes: encodeLogRecords(records),
+    ...(producer === undefined ? {} : { producer }),
+    ...(expectedLastSequence === undefined ? {} : { expectedLastSequence }),
+  };
+}
+
 /** An append as a command of its group. */
 export function appendCommand(logId: number, work: AppendWork): LogAppendCommand {
-  const { records, producer, expectedLastSequence } = work;
+  const { recordCount, recordBytes, producer, expectedLastSequence } = work;
   return {
     kind: 'logAppend',
     logId,
-    recordCount: records.length,
-    recordBytes: encodeLogRecords(records),
+    recordCount,
+    recordBytes,
     ...(producer === undefined ? {} : { producer }),
     ...(expectedLastSequence === undefined ? {} : { expectedLastSequence }),
   };

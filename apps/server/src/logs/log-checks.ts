@@ -78,7 +78,8 @@ export function checkLogRead(request: LogRead): void {
   if (request.start.from === 'last') checkCount('number of last entries', request.start.entries, 0);
 }
 
-function checkRecord(record: LogRecord, limits: NodeLimits): number {
+/** Refuses a record that breaks a limit; the bytes it takes. */
+export function checkRecord(record: LogRecord, limits: NodeLimits): number {
   const { key, value, headers } = record;
   if (key.length > limits.maxKeyBytes) {
     throw invalidRequest(`a record's key has ${key.length} bytes, at most ${limits.maxKeyBytes} are allowed`);

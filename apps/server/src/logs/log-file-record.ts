@@ -12,10 +12,11 @@
  *   version  flags  stamp  producer id, epoch, sequence (flag 1)    record
  */
 
-import { advanceHlc, type Hlc } from '@shanghai/replication';
-import { readU64, writeU32, writeU64 } from '../apply/byte-fields.js';
+import { invariant } from '@shanghai/env';
+import { type Hlc, nextHlc } from '@shanghai/replication';
+import { readU32, readU64, writeU32, writeU64 } from '../apply/byte-fields.js';
 import { readHlc, writeHlc } from '../apply/hlc-field.js';
-import { encodedRecordBytes, encodeLogRecord, readLogRecord, splitLogRecords } from '../apply/log-record-codec.js';
+import { encodeLogRecords, readLogRecord, splitLogRecords } from '../apply/log-record-codec.js';
 import type { AcceptedAppend } from '../apply/log-table.js';
 import type { LogEntry, LogRecord, Producer } from './log-requests.js';
 
@@ -60,25 +61,34 @@ export function encodeFileRecords(append: AcceptedAppend, skip: number): Uint8Ar
 
 /** Records as a run of a stream, the first of them with this stamp, the others with those that follow. */
 export function encodeStreamEntries(records: readonly LogRecord[], firstHlc: Hlc, producer?: Producer): Uint8Array {
+  return stampRecords(encodeLogRecords(records), records.length, firstHlc, producer);
+}
+
+/** The same of records that `encodeLogRecords` wrote. */
+export function stampRecords(records: Uint8Array, count: number, firstHlc: Hlc, producer?: Producer): Uint8Array {
   const headBytes = streamHeadBytes + (producer === undefined ? 0 : producerBytes);
-  let length = 0;
-  for (const record of records) length += 4 + headBytes + encodedRecordBytes(record);
-  const bytes = Buffer.allocUnsafe(length);
+  const bytes = Buffer.allocUnsafe(records.length + count * headBytes);
+  let hlc = firstHlc;
+  let from = 0;
   let at = 0;
-  for (const [i, record] of records.entries()) {
+  for (let i = 0; i < count; i++) {
+    const end = from + 4 + readU32(records, from);
     const head = at + 4;
+    writeU32(bytes, at, end - from - 4 + headBytes);
     bytes[head] = streamVersion;
     bytes[head + 1] = producer === undefined ? 0 : producerFlag;
-    writeHlc(bytes, head + 2, advanceHlc(firstHlc, i));
+    writeHlc(bytes, head + 2, hlc);
     if (producer !== undefined) {
       writeU64(bytes, head + 10, producer.producerId);
       writeU64(bytes, head + 18, producer.epoch);
       writeU64(bytes, head + 26, producer.sequence + i);
     }
-    const end = encodeLogRecord(bytes, head + headBytes, record);
-    writeU32(bytes, at, end - head);
-    at = end;
+    bytes.set(records.subarray(from + 4, end), head + headBytes);
+    at = head + headBytes + end - from - 4;
+    from = end;
+    hlc = nextHlc(hlc);
   }
+  invariant(from === records.length && at === bytes.length, `${count} records do not fill ${records.length} bytes`);
   return bytes;
 }
 

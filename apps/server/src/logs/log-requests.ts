@@ -1,6 +1,7 @@
 import type { Hlc } from '@shanghai/replication';
 import type { RequestContext } from '../requests/request-context.js';
 import type { PackedEntries } from './packed-entries.js';
+import type { ServerError } from '../requests/server-error.js';
 
 /** The log plane as the API calls it. Errors are `ServerError`s: `NOT_FOUND`, `ALREADY_EXISTS`, `OUT_OF_RANGE` (details: firstSequence, lastSequence), `CONFLICT`. */
 export interface LogRequests {
@@ -10,6 +11,8 @@ export interface LogRequests {
   describe(name: string, context: RequestContext): Promise<LogDescription>;
   delete(name: string, context: RequestContext): Promise<void>;
   append(request: LogAppend, context: RequestContext): Promise<LogAppended>;
+  /** Appends of many callers as one; rejects where none of them could be. */
+  appendPack(pack: LogPack, context: RequestContext): Promise<LogPacked>;
   read(request: LogRead, context: RequestContext): Promise<LogPage>;
   /** Pages as the consumer asks for them; ends when the context's signal aborts. */
   tail(request: LogTail, context: RequestContext): AsyncIterable<LogPage>;
@@ -74,6 +77,32 @@ export interface LogAppend {
   readonly acknowledgement?: Acknowledgement;
   readonly producer?: Producer;
   readonly expectedLastSequence?: number;
+}
+
+/** Plain appends of many callers to one log. Each is kept or refused by itself; they reach the log in their order. */
+export interface LogPack {
+  readonly log: string;
+  /** As `encodeLogRecords` writes them. */
+  readonly records: Uint8Array;
+  /** Records of each append; none: each has one. */
+  readonly counts: readonly number[];
+  /** Absent: the log's default. */
+  readonly acknowledgement?: Acknowledgement;
+}
+
+/** What became of the appends of a pack, all of them in their order. */
+export interface LogPacked {
+  readonly origin: number;
+  readonly epoch: number;
+  readonly ranges: readonly LogPackRange[];
+}
+
+/** Appends of a pack that follow each other: their records lie from `firstSequence` on without a gap, or all were refused. */
+export interface LogPackRange {
+  readonly appends: number;
+  readonly firstSequence: number;
+  readonly timeMs: number;
+  readonly error?: ServerError;
 }
 
 /** Where the records of an append lie. `duplicate`: the producer had sent them before, nothing was appended. */

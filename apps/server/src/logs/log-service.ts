@@ -8,16 +8,27 @@ import { invalidRequest } from '../requests/request-checks.js';
 import type { RequestContext } from '../requests/request-context.js';
 import { requireLeader } from '../routing/require-leader.js';
 import type { SlotRouter } from '../routing/slot-router.js';
-import { AppendBatches, appendCommand, type BatchedLog } from './append-batches.js';
+import {
+  AppendBatches,
+  type AppendPlace,
+  type AppendWork,
+  appendCommand,
+  type BatchedLog,
+  workOf,
+} from './append-batches.js';
 import { EveryReplica } from './every-replica.js';
 import { type KnownLog, KnownLogs, linearizable, placeOf, unknownLog } from './known-logs.js';
 import { checkAppend, checkKeys, checkLogName, checkLogRead, checkSettings } from './log-checks.js';
 import type { LogFiles } from './log-files.js';
+import { checkPack, packRanges } from './log-pack.js';
 import { packedFrom, pageFrom, startSequence } from './log-pages.js';
 import type {
+  Acknowledgement,
   LogAppend,
   LogAppended,
   LogDescription,
+  LogPack,
+  LogPacked,
   LogPage,
   LogRead,
   LogRequests,
@@ -91,12 +102,30 @@ export class LogService implements LogRequests {
   }
 
   async append(request: LogAppend, context: RequestContext): Promise<LogAppended> {
-    const { gate, limits, files, system } = this.#parts;
+    const { gate, limits } = this.#parts;
     gate.enter(context);
     checkAppend(request, limits);
     const log = this.#logs.find(request.log) ?? (await this.#logs.now(request.log));
-    const { entry, replica, counters } = log;
+    const { entry, counters } = log;
     if (entry.settings.cleanupPolicy === 'compact') checkKeys(entry.name, request.records);
+    const place = await this.#append(log, workOf(request), request.acknowledgement);
+    const { firstSequence, lastSequence, timeMs, duplicate } = place;
+    return { origin: entry.origin, epoch: counters.epoch, firstSequence, lastSequence, timeMs, duplicate };
+  }
+
+  async appendPack(pack: LogPack, context: RequestContext): Promise<LogPacked> {
+    this.#parts.gate.enter(context);
+    const log = this.#logs.find(pack.log) ?? (await this.#logs.now(pack.log));
+    const { entry, counters } = log;
+    const checked = checkPack(pack, this.#parts.limits, entry.settings.cleanupPolicy === 'compact');
+    const { work } = checked;
+    const place = work === undefined ? undefined : await this.#append(log, work, pack.acknowledgement);
+    return { origin: entry.origin, epoch: counters.epoch, ranges: packRanges(checked, place) };
+  }
+
+  async #append(log: KnownLog, work: AppendWork, acknowledgement: Acknowledgement | undefined): Promise<AppendPlace> {
+    const { files, system } = this.#parts;
+    const { entry, replica } = log;
     const batched: BatchedLog = {
       logId: entry.logId,
       // What is committed must be stored: a damaged log is refused before anything is.
@@ -106,16 +135,16 @@ export class LogService implements LogRequests {
           requireLeader(replica, system.replica.machine.catalogue.nodes);
           throw error;
         }),
-      propose: async (work) => {
-        const result = await replica.propose(appendCommand(entry.logId, work));
+      propose: async (together) => {
+        const result = await replica.propose(appendCommand(entry.logId, together));
         invariant(result.type === 'logAppended', `an append gave '${result.type}'`);
         return result;
       },
     };
-    const { firstSequence, lastSequence, timeMs, duplicate } = await this.#batches.append(batched, request);
+    const place = await this.#batches.append(batched, work);
     files.refuseDamaged(placeOf(log));
-    if ((request.acknowledgement ?? entry.settings.acknowledgement) === 'all') await this.#everyReplica(replica).has();
-    return { origin: entry.origin, epoch: counters.epoch, firstSequence, lastSequence, timeMs, duplicate };
+    if ((acknowledgement ?? entry.settings.acknowledgement) === 'all') await this.#everyReplica(replica).has();
+    return place;
   }
 
   #everyReplica(replica: Replica): EveryReplica {

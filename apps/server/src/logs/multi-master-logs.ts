@@ -11,15 +11,19 @@ import type { MultiMaster, OriginParts } from '../replication/multi-master.js';
 import type { Gate } from '../requests/gate.js';
 import { checkCount, invalidRequest } from '../requests/request-checks.js';
 import type { RequestContext } from '../requests/request-context.js';
-import { AppendBatches, type AppendWork } from './append-batches.js';
+import { AppendBatches, type AppendPlace, type AppendWork, workOf } from './append-batches.js';
 import { linearizable, unknownLog } from './known-logs.js';
 import { checkAppend, checkLogName, checkLogRead, checkSettings } from './log-checks.js';
 import type { LogFiles } from './log-files.js';
+import { checkPack, packRanges } from './log-pack.js';
 import { streamPlace } from './log-place.js';
 import type {
+  Acknowledgement,
   LogAppend,
   LogAppended,
   LogDescription,
+  LogPack,
+  LogPacked,
   LogPage,
   LogRead,
   LogRequests,
@@ -81,30 +85,47 @@ export class MultiMasterLogs implements LogRequests {
   }
 
   async append(request: LogAppend, context: RequestContext): Promise<LogAppended> {
-    const { gate, limits, multiMaster, nodeId, files } = this.#parts;
+    const { gate, limits, nodeId } = this.#parts;
     gate.enter(context);
     checkAppend(request, limits);
-    const { logId, settings } = this.#here(request.log) ?? (await this.#entry(request.log));
+    const entry = this.#here(request.log) ?? (await this.#entry(request.log));
+    const place = await this.#append(entry, workOf(request), request.acknowledgement);
+    const { epoch, firstSequence, lastSequence, timeMs, duplicate } = place;
+    return { origin: nodeId, epoch, firstSequence, lastSequence, timeMs, duplicate };
+  }
+
+  async appendPack(pack: LogPack, context: RequestContext): Promise<LogPacked> {
+    const { gate, limits, multiMaster, nodeId } = this.#parts;
+    gate.enter(context);
+    const entry = this.#here(pack.log) ?? (await this.#entry(pack.log));
+    const checked = checkPack(pack, limits, false);
+    const { work } = checked;
+    const place = work === undefined ? undefined : await this.#append(entry, work, pack.acknowledgement);
+    const epoch = place?.epoch ?? multiMaster.begun?.replica.machine.streams.own.epoch ?? 0;
+    return { origin: nodeId, epoch, ranges: packRanges(checked, place) };
+  }
+
+  async #append(
+    { logId, settings }: LogCatalogueEntry,
+    work: AppendWork,
+    acknowledgement: Acknowledgement = settings.acknowledgement,
+  ): Promise<AppendPlace & { readonly epoch: number }> {
+    const { limits, multiMaster, nodeId, files } = this.#parts;
     const { writer, replica } = await multiMaster.ready();
     const { epoch: present } = replica.machine.streams.own;
     files.refuseDamaged(streamPlace({ logId, origin: nodeId, epoch: present }));
-    const { records, producer, expectedLastSequence, acknowledgement = settings.acknowledgement } = request;
     const batched = {
       logId,
       ready: () => Promise.resolve(),
-      propose: (work: AppendWork) => writer.append({ logId, ...work }),
+      propose: (together: AppendWork) => writer.append({ logId, ...together }),
     };
-    const appended = await this.#batches.append(batched, {
-      records,
-      ...(producer === undefined ? {} : { producer }),
-      ...(expectedLastSequence === undefined ? {} : { expectedLastSequence }),
-    });
-    const { epoch = present, firstSequence, lastSequence, timeMs, duplicate } = appended;
+    const place = await this.#batches.append(batched, work);
+    const { epoch = present, lastSequence } = place;
     const stream = { logId, origin: nodeId, epoch };
     if (acknowledgement !== 'local') {
       await multiMaster.heldBy(stream, lastSequence, acknowledgement, limits.proposalTimeoutMs);
     }
-    return { origin: nodeId, epoch, firstSequence, lastSequence, timeMs, duplicate };
+    return { ...place, epoch };
   }
 
   async read(request: LogRead, context: RequestContext): Promise<LogPage> {

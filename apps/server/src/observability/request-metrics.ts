@@ -12,8 +12,8 @@ export type RequestOutcome = ErrorCode | 'OK';
 
 /** Takes what became of the requests of one method. */
 export interface RequestRecorder {
-  /** A request that began at `startedMs` (monotonic) ended now. */
-  finished(startedMs: number, outcome: RequestOutcome): void;
+  /** Requests (default: one) that began at `startedMs` (monotonic) ended now. */
+  finished(startedMs: number, outcome: RequestOutcome, requests?: number): void;
 }
 
 /** All requests of the process. */
@@ -93,16 +93,16 @@ class Recorder implements RequestRecorder {
     this.#monotonicMs = monotonicMs;
   }
 
-  finished(startedMs: number, outcome: RequestOutcome): void {
+  finished(startedMs: number, outcome: RequestOutcome, requests = 1): void {
     const nowMs = this.#monotonicMs();
     const durationMs = nowMs - startedMs;
-    this.#durations.observe(durationMs / 1000);
-    this.#rates?.add(nowMs, durationMs);
+    for (let i = 0; i < requests; i++) this.#durations.observe(durationMs / 1000);
+    this.#rates?.add(nowMs, durationMs, requests);
     let counter = this.#byOutcome.get(outcome);
     if (counter === undefined) {
       counter = this.#requests.series({ api: this.#api, method: this.#method, code: outcome });
       this.#byOutcome.set(outcome, counter);
     }
-    counter.add();
+    counter.add(requests);
   }
 }

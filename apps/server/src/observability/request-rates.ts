@@ -27,8 +27,8 @@ export class RequestRates {
     this.#beganMs = monotonicMs();
   }
 
-  /** A request ended at `nowMs` (monotonic) after `durationMs`. */
-  add(nowMs: number, durationMs: number): void {
+  /** Requests ended at `nowMs` (monotonic) after `durationMs`. */
+  add(nowMs: number, durationMs: number, requests = 1): void {
     const second = Math.floor(nowMs / slotMs);
     const slot = second % slotCount;
     if (this.#seconds[slot] !== second) {
@@ -38,7 +38,7 @@ export class RequestRates {
     let bucket = 0;
     for (let bound = firstBucketMs; durationMs > bound && bucket < bucketCount - 1; bound *= 2) bucket++;
     const index = slot * bucketCount + bucket;
-    this.#counts[index] = (this.#counts[index] ?? 0) + 1;
+    this.#counts[index] = (this.#counts[index] ?? 0) + requests;
   }
 
   /** Over the last ten seconds, or since the beginning where that is shorter. */

@@ -6,17 +6,14 @@ import { type Clock, invariant } from '@shanghai/env';
 import { advanceHlc, compareHlc, type Hlc, laterHlc, nextHlc, stampHlc } from '@shanghai/replication';
 import type { ApplyResult } from '../apply/apply-result.js';
 import type { OriginAppend } from '../apply/origin-command.js';
-import { encodeStreamEntries } from '../logs/log-file-record.js';
-import type { LogRecord, Producer } from '../logs/log-requests.js';
+import type { AppendWork } from '../logs/append-batches.js';
+import { stampRecords } from '../logs/log-file-record.js';
 import type { Replica } from '../raft/replica.js';
 import { ServerError } from '../requests/server-error.js';
 
 /** An append of this node. */
-export interface OwnAppend {
+export interface OwnAppend extends AppendWork {
   readonly logId: number;
-  readonly records: readonly LogRecord[];
-  readonly producer?: Producer;
-  readonly expectedLastSequence?: number;
 }
 
 /** Where it went. */
@@ -52,13 +49,13 @@ export class OriginWriter {
   }
 
   /** Rejects with what was refused, or with `OUTCOME_UNKNOWN`. Appends are judged and numbered in the order of the calls. */
-  append({ logId, records, producer, expectedLastSequence }: OwnAppend): Promise<OwnAppended> {
+  append({ logId, recordCount, recordBytes, producer, expectedLastSequence }: OwnAppend): Promise<OwnAppended> {
     const firstHlc = this.#stamp();
-    const lastHlc = advanceHlc(firstHlc, records.length - 1);
+    const lastHlc = advanceHlc(firstHlc, recordCount - 1);
     this.#lastHlc = lastHlc;
-    const bytes = encodeStreamEntries(records, firstHlc, producer);
+    const bytes = stampRecords(recordBytes, recordCount, firstHlc, producer);
     const append = {
-      ...{ logId, firstHlc, lastHlc, count: records.length, bytes },
+      ...{ logId, firstHlc, lastHlc, count: recordCount, bytes },
       ...(producer === undefined ? {} : { producer }),
       ...(expectedLastSequence === undefined ? {} : { expectedLastSequence }),
     };

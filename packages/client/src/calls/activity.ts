@@ -28,10 +28,10 @@ export class Activity {
     if (this.#count++ === 0) this.#release = this.#keepAlive?.();
   }
 
-  /** A call has settled. */
-  end(): void {
-    invariant(this.#count > 0, 'more calls ended than began');
-    this.#count--;
+  /** Calls have settled. */
+  end(count = 1): void {
+    invariant(this.#count >= count, 'more calls ended than began');
+    this.#count -= count;
     if (this.#count > 0) return;
     this.#release?.();
     const waiters = this.#waiters;

@@ -39,6 +39,8 @@ export interface LaneEvents {
   readonly service: PipelineService;
   /** A call is about to be sent: gives a write its number; false where it must wait for one. */
   prepare(call: PendingCall): boolean;
+  /** Packs that were to go to a node that takes none: they are the lane's no more. */
+  unpackable(calls: readonly PendingCall[]): void;
   /** A call was answered. */
   answered(call: PendingCall, answer: PipelineAnswer): void;
   /** An attempt of a call failed on its way: `sendAgain` puts it in front of the queue, if it may be sent again. */
@@ -84,6 +86,11 @@ export class Lane implements PipelineLinkEvents, CallHolder {
   /** Where its stream leads to; `undefined` while there is none. */
   get node(): ClusterNode | undefined {
     return this.#link?.node;
+  }
+
+  /** Whether the node that its stream leads to takes packs. */
+  get takesPacks(): boolean {
+    return this.#link?.takesPacks ?? false;
   }
 
   get waitsFor(): 'queue' | 'connection' | 'leader' {
@@ -204,26 +211,35 @@ export class Lane implements PipelineLinkEvents, CallHolder {
       return;
     }
     const { maxUnansweredMessages, maxMessageRequests } = this.#environment.options;
+    if (!link.takesPacks && this.#events.service === 'log') this.#giveBackPacks();
     while (!link.blocked && link.unansweredMessages < maxUnansweredMessages) {
       if (this.#search !== undefined && (this.#search.timer !== undefined || link.size > 0)) return;
       const calls = this.#takeMessage(this.#search === undefined ? maxMessageRequests : 1);
       if (calls.length === 0) return;
-      link.node.load += calls.length;
+      for (const { requests } of calls) link.node.load += requests;
       link.send(calls);
       this.#startWatch(link);
     }
   };
+
+  /** What was packed for another node than the one that is there now. */
+  #giveBackPacks(): void {
+    const packs = this.takeWaiting(({ body }) => body.$case === 'logPack');
+    if (packs.length > 0) this.#events.unpackable(packs);
+  }
 
   /** The next calls that fit in a message and in the limits of what is in flight; none when nothing may be sent now. */
   #takeMessage(maxRequests: number): PendingCall[] {
     const { maxMessageBytes, maxInFlightRequests, maxInFlightBytes } = this.#environment.options;
     const calls: PendingCall[] = [];
     let messageBytes = 0;
+    let messageRequests = 0;
     let passedOver = 0;
     for (const waiting of [this.#returned, this.#queue]) {
       for (const call of waiting) {
         if (calls.length > 0 && messageBytes + call.bytes > maxMessageBytes) return calls;
-        if (calls.length >= maxRequests || this.#inFlightRequests >= maxInFlightRequests) return calls;
+        if (calls.length > 0 && messageRequests + call.requests > maxRequests) return calls;
+        if (this.#inFlightRequests > 0 && this.#inFlightRequests + call.requests > maxInFlightRequests) return calls;
         if (this.#inFlightRequests > 0 && this.#inFlightBytes + call.bytes > maxInFlightBytes) return calls;
         if (!this.#events.prepare(call)) {
           if (++passedOver >= lookAhead) return calls;
@@ -231,7 +247,8 @@ export class Lane implements PipelineLinkEvents, CallHolder {
         }
         waiting.delete(call);
         messageBytes += call.bytes;
-        this.#inFlightRequests++;
+        messageRequests += call.requests;
+        this.#inFlightRequests += call.requests;
         this.#inFlightBytes += call.bytes;
         calls.push(call);
       }
@@ -241,9 +258,9 @@ export class Lane implements PipelineLinkEvents, CallHolder {
 
   /** The call is no longer in flight. */
   #landed(call: PendingCall): void {
-    if (call.message !== undefined) call.message.node.load--;
+    if (call.message !== undefined) call.message.node.load -= call.requests;
     call.message = undefined;
-    this.#inFlightRequests--;
+    this.#inFlightRequests -= call.requests;
     this.#inFlightBytes -= call.bytes;
   }
 

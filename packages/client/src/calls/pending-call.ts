@@ -1,5 +1,12 @@
 import type { Clock, Timer } from '@shanghai/env';
-import type { LogAppendRequest, LogAppendResponse, PipelineRequest, PipelineResponse } from '@shanghai/proto';
+import type {
+  LogAppendPack,
+  LogAppendRequest,
+  LogAppendResponse,
+  LogPackAnswer,
+  PipelineRequest,
+  PipelineResponse,
+} from '@shanghai/proto';
 import type { CallStage, ClientError } from '../client-error.js';
 import type { ClusterNode } from '../cluster/cluster-node.js';
 import type { RequestKind } from '../core/retry-decision.js';
@@ -8,15 +15,17 @@ import type { GiveUpReason } from './give-up.js';
 import { onAbort } from './on-abort.js';
 import type { Numbering } from './session-keeper.js';
 
-/** A request that may travel on a pipeline: one of the key-value service, or an append of the log service. */
+/** A request that may travel on a pipeline: one of the key-value service, or an append or a pack of them of the log service. */
 export type PipelineBody =
   | Exclude<NonNullable<PipelineRequest['request']>, { readonly $case: 'group' }>
-  | { readonly $case: 'logAppend'; readonly value: LogAppendRequest };
+  | { readonly $case: 'logAppend'; readonly value: LogAppendRequest }
+  | { readonly $case: 'logPack'; readonly value: LogAppendPack };
 
 /** Its answer. */
 export type PipelineAnswer =
   | Exclude<NonNullable<PipelineResponse['response']>, { readonly $case: 'error' } | { readonly $case: 'answers' }>
-  | { readonly $case: 'logAppend'; readonly value: LogAppendResponse };
+  | { readonly $case: 'logAppend'; readonly value: LogAppendResponse }
+  | { readonly $case: 'logPack'; readonly value: LogPackAnswer };
 
 /** Where a call waits to be sent, or for its answer. */
 export interface CallHolder {
@@ -55,6 +64,8 @@ export class PendingCall {
   readonly kind: RequestKind;
   readonly body: PipelineBody;
   readonly bytes: number;
+  /** Calls of the user that it stands for. */
+  readonly requests: number;
   readonly #stopListening: (() => void) | undefined;
   readonly #deadline: Timer;
   #backOff: Timer | undefined;
@@ -63,13 +74,19 @@ export class PendingCall {
 
   constructor(
     clock: Clock,
-    request: { readonly kind: RequestKind; readonly body: PipelineBody; readonly bytes: number },
+    request: {
+      readonly kind: RequestKind;
+      readonly body: PipelineBody;
+      readonly bytes: number;
+      readonly requests?: number;
+    },
     options: CallOptions & { readonly timeoutMs: number },
     onGiveUp: (call: PendingCall, reason: GiveUpReason) => void,
   ) {
     this.kind = request.kind;
     this.body = request.body;
     this.bytes = request.bytes;
+    this.requests = request.requests ?? 1;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -83,7 +100,7 @@ export class PendingCall {
 
   /** Whether it is a write that has no number of a session yet and wants one. A producer numbers its appends itself. */
   get wantsNumber(): boolean {
-    return this.kind === 'numbered' && this.numbering === undefined && this.body.$case !== 'logAppend';
+    return this.kind === 'numbered' && this.numbering === undefined && !isOfLogs(this.body);
   }
 
   /** Waits before its next attempt. */
@@ -110,4 +127,11 @@ export class PendingCall {
     this.#backOff?.cancel();
     this.#stopListening?.();
   }
+}
+
+/** Whether it is a request of the log service. */
+export function isOfLogs(
+  body: PipelineBody,
+): body is Extract<PipelineBody, { readonly $case: 'logAppend' | 'logPack' }> {
+  return body.$case === 'logAppend' || body.$case === 'logPack';
 }

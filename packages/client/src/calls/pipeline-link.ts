@@ -28,6 +28,8 @@ export class PipelineLink implements ServiceStreamListener {
   answers = 0;
   /** Messages of which no request was answered or given up. */
   unansweredMessages = 0;
+  /** Whether the node has said that it takes packs of appends. */
+  takesPacks = false;
   /** The network is behind; `onDrain` will come. */
   blocked = false;
   readonly #events: PipelineLinkEvents;
@@ -67,8 +69,9 @@ export class PipelineLink implements ServiceStreamListener {
     this.#stream.cancel();
   }
 
-  onAnswers(answers: readonly NumberedAnswer[]): void {
+  onAnswers(answers: readonly NumberedAnswer[], takesPacks: boolean): void {
     this.answers++;
+    this.takesPacks = takesPacks;
     for (const answer of answers) this.#answer(answer);
   }
 

@@ -23,7 +23,8 @@ import type { CallOptions } from '../key-value-store.js';
 import { type CallEnvironment, retryDelayMs } from './call-environment.js';
 import { type GiveUpReason, givenUpError } from './give-up.js';
 import { Lane, type LaneEvents, type LaneRoute } from './lane.js';
-import { PendingCall, type PipelineAnswer, type PipelineBody } from './pending-call.js';
+import { unpackable } from './log-packs.js';
+import { isOfLogs, PendingCall, type PipelineAnswer, type PipelineBody } from './pending-call.js';
 import type { PipelineService } from './service-stream.js';
 import { SessionKeeper, type SessionKeeperPorts } from './session-keeper.js';
 import { closedError, failedWith } from './unary-calls.js';
@@ -41,6 +42,8 @@ export interface PipelineCall {
   readonly bytes: number;
   /** Whether any replica may answer it: a read that need not see the newest state. */
   readonly anywhere: boolean;
+  /** Calls of the user that it stands for. Default 1. */
+  readonly requests?: number;
 }
 
 /**
@@ -83,17 +86,36 @@ export class Pipeline implements LaneEvents {
 
   /** Sends a call and resolves to its answer. Rejects with a `ClientError`; throws `RangeError` for one too large. */
   submit(request: PipelineCall, callOptions: CallOptions): Promise<PipelineAnswer> {
-    const { options, activity } = this.#environment;
-    if (request.bytes > maxRequestBytes) {
-      throw new RangeError(`a request has at most ${maxRequestBytes} bytes, this one has ${request.bytes}; split it`);
+    const refusal = this.take(request.bytes, callOptions);
+    return refusal === undefined ? this.submitTaken(request, callOptions) : Promise.reject(refusal);
+  }
+
+  /** Whether the node that calls go to now takes packs of appends. */
+  get takesPacks(): boolean {
+    return this.#leaderLane.takesPacks;
+  }
+
+  /**
+   * Counts one call of so many bytes as pending, which must then be submitted, alone or with others that were taken; or
+   * says why not. Throws `RangeError` for one too large.
+   */
+  take(bytes: number, callOptions: CallOptions): ClientError | undefined {
+    if (bytes > maxRequestBytes) {
+      throw new RangeError(`a request has at most ${maxRequestBytes} bytes, this one has ${bytes}; split it`);
     }
-    const refusal = this.#refusal(request, callOptions);
-    if (refusal !== undefined) return Promise.reject(refusal);
+    const refusal = this.#refusal(bytes, callOptions);
+    if (refusal !== undefined) return refusal;
+    this.#environment.activity.begin();
+    this.#pendingRequests++;
+    this.#pendingBytes += bytes;
+    return undefined;
+  }
+
+  /** As `submit`, of calls that were taken. */
+  submitTaken(request: PipelineCall, callOptions: CallOptions): Promise<PipelineAnswer> {
+    const { options } = this.#environment;
     const timeoutMs = callOptions.timeoutMs ?? options.timeoutMs;
     const call = new PendingCall(options.clock, request, { ...callOptions, timeoutMs }, this.#giveUp);
-    activity.begin();
-    this.#pendingRequests++;
-    this.#pendingBytes += call.bytes;
     const lane = request.anywhere ? this.#laneToReplica() : this.#leaderLane;
     lane.add(call);
     return call.promise;
@@ -117,17 +139,16 @@ export class Pipeline implements LaneEvents {
     call.stage = 'answer';
     call.attempts++;
     const { numbering, body } = call;
-    if (
-      numbering === undefined ||
-      body.$case === 'get' ||
-      body.$case === 'logAppend' ||
-      body.value.options === undefined
-    )
+    if (numbering === undefined || body.$case === 'get' || isOfLogs(body) || body.value.options === undefined)
       return true;
     body.value.options.sessionId = numbering.session.id;
     body.value.options.requestNumber = BigInt(numbering.number);
     body.value.options.retry = call.maybeApplied;
     return true;
+  }
+
+  unpackable(calls: readonly PendingCall[]): void {
+    for (const call of calls) this.#finish(call, () => call.reject(unpackable()));
   }
 
   answered(call: PendingCall, answer: PipelineAnswer): void {
@@ -217,7 +238,7 @@ export class Pipeline implements LaneEvents {
     lane.close();
   }
 
-  #refusal({ bytes }: PipelineCall, { signal }: CallOptions): ClientError | undefined {
+  #refusal(bytes: number, { signal }: CallOptions): ClientError | undefined {
     const { options, activity } = this.#environment;
     if (activity.closed) return closedError();
     if (signal?.aborted) {
@@ -280,10 +301,10 @@ export class Pipeline implements LaneEvents {
   /** The last thing that happens to a call. */
   #finish(call: PendingCall, tell: () => void): void {
     tell();
-    this.#pendingRequests--;
+    this.#pendingRequests -= call.requests;
     this.#pendingBytes -= call.bytes;
     if (call.numbering !== undefined) this.#sessions.settle(call.numbering);
-    this.#environment.activity.end();
+    this.#environment.activity.end(call.requests);
   }
 
   readonly #giveUp = (call: PendingCall, reason: GiveUpReason): void => {

@@ -32,8 +32,8 @@ export interface ServiceStream {
 
 /** The receiving half. */
 export interface ServiceStreamListener {
-  /** Answers of one message. */
-  onAnswers(answers: readonly NumberedAnswer[]): void;
+  /** Answers of one message, and whether it said that packs are taken. */
+  onAnswers(answers: readonly NumberedAnswer[], takesPacks: boolean): void;
   onDrain(): void;
   onEnd(error: ClientError | undefined): void;
 }
@@ -52,7 +52,7 @@ function keyValueStream(channel: Channel, listener: ServiceStreamListener): Serv
     onResponse({ id, response }) {
       const answers = response?.$case === 'answers' ? response.value.responses : [{ id, response }];
       // A server never puts groups in groups.
-      listener.onAnswers(answers as readonly NumberedAnswer[]);
+      listener.onAnswers(answers as readonly NumberedAnswer[], false);
     },
     onDrain: () => listener.onDrain(),
     onEnd: (error) => listener.onEnd(error),
@@ -78,7 +78,7 @@ function logStream(channel: Channel, listener: ServiceStreamListener): ServiceSt
     onResponse(message) {
       const { response } = message;
       const answers = response?.$case === 'answers' ? response.value.responses : [message];
-      listener.onAnswers(answers.map(logAnswer));
+      listener.onAnswers(answers.map(logAnswer), message.takesPacks ?? false);
     },
     onDrain: () => listener.onDrain(),
     onEnd: (error) => listener.onEnd(error),
@@ -99,19 +99,25 @@ function logStream(channel: Channel, listener: ServiceStreamListener): ServiceSt
 }
 
 function logRequest({ id, request }: NumberedRequest): LogPipelineRequest {
-  return request.$case === 'logAppend'
-    ? { id, request: { $case: 'append', value: request.value } }
-    : { id, request: undefined };
+  switch (request.$case) {
+    case 'logAppend':
+      return { id, request: { $case: 'append', value: request.value } };
+    case 'logPack':
+      return { id, request: { $case: 'pack', value: request.value } };
+    default:
+      return { id, request: undefined };
+  }
 }
 
 function logAnswer({ id, response }: LogPipelineResponse): NumberedAnswer {
   switch (response?.$case) {
     case 'append':
       return { id, response: { $case: 'logAppend', value: response.value } };
+    case 'pack':
+      return { id, response: { $case: 'logPack', value: response.value } };
     case 'error':
       return { id, response };
     case 'answers':
-    case 'pack':
     case undefined:
       return { id, response: undefined };
   }

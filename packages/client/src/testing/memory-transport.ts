@@ -1,5 +1,11 @@
 import { type Clock, delay } from '@shanghai/env';
-import type { LogPipelineRequest, LogPipelineResponse, PipelineRequest, PipelineResponse } from '@shanghai/proto';
+import type {
+  LogAppendRequest,
+  LogPipelineRequest,
+  LogPipelineResponse,
+  PipelineRequest,
+  PipelineResponse,
+} from '@shanghai/proto';
 import { ClientError } from '../client-error.js';
 import type {
   Channel,
@@ -13,6 +19,7 @@ import type {
   UnaryMethods,
 } from '../transport.js';
 import { detailOf } from './memory-error.js';
+import { answerLogRequest } from './memory-packs.js';
 import { MemoryServer } from './memory-server.js';
 
 /**
@@ -52,6 +59,8 @@ export interface MemoryNetwork extends Transport {
   readonly messages: readonly PipelineRequest[];
   /** The same of appends to named logs; their fate is that of the unary method `appendLog`. */
   readonly logMessages: readonly LogPipelineRequest[];
+  /** Whether nodes take packs of appends, and say so. Default true. May be changed at any time. */
+  takesPacks: boolean;
   /** Connections tried, in order. */
   readonly connections: readonly string[];
   /** While true no pipeline is answered; answers come when it is false again. */
@@ -93,6 +102,7 @@ class FaultyTransport implements MemoryNetwork {
   readonly silent = new Set<string>();
   readonly messages: PipelineRequest[] = [];
   readonly logMessages: LogPipelineRequest[] = [];
+  takesPacks = true;
   readonly connections: string[] = [];
   /** What breaks each open pipeline and stream, and the endpoint it leads to. */
   readonly breakers = new Map<Breaker, string>();
@@ -245,25 +255,19 @@ class MemoryChannel implements Channel {
   logPipeline(listener: PipelineListener<LogPipelineResponse>): PipelineStream<LogPipelineRequest> {
     const transport = this.#transport;
     const endpoint = this.#endpoint;
-    const appendOf = ({ request }: LogPipelineRequest) => {
-      if (request?.$case === 'append') return request.value;
-      throw new Error('no append');
-    };
+    const append = (request: LogAppendRequest) => transport.hostAt(endpoint).unary('appendLog', request);
     return this.#opened<LogPipelineRequest, LogPipelineResponse>(listener, {
       written: (message) => transport.logMessages.push(message),
-      fate: (request) => transport.fateOf({ endpoint, kind: 'unary', method: 'appendLog', request: appendOf(request) }),
-      answer: (request) => {
-        try {
-          const value = transport.hostAt(endpoint).unary('appendLog', appendOf(request));
-          return { id: request.id, response: { $case: 'append', value } };
-        } catch (error) {
-          return { id: request.id, response: { $case: 'error', value: detailOf(error) } };
-        }
-      },
+      fate: ({ request }) =>
+        transport.fateOf({ endpoint, kind: 'unary', method: 'appendLog', request: request?.value }),
+      answer: (request) => answerLogRequest(request, append),
       refuse: ({ id }, error) => ({ id, response: { $case: 'error', value: detailOf(error) } }),
       copy: (request) => request,
       split: (message) => (message.request?.$case === 'group' ? message.request.value.requests : [message]),
-      join: (list) => single(list, (responses) => ({ id: 0n, response: { $case: 'answers', value: { responses } } })),
+      join: (list) => ({
+        ...single(list, (responses) => ({ id: 0n, response: { $case: 'answers', value: { responses } } })),
+        takesPacks: transport.takesPacks,
+      }),
     });
   }
 

@@ -8,6 +8,8 @@ import type {
   LogDescription,
   LogEntry,
   LogGap,
+  LogPack,
+  LogPacked,
   LogPage,
   LogPosition,
   LogRead,
@@ -18,6 +20,7 @@ import type {
   Producer,
 } from '../../logs/log-requests.js';
 import { ServerError } from '../../requests/server-error.js';
+import { detailsJson } from './grpc-failure.js';
 import { asBuffer, safeNumber } from './wire-numbers.js';
 
 /** Entries of a page where the request names no limit. */
@@ -164,6 +167,30 @@ export function appendedMessage(appended: LogAppended): wire.LogAppendResponse {
     timeMs: BigInt(appended.timeMs),
     duplicate: appended.duplicate,
   };
+}
+
+/** A pack of appends. */
+export function packOf({ log, records, counts, acknowledgement: level }: wire.LogAppendPack): LogPack {
+  const acknowledgement = acknowledgementOf(level);
+  return { log, records, counts, ...(acknowledgement === undefined ? {} : { acknowledgement }) };
+}
+
+/** What became of its appends. */
+export function packedMessage({ origin, epoch, ranges }: LogPacked): wire.LogPackAnswer {
+  return {
+    origin: BigInt(origin),
+    epoch: BigInt(epoch),
+    ranges: ranges.map(({ appends, firstSequence, timeMs, error }) => ({
+      appends,
+      firstSequence: BigInt(firstSequence),
+      timeMs: BigInt(timeMs),
+      error: error === undefined ? undefined : errorDetail(error),
+    })),
+  };
+}
+
+function errorDetail({ code, message, details }: ServerError): wire.ErrorDetail {
+  return { code, message, detailsJson: detailsJson(details) ?? '' };
 }
 
 /** One page to read; limits of 0 are the defaults. */

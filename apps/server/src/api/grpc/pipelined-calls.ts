@@ -14,7 +14,7 @@
  */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { ErrorDetail } from '@shanghai/proto';
-import type { RequestRecorder } from '../../observability/request-metrics.js';
+import type { RequestOutcome, RequestRecorder } from '../../observability/request-metrics.js';
 import type { RequestContext } from '../../requests/request-context.js';
 import { ServerError } from '../../requests/server-error.js';
 import type { ApiServices } from '../api-services.js';
@@ -42,6 +42,12 @@ export interface AnswerMessage<Answer> {
   readonly response: PipelinedAnswer<Answer>;
 }
 
+/** So many requests of callers that ended alike. */
+export interface AnsweredRequests {
+  readonly outcome: RequestOutcome;
+  readonly requests: number;
+}
+
 /** What differs between the pipelines of the services. */
 export interface PipelinedWork<Body, Answer> {
   /** As metrics and logs name it: service and procedure. */
@@ -54,6 +60,10 @@ export interface PipelinedWork<Body, Answer> {
   /** Whether its answer may be much larger than the request. */
   isRead(body: Body): boolean;
   answer(body: Body, context: RequestContext): Promise<Answer>;
+  /** How many requests of callers a request stands for. Absent: each for one. */
+  requestsIn?(body: Body): number;
+  /** How those of an answer ended. Absent: well. */
+  outcomesIn?(answer: Answer): readonly AnsweredRequests[];
   /** One message with these answers, at least one; one that is alone goes as it is. */
   encode(answers: readonly AnswerMessage<Answer>[]): Buffer;
 }
@@ -63,6 +73,12 @@ const answerMessageBytes = 64 * 1024;
 
 /** What stops the open pipelines of a listener. */
 export type OpenPipelines = Set<() => void>;
+
+/** What a request that was begun counts for. */
+interface HeldRequest {
+  readonly bytes: number;
+  readonly requests: number;
+}
 
 /** One open stream. It is in `open` for as long as it lasts. */
 export class PipelinedCalls<Body extends { readonly $case: string }, Answer extends { readonly $case: string }> {
@@ -161,29 +177,32 @@ export class PipelinedCalls<Body extends { readonly $case: string }, Answer exte
     }
     const work = this.#work;
     const bytes = work.requestBytes(request);
-    this.#requestsInFlight++;
+    const requests = work.requestsIn?.(request) ?? 1;
+    this.#requestsInFlight += requests;
     this.#bytesInFlight += bytes;
     if (work.isRead(request)) this.#readsInFlight++;
     const recorder = work.recorderOf(request);
     work.answer(request, this.#context).then(
       (response) => {
-        recorder.finished(startedMs, 'OK');
-        this.#finished(id, request, bytes, response);
+        const ended = work.outcomesIn?.(response);
+        if (ended === undefined) recorder.finished(startedMs, 'OK', requests);
+        else for (const each of ended) recorder.finished(startedMs, each.outcome, each.requests);
+        this.#finished(id, request, { bytes, requests }, response);
       },
       (error: unknown) => {
         const method = `${work.method}/${request.$case}`;
         const failure = reportedFailure(error, this.#context.correlationId, method, this.#services.logger);
-        recorder.finished(startedMs, failure.code);
+        recorder.finished(startedMs, failure.code, requests);
         const { code, details } = failure;
         const value = { code, message: failure.message, detailsJson: detailsJson(details) ?? '' };
-        this.#finished(id, request, bytes, { $case: 'error', value });
+        this.#finished(id, request, { bytes, requests }, { $case: 'error', value });
       },
     );
   }
 
-  #finished(id: bigint, request: Body, bytes: number, response: PipelinedAnswer<Answer>): void {
-    this.#requestsInFlight--;
-    this.#bytesInFlight -= bytes;
+  #finished(id: bigint, request: Body, held: HeldRequest, response: PipelinedAnswer<Answer>): void {
+    this.#requestsInFlight -= held.requests;
+    this.#bytesInFlight -= held.bytes;
     if (this.#work.isRead(request)) {
       this.#readsInFlight--;
       const answerBytes = this.#work.answerBytes(response);
