@@ -78,7 +78,7 @@ describe('a pack', () => {
     ['at most 10000', { records: Buffer.alloc(10_001) }],
   ])('that %s is refused as a whole', (what, damage) => {
     const one: LogRecord = { key: Buffer.alloc(0), value: Buffer.from('v'), headers: [] };
-    const pack = { ...packOf([[one], [one]]), ...(damage.records === undefined ? {} : { counts: [] }), ...damage };
+    const pack = { ...packOf([[one], [one]]), ...('records' in damage ? { counts: [] } : {}), ...damage };
     expect(() => checkPack(pack, limits, false)).toThrow(expect.objectContaining({ code: 'INVALID_REQUEST' }));
     expect(() => checkPack(pack, limits, false)).toThrow(what);
   });
