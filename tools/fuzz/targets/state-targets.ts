@@ -23,11 +23,13 @@ import { decodeStoredValue, encodeStoredValue } from '../../../apps/server/src/a
 import { splitRun } from '../../../apps/server/src/apply/stream-run.js';
 import { decodeStream, encodeStream, type StreamCounters } from '../../../apps/server/src/apply/stream-table.js';
 import { decodeVectorToken, encodeVectorToken } from '../../../apps/server/src/keyspaces/vector-token.js';
+import { defaultLimits } from '../../../apps/server/src/limits.js';
 import {
   decodeFileRecord,
   encodeFileRecords,
   encodeStreamEntries,
 } from '../../../apps/server/src/logs/log-file-record.js';
+import { checkPack } from '../../../apps/server/src/logs/log-pack.js';
 import { GroupSnapshotError } from '../../../apps/server/src/raft/group-snapshot-error.js';
 import { checkOffer, encodeOffer } from '../../../apps/server/src/raft/snapshot-offer.js';
 import { decodeContinuation, encodeContinuation } from '../../../apps/server/src/requests/range-continuation.js';
@@ -38,6 +40,7 @@ import {
   encodeWatchPosition,
   type GroupPosition,
 } from '../../../apps/server/src/requests/watch-position.js';
+import { readPackedRecords } from '../../../packages/client/src/wire/pack-wire.js';
 import type { EntryId } from '../../../packages/replication/src/core/entry-id.js';
 import { ReplicationError } from '../../../packages/replication/src/core/replication-error.js';
 import type { FuzzTarget } from '../fuzz-target.js';
@@ -201,6 +204,15 @@ export const stateTargets: readonly FuzzTarget[] = [
     examples: () => [plain(encodeLogRecords([...records, ...records, ...records]))],
     decode: (bytes) => splitLogRecords(bytes, 3),
     refusals: [RangeError],
+  },
+  {
+    name: 'server: pack of appends',
+    examples: () => [plain(encodeLogRecords(records)), plain(encodeLogRecords([...records, ...records, ...records]))],
+    decode: (bytes, example) => {
+      const pack = { log: 'l', records: bytes, counts: example === 0 ? [] : [1, 2] };
+      return [checkPack(pack, defaultLimits, false), example === 0 ? readPackedRecords(Buffer.from(bytes)) : undefined];
+    },
+    refusals: [ServerError, RangeError],
   },
   {
     name: "server: record of a log's file",
