@@ -39,9 +39,9 @@ import {
   startMessage,
   toLogName,
 } from './wire/log-wire.js';
+import { type PackableRecord, packableRecord } from './wire/pack-wire.js';
 import { packedVersion } from './wire/packed-run.js';
 import { allEntries } from './wire/page-entries.js';
-import { type PackableRecord, packableRecord } from './wire/pack-wire.js';
 import { toNumber, toUint64 } from './wire/wire-values.js';
 
 /** The named logs of a client. */

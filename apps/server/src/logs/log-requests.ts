@@ -1,7 +1,7 @@
 import type { Hlc } from '@shanghai/replication';
 import type { RequestContext } from '../requests/request-context.js';
-import type { PackedEntries } from './packed-entries.js';
 import type { ServerError } from '../requests/server-error.js';
+import type { PackedEntries } from './packed-entries.js';
 
 /** The log plane as the API calls it. Errors are `ServerError`s: `NOT_FOUND`, `ALREADY_EXISTS`, `OUT_OF_RANGE` (details: firstSequence, lastSequence), `CONFLICT`. */
 export interface LogRequests {
