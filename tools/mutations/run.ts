@@ -17,6 +17,7 @@ import { clientMutations } from './client-mutations.js';
 import { envMutations } from './env-mutations.js';
 import { hostMutations } from './host-mutations.js';
 import { keyspaceMutations } from './keyspace-mutations.js';
+import { logMutations } from './log-mutations.js';
 import { memberMutations } from './member-mutations.js';
 import { membershipMutations } from './membership-mutations.js';
 import type { Mutation } from './mutation.js';
@@ -142,7 +143,7 @@ async function main(words: readonly string[]): Promise<number> {
   const all = [
     ...[envMutations, walMutations, bitcaskMutations, raftMutations, hostMutations, raftLogMutations],
     ...[peerMutations, serverMutations, memberMutations, backupMutations, clientMutations, keyspaceMutations],
-    ...[replicationMutations, membershipMutations],
+    ...[replicationMutations, membershipMutations, logMutations],
   ].flat();
   const unknown = words.filter((word) => !all.some(({ name }) => name.includes(word)));
   if (unknown.length > 0) {

@@ -22,6 +22,7 @@ const usage = `usage: pnpm sim hosts|cluster [options]
   --operations n   writes and reads a second; default 20
   --groups n       hosts: how many groups; default 2
   --faults list    some of ${faultKinds.join(', ')}; all (default), or none
+  --logs           cluster: also consumers of a named log, and a log that is compacted
   --trace          print what happens
 
 exit code: 0 nothing was found, 1 a seed found something, 2 wrong usage`;
@@ -35,6 +36,7 @@ interface Wanted {
   readonly groups: number;
   readonly operationsPerSecond: number;
   readonly faults: readonly FaultKind[];
+  readonly logs: boolean;
 }
 
 /** Runs the command; resolves to its exit code. */
@@ -53,7 +55,7 @@ export async function clusterCommand(args: readonly string[]): Promise<number> {
     simulatedMs += result.simulatedMs;
     if (result.violation !== undefined) failed++;
     const { subject, nodes, groups, operationsPerSecond } = wanted;
-    const again = `pnpm sim ${subject} --seed ${result.seed} --nodes ${nodes} --groups ${groups} --minutes ${minutes} --operations ${operationsPerSecond} --faults ${faultsText} --trace`;
+    const again = `pnpm sim ${subject} --seed ${result.seed} --nodes ${nodes} --groups ${groups} --minutes ${minutes} --operations ${operationsPerSecond} --faults ${faultsText}${wanted.logs ? ' --logs' : ''} --trace`;
     console.log(summary(result, again));
   }
   const { user, system } = process.cpuUsage();
@@ -66,12 +68,15 @@ export async function clusterCommand(args: readonly string[]): Promise<number> {
   return failed === 0 ? 0 : 1;
 }
 
-function simulated({ subject, nodes, groups, operationsPerSecond, faults }: Wanted, world: VirtualWorld): Simulated {
+function simulated(
+  { subject, nodes, groups, operationsPerSecond, faults, logs }: Wanted,
+  world: VirtualWorld,
+): Simulated {
   switch (subject) {
     case 'hosts':
       return new HostCluster(world, { nodes, groups, operationsPerSecond });
     case 'cluster':
-      return new ServerCluster(world, { nodes, operationsPerSecond, spares: sparesFor(faults) });
+      return new ServerCluster(world, { nodes, operationsPerSecond, spares: sparesFor(faults), logs });
   }
 }
 
@@ -93,6 +98,7 @@ function parse(args: readonly string[]) {
       operations: { type: 'string', default: '20' },
       groups: { type: 'string', default: '2' },
       faults: { type: 'string', default: 'all' },
+      logs: { type: 'boolean', default: false },
       trace: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -112,7 +118,7 @@ function parse(args: readonly string[]) {
     console.log(usage);
     return values.help ? 0 : 2;
   }
-  const wanted: Wanted = { subject, nodes, groups, operationsPerSecond, faults };
+  const wanted: Wanted = { subject, nodes, groups, operationsPerSecond, faults, logs: values.logs };
   return { wanted, seed, count, minutes, faults, faultsText: values.faults, trace: values.trace };
 }
 

@@ -7,6 +7,8 @@ import type { FaultKind } from './faults.js';
 import { Journal } from './journal.js';
 import { KeyFamilies, type KeyFamily } from './key-families.js';
 import { watchLogTime } from './log-time-watch.js';
+import { LatestValues } from './logs/latest-values.js';
+import { WorkQueue } from './logs/work-queue.js';
 import { Machine } from './machine.js';
 import { MemberChanges } from './member-changes.js';
 import { Recorder } from './recorder.js';
@@ -24,6 +26,8 @@ export interface ServerClusterOptions {
   readonly operationsPerSecond: number;
   /** Machines for nodes that join on the way, each once. Default 0: the members stay. */
   readonly spares?: number;
+  /** Consumers of a log, and one that is compacted, too; files of named logs are small then. Default false. */
+  readonly logs?: boolean;
 }
 
 /** Without faults a cluster must have come to itself in this time. */
@@ -58,12 +62,14 @@ export class ServerCluster {
   readonly #spares: number[];
   readonly #boot: (id: number) => Machine<ServerProcess>;
   readonly #members: MemberChanges;
+  readonly #logWork: readonly (WorkQueue | LatestValues)[];
 
   constructor(world: VirtualWorld, options: ServerClusterOptions) {
     this.world = world;
     this.network = new VirtualNetwork(world);
     const nodeIds = Array.from({ length: options.nodes }, (_, i) => i + 1);
-    const settings = drawSettings(world.randomFor('settings'));
+    const drawn = drawSettings(world.randomFor('settings'));
+    const settings = options.logs === true ? { ...drawn, logSegmentBytes: 65_536 } : drawn;
     const find = (address: string) => this.#find(address);
     this.#isOperated = (options.spares ?? 0) > 0;
     this.#spares = Array.from({ length: options.spares ?? 0 }, (_, i) => options.nodes + 1 + i);
@@ -94,6 +100,7 @@ export class ServerCluster {
       meanPauseMs: 20_000 / options.operationsPerSecond,
       count: (what) => this.count(what),
     });
+    this.#logWork = options.logs === true ? this.#makeLogWork(options) : [];
     this.#members = new MemberChanges({
       world,
       random: world.randomFor('members'),
@@ -102,6 +109,20 @@ export class ServerCluster {
       count: (what) => this.count(what),
     });
     this.#watcher = new Watcher({ world, client, clock, prefix: 'appended/', count: (what) => this.count(what) });
+  }
+
+  #makeLogWork({ operationsPerSecond }: ServerClusterOptions): readonly (WorkQueue | LatestValues)[] {
+    const { world } = this;
+    const parts = {
+      world,
+      clock: new VirtualClock(world.queue, { rate: 1, wallOffsetMs: 0 }),
+      clients: this.#clients.map(({ client }) => client),
+      count: (what: string) => this.count(what),
+    };
+    return [
+      new WorkQueue({ ...parts, random: world.randomFor('work'), meanPauseMs: 8_000 / operationsPerSecond }),
+      new LatestValues({ ...parts, random: world.randomFor('latest'), meanPauseMs: 4_000 / operationsPerSecond }),
+    ];
   }
 
   get acknowledged(): number {
@@ -118,7 +139,9 @@ export class ServerCluster {
     }
     const journal = this.#journal.run();
     this.#ends.push(journal);
-    for (const work of [journal, this.#journal.follow(), this.#watcher.run()]) {
+    const logWork = this.#logWork.map((work) => work.run());
+    this.#ends.push(...logWork);
+    for (const work of [journal, this.#journal.follow(), this.#watcher.run(), ...logWork]) {
       work.catch((error: unknown) => this.world.fail(error));
     }
   }
@@ -179,10 +202,12 @@ export class ServerCluster {
       client.stop();
     }
     this.#journal.stop();
+    for (const work of this.#logWork) work.stop();
     await world.runThrough('the clients', Promise.all(this.#ends), recoveryMs);
     const reader = this.#clients[0] as SimulatedClient;
     for (const family of this.#families.all) await this.#lookAtEnd(reader, family);
     await world.runThrough('reading the journal', this.#journal.check(), recoveryMs);
+    for (const work of this.#logWork) await world.runThrough('reading the logs', work.check(), recoveryMs);
     await this.#watchToEnd(endMs + recoveryMs);
     this.#recorder.check();
     this.counts.set('operations', this.#recorder.operations);

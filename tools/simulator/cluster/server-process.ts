@@ -32,6 +32,8 @@ export interface ServerSettings {
   readonly checkpointBytes?: number;
   readonly walSegmentBytes: number;
   readonly storeSegmentBytes: number;
+  /** Of files of named logs. Default: the node's. */
+  readonly logSegmentBytes?: number;
   readonly raft: Partial<HostLimits>;
 }
 
@@ -82,6 +84,9 @@ export async function openServerProcess(place: ProcessPlace, room: ServerRoom): 
       segmentsAhead: 1,
     },
     store: { segmentBytes: settings.storeSegmentBytes },
+    ...(settings.logSegmentBytes === undefined
+      ? {}
+      : { logs: { segmentBytes: settings.logSegmentBytes, firstSegmentBytes: settings.logSegmentBytes } }),
     checkpointIntervalMs: settings.checkpointIntervalMs,
     ...(settings.checkpointBytes === undefined ? {} : { checkpointBytes: settings.checkpointBytes }),
     disk,

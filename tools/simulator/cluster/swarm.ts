@@ -22,6 +22,8 @@ export interface Wanted {
   readonly operations?: number;
   /** Of hosts; default 2. */
   readonly groups?: number;
+  /** Of the cluster: consumers of a log and a log that is compacted, too. */
+  readonly logs?: boolean;
 }
 
 /** The long form of the tests, `pnpm deep simulator`. */
@@ -52,17 +54,18 @@ export function run(
   wanted: Wanted,
   more: Partial<Parameters<typeof runClusterSimulation>[0]> = {},
 ): Promise<ClusterSimulationResult> {
-  const { subject, seed, nodes, minutes, faults = faultKinds, operations = 20, groups = 2 } = wanted;
+  const { subject, seed, nodes, minutes, faults = faultKinds, operations = 20, groups = 2, logs = false } = wanted;
   const make = (world: VirtualWorld): Simulated =>
     subject === 'hosts'
       ? new HostCluster(world, { nodes, groups, operationsPerSecond: operations })
-      : new ServerCluster(world, { nodes, operationsPerSecond: operations, spares: sparesFor(faults) });
+      : new ServerCluster(world, { nodes, operationsPerSecond: operations, spares: sparesFor(faults), logs });
   return runClusterSimulation({ seed, minutes, faults, make, ...more });
 }
 
 /** The command that repeats it and tells what happens. */
-export function command({ subject, seed, nodes, minutes, faults = faultKinds }: Wanted): string {
-  return `pnpm sim ${subject} --seed ${seed} --nodes ${nodes} --minutes ${minutes} --faults ${faults.join(',')} --trace`;
+export function command({ subject, seed, nodes, minutes, faults = faultKinds, logs = false }: Wanted): string {
+  const more = logs ? ' --logs' : '';
+  return `pnpm sim ${subject} --seed ${seed} --nodes ${nodes} --minutes ${minutes} --faults ${faults.join(',')}${more} --trace`;
 }
 
 /**

@@ -19,12 +19,15 @@ import {
   tailMessage,
   tailOf,
 } from '../api/grpc/log-messages.js';
+import { commitOf, committedMessage, consumerMessage, seekOf, soughtMessage } from '../api/grpc/log-upkeep-messages.js';
 import { settingsMessage } from '../api/grpc/member-calls.js';
 import { knownNodes } from '../api/known-nodes.js';
 import { clusterView } from '../health/core/cluster-view.js';
 import { sightOf } from '../health/sight-of.js';
+import type { LogUpkeepRequests } from '../logs/log-upkeep-requests.js';
 import type { ShanghaiNode } from '../node.js';
 import type { RequestContext } from '../requests/request-context.js';
+import { ServerError } from '../requests/server-error.js';
 
 /** Requests and answers of the methods that there are. */
 export interface InProcessMethods {
@@ -34,6 +37,10 @@ export interface InProcessMethods {
   readonly createLog: readonly [wire.CreateLogRequest, wire.CreateLogResponse];
   readonly appendLog: readonly [wire.LogAppendRequest, wire.LogAppendResponse];
   readonly readLog: readonly [wire.LogReadRequest, wire.LogReadResponse];
+  readonly commitPosition: readonly [wire.CommitPositionRequest, wire.CommitPositionResponse];
+  readonly getPosition: readonly [wire.GetPositionRequest, wire.GetPositionResponse];
+  readonly listConsumers: readonly [wire.ListConsumersRequest, wire.ListConsumersResponse];
+  readonly seekConsumer: readonly [wire.SeekConsumerRequest, wire.SeekConsumerResponse];
 }
 
 /** A method's name. */
@@ -123,6 +130,30 @@ function handlersOf(node: ShanghaiNode): Handlers {
     ),
     readLog: passing(wire.LogReadRequest, wire.LogReadResponse, async (request, context) =>
       readMessage(await logs.read(readOf(request), context)),
+    ),
+    ...consumerHandlers(node),
+  };
+}
+
+type ConsumerMethod = 'commitPosition' | 'getPosition' | 'listConsumers' | 'seekConsumer';
+
+function consumerHandlers(node: ShanghaiNode): Pick<Handlers, ConsumerMethod> {
+  const upkeep = (): LogUpkeepRequests => {
+    if (node.logUpkeep !== undefined) return node.logUpkeep;
+    throw new ServerError('UNSUPPORTED', 'this node keeps no consumers');
+  };
+  return {
+    commitPosition: passing(wire.CommitPositionRequest, wire.CommitPositionResponse, async (request, context) =>
+      committedMessage(await upkeep().commit(commitOf(request), context)),
+    ),
+    getPosition: passing(wire.GetPositionRequest, wire.GetPositionResponse, async ({ log, consumer }, context) => ({
+      consumer: consumerMessage(await upkeep().consumer(log, consumer, context)),
+    })),
+    listConsumers: passing(wire.ListConsumersRequest, wire.ListConsumersResponse, async ({ log, prefix }, context) => ({
+      consumers: (await upkeep().consumers(log, prefix, context)).map(consumerMessage),
+    })),
+    seekConsumer: passing(wire.SeekConsumerRequest, wire.SeekConsumerResponse, async (request, context) =>
+      soughtMessage(await upkeep().seek(seekOf(request), context)),
     ),
   };
 }
