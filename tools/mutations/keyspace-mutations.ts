@@ -3,6 +3,7 @@ import type { Mutation } from './mutation.js';
 const source = 'packages/replication/src/core/keyspace';
 const convergence = 'packages/replication/test/keyspace-convergence.test.ts';
 const simulation = 'tools/simulator/keyspace/keyspace-simulation.test.ts';
+const rowsOfNodes = 'apps/server/test/multi-master-rows.test.ts';
 
 /** Bugs in keyspaces that every node writes. */
 export const keyspaceMutations: readonly Mutation[] = [
@@ -151,6 +152,39 @@ export const keyspaceMutations: readonly Mutation[] = [
     find: '    for (const [origin] of needing) chosen.set(origin, this.#giver);\n',
     replace: '',
     tests: ['packages/replication/src/core/source-choice.test.ts'],
+  },
+  {
+    name: 'keyspace/skip-before-rows-are-durable',
+    breaks: 'streams go on behind rows only with the last page of them',
+    file: 'apps/server/src/apply/keyspace-folds.ts',
+    find: '    if (page.end === undefined) return done;\n    takeTail(fold, store, page.end.tail, at.nowMs);\n    for (const',
+    replace:
+      '    if (page.end === undefined) return done;\n    if (page.rows.length >= 0) return done;\n    takeTail(fold, store, page.end.tail, at.nowMs);\n    for (const',
+    tests: [rowsOfNodes],
+  },
+  {
+    name: 'keyspace/trimmed-while-a-member-lacks-it',
+    breaks: 'what a member lacks is kept up to the limit',
+    file: 'apps/server/src/replication/stream-retention.ts',
+    find: 'Math.max(heldByAll(stream) + 1, tooMuch as number)',
+    replace: 'Math.max(heldByAll(stream) + 1, expired as number, tooMuch as number)',
+    tests: [rowsOfNodes],
+  },
+  {
+    name: 'keyspace/rows-of-another-moment',
+    breaks: 'all pages of rows are of one moment',
+    file: 'apps/server/src/keyspaces/row-giving.ts',
+    find: '    return withoutVersions(row, ({ stamp }) => !this.#isOfThen(stamp));',
+    replace: '    return withoutVersions(row, ({ stamp }) => stamp.epoch < 0);',
+    tests: ['apps/server/src/keyspaces/row-giving.test.ts'],
+  },
+  {
+    name: 'keyspace/rows-that-forgot-meanwhile',
+    breaks: 'a row that forgets while rows are given goes out as it was',
+    file: 'apps/server/src/keyspaces/row-giving.ts',
+    find: '    if (!before.some(isGone)) return;\n',
+    replace: '    if (before.some(isGone)) return;\n',
+    tests: ['apps/server/src/keyspaces/row-giving.test.ts'],
   },
   {
     name: 'keyspace/succession-taken-for-conflict',

@@ -44,7 +44,10 @@ export class MapStore {
   async *range(options: RangeOptions = {}): AsyncGenerator<BitcaskEntry> {
     const prefix = nameOf(options.prefix ?? new Uint8Array(0));
     for (const name of [...this.held.keys()].sort()) {
-      if (name.startsWith(prefix)) yield this.getEntrySync(Buffer.from(name, 'latin1')) as BitcaskEntry;
+      const isIn =
+        (options.start === undefined || name >= nameOf(options.start)) &&
+        (options.end === undefined || name < nameOf(options.end));
+      if (isIn && name.startsWith(prefix)) yield this.getEntrySync(Buffer.from(name, 'latin1')) as BitcaskEntry;
     }
   }
 

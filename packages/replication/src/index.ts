@@ -49,6 +49,7 @@ export {
   type Version,
   versionOf,
   visibleVersion,
+  withoutVersions,
   winnerOf,
 } from './core/keyspace/row.js';
 export { decodeRow, decodeWinner, encodeRow } from './core/keyspace/row-codec.js';

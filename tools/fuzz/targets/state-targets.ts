@@ -132,6 +132,11 @@ const bodies: readonly CommandBody[] = [
       body: { kind: 'independent', keyspaceId: 0, conditions: [], operations: [{ type: 'put', key, value }] },
     })),
   },
+  { kind: 'keyspaceRows', keyspaceId: 3, page: Uint8Array.of(1, 2, 3) },
+  {
+    ...{ kind: 'keyspaceClean', keyspaceId: 3, isLast: true, keys: [Uint8Array.of(65)] },
+    giving: { origin: 1, epoch: 2, number: 3 },
+  },
 ];
 
 const plain = (bytes: Uint8Array) => new Uint8Array(bytes);

@@ -58,6 +58,8 @@ const kindNumbers = {
   catalogue: 32,
   originForget: 33,
   joined: 34,
+  keyspaceRows: 35,
+  keyspaceClean: 36,
 } as const satisfies Record<CommandBody['kind'], number>;
 
 const kindOfNumber = new Map<number, CommandBody['kind']>(
@@ -177,6 +179,8 @@ function bodyLength(body: CommandBody): number {
     case 'originForget':
     case 'hlcCeiling':
     case 'keyspaceSettle':
+    case 'keyspaceRows':
+    case 'keyspaceClean':
       return originBodyLength(body);
     case 'catalogue':
       return 0;
@@ -232,6 +236,8 @@ function writeBody(bytes: Uint8Array, at: number, body: CommandBody): void {
     case 'originForget':
     case 'hlcCeiling':
     case 'keyspaceSettle':
+    case 'keyspaceRows':
+    case 'keyspaceClean':
       writeOriginBody(bytes, at, body);
       return;
     case 'catalogue':
@@ -282,6 +288,8 @@ function readBodyFields(reader: FieldReader, kind: CommandBody['kind']): Command
     case 'originForget':
     case 'hlcCeiling':
     case 'keyspaceSettle':
+    case 'keyspaceRows':
+    case 'keyspaceClean':
       return readOriginBody(reader, kind);
     case 'catalogue':
       return { kind, change: parseCatalogueCommand(reader.take(reader.left)) };

@@ -21,8 +21,10 @@ import {
   type KeyspaceStore,
   type LostVersion,
   type Row,
+  type SnapshotTail,
   type StoredVerdict,
   settlementOf,
+  type Takeover,
   zeroHlc,
 } from '@shanghai/replication';
 import { dueKey, foldStateKey, rowKey, stampedKey, stampOf } from './keyspace-keys.js';
@@ -43,6 +45,13 @@ interface VerdictRecord {
   readonly verdict: StoredVerdict;
 }
 
+/** Is told of a row before and after a change. */
+export type RowWatcher = (key: Uint8Array, before: Row | undefined, after: Row | undefined) => void;
+
+type StoredState = Omit<FoldState, 'takeover'> & {
+  readonly takeover?: Omit<Takeover, 'before'> & { readonly before: string };
+};
+
 const noBytes = new Uint8Array(0);
 
 /** The store of one keyspace's fold. Between `begin` and `end` only. */
@@ -56,6 +65,7 @@ export class FoldStore implements KeyspaceStore {
   readonly #verdicts = new Map<string, VerdictRecord>();
   readonly #lost = new Map<string, ListedLoss>();
   readonly #rows = new Map<string, Row | undefined>();
+  readonly #watchers = new Set<RowWatcher>();
   /** Found since the start; a version that was found to have lost to another one after all counts again. */
   lossesFound = 0;
 
@@ -64,8 +74,9 @@ export class FoldStore implements KeyspaceStore {
   }
 
   loadState(value: Uint8Array): void {
-    const { before, ...state } = JSON.parse(Buffer.from(value).toString('utf8')) as FoldState & { before?: string };
-    this.#state = state;
+    const { takeover, ...state } = JSON.parse(Buffer.from(value).toString('utf8')) as StoredState;
+    if (takeover === undefined) this.#state = state;
+    else this.#state = { ...state, takeover: { ...takeover, before: Buffer.from(takeover.before, 'base64') } };
   }
 
   loadHeld({ key, value }: StoredRecord): void {
@@ -89,8 +100,7 @@ export class FoldStore implements KeyspaceStore {
 
   /** Writes what is written once a run. */
   end(): void {
-    if (this.#isStateChanged)
-      this.#toWrite.put(foldStateKey(this.#keyspaceId), Buffer.from(JSON.stringify(this.#state)));
+    if (this.#isStateChanged) this.#toWrite.put(foldStateKey(this.#keyspaceId), encodeState(this.#state));
     this.#isStateChanged = false;
     this.#rows.clear();
     this.#writes = undefined;
@@ -126,6 +136,19 @@ export class FoldStore implements KeyspaceStore {
     if (row === undefined) writes.delete(stored);
     else writes.put(stored, encodeRow(row));
     this.#rows.set(nameOf(key), row);
+    for (const watcher of this.#watchers) watcher(key, before, row);
+  }
+
+  /** Tells of every row that changes, from the next run on, until the function it gives is called. Must not throw. */
+  watch(watcher: RowWatcher): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** Keys whose rows this run has looked at or changed and that have one now. */
+  rowsOfRun(): Uint8Array[] {
+    const known = [...this.#rows].filter(([, row]) => row !== undefined);
+    return known.map(([name]) => Buffer.from(name, 'latin1'));
   }
 
   held(upToMs: number): readonly KeyEntry[] {
@@ -186,6 +209,14 @@ export class FoldStore implements KeyspaceStore {
     }
   }
 
+  /** What verdicts said, of all entries that have one. */
+  allVerdicts(): SnapshotTail['verdicts'] {
+    return [...this.#verdicts].map(([name, { key, verdict }]) => {
+      const [origin = 0, epoch = 0, sequence = 0] = name.split(/[./]/).map(Number);
+      return { id: { origin, epoch, sequence }, key: Buffer.from(key, 'base64'), verdict };
+    });
+  }
+
   /** What lost, the latest first. */
   losses(): ListedLoss[] {
     return [...this.#lost.values()].sort((a, b) => compareStamps(b.lost.loser.stamp, a.lost.loser.stamp));
@@ -205,6 +236,12 @@ export class FoldStore implements KeyspaceStore {
     const oldest = this.losses().at(-1);
     if (oldest !== undefined) this.removeLost(oldest.key, oldest.lost.loser.stamp);
   }
+}
+
+function encodeState({ takeover, ...state }: FoldState): Buffer {
+  if (takeover === undefined) return Buffer.from(JSON.stringify(state));
+  const before = Buffer.from(takeover.before).toString('base64');
+  return Buffer.from(JSON.stringify({ ...state, takeover: { ...takeover, before } }));
 }
 
 function isSame(a: EntryId, b: EntryId): boolean {

@@ -2,27 +2,51 @@
  * The keyspaces of mode multi-master in an own group: what its commands bring to the log of one is folded into its rows, in
  * the same batch that makes it the group's. Time is the group's log time, so a replay folds as it was folded.
  */
-import { decodeOperation, KeyspaceFold, ReplicationError } from '@shanghai/replication';
+import {
+  cleanRows,
+  compareKeys,
+  decodeOperation,
+  decodeRowPage,
+  type EntryId,
+  endTakeover,
+  followsTakeover,
+  type GivenPage,
+  isSameGiving,
+  KeyspaceFold,
+  mergeRows,
+  ReplicationError,
+  takeTail,
+} from '@shanghai/replication';
+import { type ApplyResult, done, failed } from './apply-result.js';
 import { FoldStore } from './fold-store.js';
 import { readHlc } from './hlc-field.js';
-import type { KeyspaceSettleCommand } from './keyspace-command.js';
-import { keyspaceOfKey, rowKey } from './keyspace-keys.js';
-import { keyspaceOfLog } from './keyspace-log.js';
+import type {
+  KeyspaceCleanCommand,
+  KeyspaceCommand,
+  KeyspaceRowsCommand,
+  KeyspaceSettleCommand,
+} from './keyspace-command.js';
+import { keyOfRow, keyspaceOfKey, rowKey } from './keyspace-keys.js';
+import { keyspaceLogId, keyspaceOfLog } from './keyspace-log.js';
 import { readLogRecord } from './log-record-codec.js';
 import { statePrefix } from './state-keys.js';
 import { readStatePart } from './state-part.js';
 import type { StateStore } from './state-store.js';
 import { type StreamRun, splitRun } from './stream-run.js';
+import type { StreamTable } from './stream-table.js';
 import type { WriteSet } from './write-set.js';
 
 /** Bytes of an entry of a stream before its record: version, flags, stamp. Entries of keyspaces have no producer. */
 const entryHeadBytes = 10;
+
+const noBytes = new Uint8Array(0);
 
 /** All keyspaces of an own group. */
 export class KeyspaceFolds {
   readonly #stores = new Map<number, FoldStore>();
   /** Those that a run has begun to change. */
   readonly #open = new Set<FoldStore>();
+  readonly #stored = new Map<KeyspaceRowsCommand, readonly Uint8Array[]>();
   /** Entries that were no operations: of a newer program, or none of ours. */
   unreadable = 0;
 
@@ -50,9 +74,17 @@ export class KeyspaceFolds {
     return [...this.#stores.keys()];
   }
 
-  /** Rows that a settling looks at. */
-  keysRead({ keyspaceId, keys }: KeyspaceSettleCommand): Buffer[] {
-    return keys.map((key) => rowKey(keyspaceId, key));
+  /** Rows that a command looks at. Those of a page's range that are in the store are remembered until the run ends. */
+  async keysRead(command: KeyspaceCommand, store: StateStore): Promise<Buffer[]> {
+    const { keyspaceId } = command;
+    if (command.kind !== 'keyspaceRows') return command.keys.map((key) => rowKey(keyspaceId, key));
+    const page = decodeRowPage(command.page);
+    const stored: Uint8Array[] = [];
+    for await (const { key } of store.range({ ...rangeOf(keyspaceId, page), keysOnly: true, horizonMs: 0 })) {
+      stored.push(Uint8Array.from(keyOfRow(key)));
+    }
+    this.#stored.set(command, stored);
+    return [...page.rows.map(({ key }) => key), ...stored].map((key) => rowKey(keyspaceId, key));
   }
 
   /** Folds the entries of a run from the `skip`-th on, where it is a keyspace's. `self`: this node. */
@@ -81,10 +113,51 @@ export class KeyspaceFolds {
     fold.settle(keys, stable);
   }
 
+  /** Merges a page of another node's rows. */
+  takeRows(command: KeyspaceRowsCommand, streams: StreamTable, at: FoldTime): ApplyResult {
+    const { keyspaceId } = command;
+    const logId = keyspaceLogId(keyspaceId);
+    if (streams.isDropped(logId)) return done;
+    const page = decodeRowPage(command.page);
+    const fold = this.#foldOf(keyspaceId, streams.own.origin, at.writes);
+    const store = this.#storeOf(keyspaceId);
+    if (!followsTakeover(store, page)) {
+      return failed('CONFLICT', `rows of keyspace ${keyspaceId} do not follow those before; begin with the first`);
+    }
+    const keys = this.#ownKeys(command, page, store);
+    mergeRows(fold, store, page, { keys, isReceived: receivedIn(logId, streams) }, at.nowMs);
+    if (page.end === undefined) return done;
+    takeTail(fold, store, page.end.tail, at.nowMs);
+    for (const { origin, epoch, sequence, hlc } of page.end.positions) {
+      streams.skip({ logId, origin, epoch }, sequence + 1, hlc);
+    }
+    return done;
+  }
+
+  /** Removes what a set of rows left that was broken off, unless another one has come since. */
+  clean({ keyspaceId, giving, isLast, keys }: KeyspaceCleanCommand, streams: StreamTable, { writes }: FoldTime): void {
+    const { takeover } = this.#stores.get(keyspaceId)?.state() ?? {};
+    if (takeover === undefined || !isSameGiving(takeover.giving, giving)) return;
+    const fold = this.#foldOf(keyspaceId, streams.own.origin, writes);
+    const store = this.#storeOf(keyspaceId);
+    cleanRows(fold, store, { keys, isReceived: receivedIn(keyspaceLogId(keyspaceId), streams) });
+    if (isLast) endTakeover(store);
+  }
+
   /** Ends a run: what is written once a run goes into its writes. */
   end(): void {
     for (const store of this.#open) store.end();
     this.#open.clear();
+    this.#stored.clear();
+  }
+
+  /** Keys of rows in the page's range: those in the store when the run began, and those that it has made since. */
+  #ownKeys(command: KeyspaceRowsCommand, { from, to }: GivenPage, store: FoldStore): Uint8Array[] {
+    const isIn = (key: Uint8Array) =>
+      (from === undefined || compareKeys(key, from) >= 0) && (to === undefined || compareKeys(key, to) < 0);
+    const all = [...(this.#stored.get(command) ?? []), ...store.rowsOfRun().filter(isIn)];
+    const named = new Map(all.map((key) => [Buffer.from(key).toString('latin1'), key]));
+    return [...named.values()].sort(compareKeys);
   }
 
   #operationOf(entry: Uint8Array) {
@@ -114,6 +187,18 @@ export class KeyspaceFolds {
     }
     return store;
   }
+}
+
+function receivedIn(logId: number, streams: StreamTable): (id: EntryId) => boolean {
+  return ({ origin, epoch, sequence }) => (streams.get({ logId, origin, epoch })?.lastSequence ?? 0) >= sequence;
+}
+
+function rangeOf(
+  keyspaceId: number,
+  { from, to }: GivenPage,
+): { readonly start: Uint8Array; readonly end: Uint8Array } {
+  const start = rowKey(keyspaceId, from ?? noBytes);
+  return { start, end: to === undefined ? rowKey(keyspaceId + 1, noBytes) : rowKey(keyspaceId, to) };
 }
 
 /** When something is folded, and where its changes go. */

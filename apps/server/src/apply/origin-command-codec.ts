@@ -3,14 +3,13 @@
  *
  *   append, each:  log id (4), flags (2), 0 (2), producer id, epoch, sequence, expected last (8 each), first stamp, last stamp (8 each),
  *                  count (4), bytes (4), entries
- *   settle:        keyspace id (4), stable (8), keys (4), then each: length (4), key
  *   run, each:     log id (4), origin (4), epoch (8), first sequence (8), last stamp (8), count (4), bytes (4), entries
  */
 import { hlcBytes, type StreamId } from '@shanghai/replication';
 import { readU16, writeU16, writeU32, writeU64 } from './byte-fields.js';
 import type { FieldReader } from './field-reader.js';
 import { readHlc, writeHlc } from './hlc-field.js';
-import type { KeyspaceSettleCommand } from './keyspace-command.js';
+import { keyspaceBodyLength, readKeyspaceBody, writeKeyspaceBody } from './keyspace-command-codec.js';
 import type { OriginAppend, OriginCommand } from './origin-command.js';
 import type { StreamRun } from './stream-run.js';
 
@@ -19,7 +18,6 @@ const expectedFlag = 2;
 const appendHeadBytes = 64;
 const runHeadBytes = 40;
 const streamBytes = 16;
-const settleHeadBytes = 16;
 
 /** Bytes of the body. */
 export function originBodyLength(body: OriginCommand): number {
@@ -40,7 +38,9 @@ export function originBodyLength(body: OriginCommand): number {
     case 'hlcCeiling':
       return hlcBytes;
     case 'keyspaceSettle':
-      return body.keys.reduce((sum, key) => sum + 4 + key.length, settleHeadBytes);
+    case 'keyspaceRows':
+    case 'keyspaceClean':
+      return keyspaceBodyLength(body);
   }
 }
 
@@ -78,7 +78,9 @@ export function writeOriginBody(bytes: Uint8Array, start: number, body: OriginCo
       writeHlc(bytes, start, body.hlc);
       return;
     case 'keyspaceSettle':
-      writeSettle(bytes, start, body);
+    case 'keyspaceRows':
+    case 'keyspaceClean':
+      writeKeyspaceBody(bytes, start, body);
       return;
   }
 }
@@ -102,7 +104,9 @@ export function readOriginBody(reader: FieldReader, kind: OriginCommand['kind'])
     case 'hlcCeiling':
       return { kind, hlc: readHlc(reader.take(hlcBytes), 0) };
     case 'keyspaceSettle':
-      return readSettle(reader);
+    case 'keyspaceRows':
+    case 'keyspaceClean':
+      return readKeyspaceBody(reader, kind);
   }
 }
 
@@ -172,23 +176,4 @@ function writeStream(bytes: Uint8Array, at: number, { logId, origin, epoch }: St
 
 function readStream(reader: FieldReader): StreamId {
   return { logId: reader.u32(), origin: reader.u32(), epoch: reader.u64() };
-}
-
-function writeSettle(bytes: Uint8Array, start: number, { keyspaceId, stable, keys }: KeyspaceSettleCommand): void {
-  writeU32(bytes, start, keyspaceId);
-  writeHlc(bytes, start + 4, stable);
-  writeU32(bytes, start + 12, keys.length);
-  let at = start + settleHeadBytes;
-  for (const key of keys) {
-    writeU32(bytes, at, key.length);
-    bytes.set(key, at + 4);
-    at += 4 + key.length;
-  }
-}
-
-function readSettle(reader: FieldReader): KeyspaceSettleCommand {
-  const keyspaceId = reader.u32();
-  const stable = readHlc(reader.take(hlcBytes), 0);
-  const keys = Array.from({ length: reader.count(4) }, () => reader.take(reader.u32()));
-  return { kind: 'keyspaceSettle', keyspaceId, stable, keys };
 }

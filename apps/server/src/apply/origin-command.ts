@@ -1,6 +1,6 @@
 import type { Hlc, StreamId } from '@shanghai/replication';
 import type { Producer } from '../logs/log-requests.js';
-import type { KeyspaceSettleCommand } from './keyspace-command.js';
+import type { KeyspaceCommand } from './keyspace-command.js';
 import type { StreamRun } from './stream-run.js';
 
 /** Entries of one log that this node writes as an origin, kept or refused together. */
@@ -77,4 +77,4 @@ export type OriginCommand =
   | OriginDropCommand
   | OriginForgetCommand
   | HlcCeilingCommand
-  | KeyspaceSettleCommand;
+  | KeyspaceCommand;

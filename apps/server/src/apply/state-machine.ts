@@ -17,13 +17,14 @@ import { type ApplyResult, done, failed } from './apply-result.js';
 import { Catalogue } from './catalogue.js';
 import type { CatalogueCommand } from './catalogue-command.js';
 import { type Change, ChangeRing, type ChangeRingLimits } from './change-ring.js';
-import type { Command, CommandHeader, WriteCommand } from './command.js';
+import type { Command, CommandBody, CommandHeader, WriteCommand } from './command.js';
 import { decodeCommand } from './command-codec.js';
 import { CommandError } from './command-error.js';
 import { isDiskFull } from './disk-full.js';
 import { decodeCounters, emptyCounters, encodeCounters, type GroupCounters } from './group-counters.js';
 import { isWrite, keysOfJoined, keysOfWrite } from './joined-command.js';
 import { applyWrites, operationSlots } from './key-value-apply.js';
+import type { KeyspaceCommand } from './keyspace-command.js';
 import { type FoldTime, KeyspaceFolds } from './keyspace-folds.js';
 import { type AcceptedAppend, LogTable } from './log-table.js';
 import type { LogWriter } from './log-writer.js';
@@ -154,7 +155,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     const startMs = this.#options.clock.monotonicMs();
     const endedBefore = this.sessions.ended;
     const writes = new WriteSet(this.store);
-    const keys = this.#keysRead(commands);
+    const keys = await this.#keysRead(commands);
     if (keys.length > 0) await writes.prefetch(keys);
     const run: Run = { writes, changes: [], accepted: [], runs: [], originNotes: [], fresh: 0 };
     const results = entries.map((entry, i) => this.#step(entry, commands[i], run));
@@ -209,12 +210,12 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     this.#closing.abort(new Error('the state machine was stopped'));
   }
 
-  #keysRead(commands: readonly (Command | undefined)[]): Buffer[] {
+  async #keysRead(commands: readonly (Command | undefined)[]): Promise<Buffer[]> {
     const keys: Buffer[] = [];
     for (const command of commands) {
       if (command === undefined) continue;
       const { header, body } = command;
-      if (body.kind === 'keyspaceSettle') keys.push(...this.keyspaces.keysRead(body));
+      if (isOfKeyspace(body)) keys.push(...(await this.keyspaces.keysRead(body, this.store)));
       else if (isWrite(body)) keysOfWrite(header, body, this.sessions, keys);
       else if (body.kind === 'joined') keysOfJoined(body, this.sessions, keys);
     }
@@ -287,6 +288,8 @@ export class StateMachine implements CommandApplier<ApplyResult> {
       case 'originForget':
       case 'hlcCeiling':
       case 'keyspaceSettle':
+      case 'keyspaceRows':
+      case 'keyspaceClean':
         return this.#performOrigin(index, body, run);
       case 'catalogue':
         this.#requireKnown(body.change);
@@ -328,6 +331,11 @@ export class StateMachine implements CommandApplier<ApplyResult> {
         return done;
       case 'keyspaceSettle':
         this.keyspaces.settle(body, this.streams.own.origin, this.#foldTime(writes));
+        return done;
+      case 'keyspaceRows':
+        return this.keyspaces.takeRows(body, this.streams, this.#foldTime(writes));
+      case 'keyspaceClean':
+        this.keyspaces.clean(body, this.streams, this.#foldTime(writes));
         return done;
     }
   }
@@ -470,4 +478,9 @@ interface Run {
   readonly originNotes: OriginNote[];
   /** Entries that were new to the state. */
   fresh: number;
+}
+
+function isOfKeyspace(body: CommandBody): body is KeyspaceCommand {
+  const { kind } = body;
+  return kind === 'keyspaceSettle' || kind === 'keyspaceRows' || kind === 'keyspaceClean';
 }

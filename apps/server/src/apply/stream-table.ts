@@ -204,19 +204,18 @@ export class StreamTable {
     const lastSequence = known?.lastSequence ?? 0;
     const end = firstSequence + count - 1;
     if (firstSequence > lastSequence + 1 || end <= lastSequence || this.#dropped.has(stream.logId)) return false;
-    // Nobody but this node writes there: whoever has more of it has what this node lost, and it must begin a new epoch first.
-    if (stream.origin === this.#own.origin && stream.epoch === this.#own.epoch) return false;
+    // Whoever has more of it has what this node lost, and it must begin a new epoch first.
+    if (this.#isOwnPresent(stream)) return false;
     this.#put({ ...stream, firstSequence: known?.firstSequence ?? 1, lastSequence: end, lastHlc });
     return true;
   }
 
-  /** See *Origin skip*. */
-  skip(stream: StreamId, firstSequence: number): ApplyResult {
-    const known = this.get(stream);
-    if (firstSequence <= (known?.lastSequence ?? 0) + 1) return this.trim(stream, firstSequence);
-    if (this.#dropped.has(stream.logId)) return done;
+  /** See *Origin skip*. `lastHlc`: of the entry before, where it is known. */
+  skip(stream: StreamId, firstSequence: number, lastHlc = zeroHlc): ApplyResult {
     const lastSequence = firstSequence - 1;
-    this.#put({ ...idOf(stream), firstSequence, lastSequence, lastHlc: known?.lastHlc ?? zeroHlc });
+    if (lastSequence <= (this.get(stream)?.lastSequence ?? 0) || this.#dropped.has(stream.logId)) return done;
+    if (this.#isOwnPresent(stream)) return done;
+    this.#put({ ...idOf(stream), firstSequence, lastSequence, lastHlc });
     return done;
   }
 
@@ -255,7 +254,7 @@ export class StreamTable {
 
   /** Gives up what is here of a stream that this node does not write any more. */
   forget(stream: StreamId, writes: WriteSet): ApplyResult {
-    if (stream.origin === this.#own.origin && stream.epoch === this.#own.epoch) return done;
+    if (this.#isOwnPresent(stream)) return done;
     const name = nameOf(stream.origin, stream.epoch);
     if (this.#logs.get(stream.logId)?.delete(name) !== true) return done;
     this.#changed.delete(streamKey(stream));
@@ -270,6 +269,11 @@ export class StreamTable {
     invariant(known !== undefined, `there is no stream of log ${stream.logId}`);
     const firstSequence = Math.min(known.firstSequence, lastSequence + 1);
     this.#put({ ...known, firstSequence, lastSequence });
+  }
+
+  /** Nobody but this node writes there. */
+  #isOwnPresent({ origin, epoch }: StreamId): boolean {
+    return origin === this.#own.origin && epoch === this.#own.epoch;
   }
 
   #put(stream: StreamCounters): void {

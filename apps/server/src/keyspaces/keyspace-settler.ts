@@ -4,7 +4,7 @@
  */
 import type { Clock, Timer } from '@shanghai/env';
 import { compareHlc, earlierHlc, type Hlc } from '@shanghai/replication';
-import { dueKey, keyOfDue } from '../apply/keyspace-keys.js';
+import { dueKey, keyOfDue, keyOfRow, rowKey } from '../apply/keyspace-keys.js';
 import { keyspaceLogId } from '../apply/keyspace-log.js';
 import type { SystemGroup } from '../raft/system-group.js';
 import type { MultiMaster, OriginParts } from '../replication/multi-master.js';
@@ -58,6 +58,7 @@ export class KeyspaceSettler {
     for (const { id, mode } of this.#parts.system.catalogue.keyspaces()) {
       if (mode !== 'multi-master') continue;
       await this.#foldHeld(id, origin);
+      await this.#giveUpRows(id, origin);
       await this.#settleRows(id, origin);
     }
   }
@@ -73,6 +74,24 @@ export class KeyspaceSettler {
     const first = replica.machine.keyspaces.get(keyspaceId)?.firstHeld();
     // Any command folds what its time has come to.
     if (first !== undefined && first.hlc.ms <= replica.nowMs() + maxAheadMs) await replica.advanceTime();
+  }
+
+  /** Rows of a node that is gone for good come to no end: what came of them goes, unless others send theirs first. */
+  async #giveUpRows(keyspaceId: number, { replica }: OriginParts): Promise<void> {
+    const { takeover } = replica.machine.keyspaces.get(keyspaceId)?.state() ?? {};
+    const { nodes } = this.#parts.system.catalogue;
+    if (takeover === undefined || nodes.some(({ nodeId }) => nodeId === takeover.giving.origin)) return;
+    const { giving } = takeover;
+    const all = { start: rowKey(keyspaceId, noKey), end: rowKey(keyspaceId + 1, noKey), keysOnly: true, horizonMs: 0 };
+    let keys: Uint8Array[] = [];
+    for await (const { key } of replica.store.range(all)) {
+      keys.push(Uint8Array.from(keyOfRow(key)));
+      if (keys.length < maxKeys) continue;
+      await replica.propose({ kind: 'keyspaceClean', keyspaceId, giving, isLast: false, keys });
+      if (this.#isStopped) return;
+      keys = [];
+    }
+    await replica.propose({ kind: 'keyspaceClean', keyspaceId, giving, isLast: true, keys });
   }
 
   async #settleRows(keyspaceId: number, origin: OriginParts): Promise<void> {

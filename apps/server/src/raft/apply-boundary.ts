@@ -14,8 +14,9 @@ export class ApplyBoundary {
     return running;
   }
 
-  /** Calls `work` when no run is under way; the next one waits for it. Not for two at a time. */
+  /** Calls `work` when no run is under way; the next one waits for it. Of several, one after the other. */
   async between<Result>(work: () => Promise<Result>): Promise<Result> {
+    while (this.#held !== undefined) await this.#held;
     let release = () => {};
     this.#held = new Promise((resolve) => {
       release = resolve;

@@ -146,6 +146,11 @@ export class GroupState implements ReplicatedState<ApplyResult> {
     );
   }
 
+  /** Looks at the state between two runs of entries. Resolves to what `look` gives. */
+  between<Seen>(look: (machine: StateMachine) => Seen): Promise<Seen> {
+    return this.#boundary.between(async () => look(this.machine));
+  }
+
   async #apply(entries: readonly Entry[]): Promise<readonly (ApplyResult | undefined)[]> {
     if (this.#failure !== undefined) throw this.#failure;
     const held = this.appliedIndex;

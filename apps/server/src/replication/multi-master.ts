@@ -215,6 +215,7 @@ export class MultiMaster {
     this.#stopping.abort();
     await this.#beginning?.catch(() => undefined);
     await this.#begun?.replication?.replicator.close();
+    this.#begun?.store.close();
   }
 
   #logId(name: string): number {

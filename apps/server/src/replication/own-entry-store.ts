@@ -5,8 +5,10 @@
 import { type Clock, delay } from '@shanghai/env';
 import {
   checkRun,
+  decodeRowPage,
   type EntryStore,
   type EntryStoreObserver,
+  type GivenPage,
   type Hlc,
   laterHlc,
   type OriginMark,
@@ -20,8 +22,11 @@ import {
   zeroHlc,
 } from '@shanghai/replication';
 import { keyspaceOfLog } from '../apply/keyspace-log.js';
+import type { OriginCommand } from '../apply/origin-command.js';
 import type { AcceptedRun } from '../apply/stream-run.js';
 import type { StreamCounters } from '../apply/stream-table.js';
+import { RowGivings } from '../keyspaces/row-givings.js';
+import { mergePage } from '../keyspaces/row-merger.js';
 import type { LogFiles } from '../logs/log-files.js';
 import { streamPlace } from '../logs/log-place.js';
 import { runOf } from '../logs/stream-reads.js';
@@ -58,18 +63,22 @@ export class OwnEntryStore implements EntryStore {
   readonly ownOrigin: number;
   readonly #parts: OwnEntryStoreParts;
   readonly #recent: RecentRuns;
+  readonly #givings: RowGivings;
   /** Of other origins. True of the entries that are here whatever happens, so nothing is lost with them. */
   readonly #marks = new Map<number, OriginMark>();
   /** Last sequences with what is on its way. */
   readonly #expected = new Map<string, number>();
   #observer: EntryStoreObserver | undefined;
   #receiving: Promise<unknown> = Promise.resolve();
+  /** Rows that are on their way; never rejects. */
+  #merging: Promise<unknown> | undefined;
   #inFlight = 0;
 
   constructor(parts: OwnEntryStoreParts) {
     this.ownOrigin = parts.nodeId;
     this.#parts = parts;
     this.#recent = new RecentRuns(parts.recentBytes);
+    this.#givings = new RowGivings(parts.own, parts.clock);
     parts.own.machine.onStreams = ({ streams, dropped, runs }) => this.#shown(streams, dropped, runs);
   }
 
@@ -110,26 +119,43 @@ export class OwnEntryStore implements EntryStore {
     } catch (error) {
       return Promise.reject(error);
     }
-    const received = this.#propose(runs);
-    return this.#ordered(received);
+    return this.#ordered(this.#behindRows(() => this.#propose(runs)));
   }
 
-  async skip(stream: StreamId, firstSequence: number): Promise<void> {
+  skip(stream: StreamId, firstSequence: number): Promise<void> {
     this.#expected.set(streamKey(stream), Math.max(this.#last(stream), firstSequence - 1));
-    await this.#ordered(this.#parts.own.propose({ kind: 'originSkip', stream, firstSequence }));
+    return this.#ordered(this.#behindRows(() => this.#skip(stream, firstSequence)));
   }
 
   hasRows(logId: number): boolean {
     return keyspaceOfLog(logId) !== undefined;
   }
 
-  /** Nothing of a keyspace is trimmed yet. */
-  rows(): Promise<RowsPage | undefined> {
-    return Promise.resolve(undefined);
+  async rows(logId: number, cursor: Uint8Array, maxBytes: number): Promise<RowsPage | undefined> {
+    const keyspaceId = keyspaceOfLog(logId);
+    return keyspaceId === undefined ? undefined : this.#givings.page(keyspaceId, cursor, maxBytes);
   }
 
-  mergeRows(logId: number): Promise<void> {
-    return Promise.reject(new ReplicationError('CORRUPT', `rows came for log ${logId}, which has none`));
+  /** The streams of the log go on where the rows of all pages reach, in one step with the last of them. */
+  mergeRows(logId: number, rows: Uint8Array): Promise<void> {
+    const keyspaceId = keyspaceOfLog(logId);
+    if (keyspaceId === undefined) {
+      return Promise.reject(new ReplicationError('CORRUPT', `rows came for log ${logId}, which has none`));
+    }
+    let page: GivenPage;
+    try {
+      // What cannot be taken apart must not get into the group.
+      page = decodeRowPage(rows);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const merged = this.#behindRows(() => this.#merge(keyspaceId, page));
+    const settled = merged.catch(() => undefined);
+    this.#merging = settled;
+    void settled.then(() => {
+      if (this.#merging === settled) this.#merging = undefined;
+    });
+    return this.#ordered(merged);
   }
 
   async setMark(mark: OriginMark): Promise<void> {
@@ -151,6 +177,11 @@ export class OwnEntryStore implements EntryStore {
     return () => {
       if (this.#observer === observer) this.#observer = undefined;
     };
+  }
+
+  /** Gives no rows any more. */
+  close(): void {
+    this.#givings.close();
   }
 
   get #streams() {
@@ -185,10 +216,35 @@ export class OwnEntryStore implements EntryStore {
     this.#parts.writer.observe(lastHlc);
   }
 
+  /** Entries behind rows can only follow when those are merged, which takes several steps. */
+  #behindRows<Result>(work: () => Promise<Result>): Promise<Result> {
+    return this.#merging === undefined ? work() : this.#merging.then(work);
+  }
+
+  async #skip(stream: StreamId, firstSequence: number): Promise<void> {
+    if (!this.hasRows(stream.logId)) {
+      await this.#parts.own.propose({ kind: 'originSkip', stream, firstSequence });
+      return;
+    }
+    // Rows have brought it there when they were durable, or they did not come whole.
+    const last = this.#streams.get(stream)?.lastSequence ?? 0;
+    if (last >= firstSequence - 1 || this.#streams.isDropped(stream.logId)) return;
+    this.#expected.delete(streamKey(stream));
+    throw gap(stream, firstSequence, last);
+  }
+
+  async #merge(keyspaceId: number, page: GivenPage): Promise<void> {
+    const { own, maxCommandBytes } = this.#parts;
+    const propose = (id: number, bytes: Uint8Array) =>
+      this.#store({ kind: 'keyspaceRows', keyspaceId: id, page: bytes });
+    await mergePage({ own, maxCommandBytes, propose }, keyspaceId, page);
+    for (const { hlc } of page.end?.positions ?? []) this.#parts.writer.observe(hlc);
+  }
+
   async #propose(runs: readonly Run[]): Promise<void> {
     this.#inFlight++;
     try {
-      await Promise.all(this.#commands(runs).map((some) => this.#store(some)));
+      await Promise.all(this.#commands(runs).map((some) => this.#store({ kind: 'originReceive', runs: some })));
       for (const { stream, firstSequence, count } of runs) {
         const last = this.#streams.get(stream)?.lastSequence ?? 0;
         // One before it failed, and took this with it.
@@ -206,11 +262,11 @@ export class OwnEntryStore implements EntryStore {
   }
 
   /** A disk that is full, or a log that is, is waited for: whoever ships has no more credit meanwhile. */
-  async #store(runs: readonly Run[]): Promise<void> {
+  async #store(body: OriginCommand): Promise<void> {
     const { own, clock, signal } = this.#parts;
     for (;;) {
       try {
-        await own.propose({ kind: 'originReceive', runs });
+        await own.propose(body);
         return;
       } catch (error) {
         const isPassing = error instanceof ServerError && passing.has(error.code);

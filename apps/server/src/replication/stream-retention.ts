@@ -1,10 +1,15 @@
 /**
  * Retention of multi-master logs: every node trims its own copies by the log's settings, and keeps what a member still lacks,
  * up to so many bytes of a stream. A member that lacks more than that goes on behind it, and its readers are told.
+ *
+ * The rows of a keyspace stand for the entries of its log. So of that nothing is kept but what a member still lacks, up to as
+ * many bytes, and the file that is being written; a member that lacks more gets rows.
  */
 import type { StreamId } from '@shanghai/replication';
 import type { Wal } from '@shanghai/wal';
+import { keyspaceOfLog } from '../apply/keyspace-log.js';
 import type { LogFiles } from '../logs/log-files.js';
+import type { LogSettings } from '../logs/log-requests.js';
 import { expiredBefore } from '../logs/log-retention.js';
 import type { Replica } from '../raft/replica.js';
 import type { SystemGroup } from '../raft/system-group.js';
@@ -27,27 +32,39 @@ export interface StreamRetentionParts {
 export async function trimStreams(parts: StreamRetentionParts): Promise<void> {
   const logs = new Map(parts.system.catalogue.logs().map((log) => [log.logId, log.settings]));
   for (const { logId, origin, streamEpoch } of parts.files.openPlaces()) {
-    const settings = logs.get(logId);
-    if (streamEpoch === undefined || settings === undefined) continue;
-    const { retentionMs, retentionBytes, retentionEntries } = settings;
-    if (retentionMs === 0 && retentionBytes === 0 && retentionEntries === undefined) continue;
+    if (streamEpoch === undefined) continue;
+    const expired = expiredOf(logId, logs.get(logId), parts.nowMs);
+    if (expired === undefined) continue;
     const stream = { logId, origin, epoch: streamEpoch };
     try {
-      await trimStream(parts, stream, settings);
+      await trimStream(parts, stream, expired);
     } catch (error) {
       parts.onFailed(logId, error);
     }
   }
 }
 
+/** The first sequence that a log's files are to keep, whoever lacks what; `undefined` where they are to keep all. */
+function expiredOf(
+  logId: number,
+  settings: LogSettings | undefined,
+  nowMs: number,
+): ((wal: Wal) => Promise<number>) | undefined {
+  if (keyspaceOfLog(logId) !== undefined) return async (wal) => firstWithin(wal, 0);
+  if (settings === undefined) return undefined;
+  const { retentionMs, retentionBytes, retentionEntries } = settings;
+  const keepsAll = retentionMs === 0 && retentionBytes === 0 && retentionEntries === undefined;
+  return keepsAll ? undefined : (wal) => expiredBefore(wal, settings, nowMs);
+}
+
 async function trimStream(
-  { replica, files, heldByAll, maxLagBytes, nowMs, onTrimmed }: StreamRetentionParts,
+  { replica, files, heldByAll, maxLagBytes, onTrimmed }: StreamRetentionParts,
   stream: StreamId,
-  settings: Parameters<typeof expiredBefore>[1],
+  expiredIn: (wal: Wal) => Promise<number>,
 ): Promise<void> {
   const { logId, origin, epoch } = stream;
   const [expired, tooMuch] = await files.use({ logId, origin, streamEpoch: epoch }, async (wal) => [
-    await expiredBefore(wal, settings, nowMs),
+    await expiredIn(wal),
     firstWithin(wal, maxLagBytes),
   ]);
   const firstSequence = Math.min(expired as number, Math.max(heldByAll(stream) + 1, tooMuch as number));

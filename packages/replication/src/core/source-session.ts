@@ -32,6 +32,7 @@ export type SourceEvent =
   | { readonly type: 'grant'; readonly entries: number; readonly bytes: number }
   | { readonly type: 'readDone'; readonly stream: StreamId; readonly result: SourceReadResult }
   | { readonly type: 'rowsDone'; readonly page: SourceRowsPage | undefined }
+  | { readonly type: 'rowsFailed' }
   | { readonly type: 'again'; readonly stream: StreamId }
   | { readonly type: 'logRemoved'; readonly logId: number }
   | { readonly type: 'pause'; readonly isPaused: boolean }
@@ -51,7 +52,7 @@ export interface SourceRowsPage {
   readonly covered?: readonly { readonly stream: StreamId; readonly firstSequence: number }[];
 }
 
-/** What it wants done. `read`: then `readDone`; `readRows`: then `rowsDone`. `end`: the session is over. */
+/** What it wants done. `read`: then `readDone`; `readRows`: then `rowsDone` or `rowsFailed`. `end`: the session is over. */
 export type SourceEffect =
   | {
       readonly type: 'read';
@@ -60,7 +61,7 @@ export type SourceEffect =
       readonly maxEntries: number;
       readonly maxBytes: number;
     }
-  | { readonly type: 'readRows'; readonly logId: number; readonly cursor: Uint8Array; readonly maxBytes: number }
+  | { readonly type: 'readRows'; readonly stream: StreamId; readonly cursor: Uint8Array; readonly maxBytes: number }
   | { readonly type: 'send'; readonly message: DataMessage }
   | { readonly type: 'sendControl'; readonly message: ControlMessage }
   | { readonly type: 'end'; readonly error: ReplicationError };
@@ -187,6 +188,9 @@ export class SourceSession {
         return;
       case 'rowsDone':
         this.#takeRows(event.page);
+        return;
+      case 'rowsFailed':
+        this.#dropRows();
         return;
       case 'again':
         this.#consider(event.stream);
@@ -343,7 +347,7 @@ export class SourceSession {
       if (!this.#mayRead()) return;
       this.#isReading = true;
       const maxBytes = Math.min(this.#account.left.bytes, this.#context.runBytes);
-      this.#effects.push({ type: 'readRows', logId: stream.logId, cursor, maxBytes });
+      this.#effects.push({ type: 'readRows', stream, cursor, maxBytes });
       return;
     }
     this.#rows = undefined;
@@ -359,6 +363,16 @@ export class SourceSession {
     // What the follower has anyway it need not be told, unless it was under way.
     if (firstSequence - 1 <= this.#told.lastOf(key)) return;
     this.#effects.push({ type: 'send', message: { type: 'trimmed', stream, firstSequence } });
+  }
+
+  /** They begin anew when the stream is considered again; until then nothing of it goes out. */
+  #dropRows(): void {
+    this.#isReading = false;
+    const shipping = this.#rows === undefined ? undefined : this.#streams.get(streamKey(this.#rows.stream));
+    this.#rows = undefined;
+    if (shipping === undefined || !shipping.isInRing) return;
+    shipping.isInRing = false;
+    this.#ring.splice(this.#ring.indexOf(shipping), 1);
   }
 
   #takeRows(page: SourceRowsPage | undefined): void {

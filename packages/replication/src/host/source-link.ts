@@ -124,7 +124,7 @@ export class SourceLink {
         this.#read(effect.stream, effect.from, effect.maxEntries, effect.maxBytes);
         return;
       case 'readRows':
-        this.#readRows(effect.logId, effect.cursor, effect.maxBytes);
+        this.#readRows(effect.stream, effect.cursor, effect.maxBytes);
         return;
       case 'send': {
         const { message } = effect;
@@ -155,19 +155,30 @@ export class SourceLink {
         if (result.type !== 'nothing') this.#unreadable.delete(streamKey(stream));
       },
       (error: unknown) => {
-        const key = streamKey(stream);
-        if (!this.#unreadable.has(key)) this.#context.listener.unreadable?.(stream, from, this.follower, error);
-        this.#unreadable.set(key, stream);
+        this.#couldNotRead(stream, from, error);
         this.step({ type: 'readDone', stream, result: { type: 'nothing' } });
       },
     );
   }
 
-  #readRows(logId: number, cursor: Uint8Array, maxBytes: number): void {
-    this.#context.store.rows(logId, cursor, maxBytes).then(
-      (page) => this.step({ type: 'rowsDone', page }),
-      (error: unknown) => this.end(`rows of log ${logId} cannot be read: ${messageOf(error)}`),
+  #readRows(stream: StreamId, cursor: Uint8Array, maxBytes: number): void {
+    this.#context.store.rows(stream.logId, cursor, maxBytes).then(
+      (page) => {
+        this.step({ type: 'rowsDone', page });
+        this.#unreadable.delete(streamKey(stream));
+      },
+      (error: unknown) => {
+        this.#couldNotRead(stream, 0, error);
+        this.step({ type: 'rowsFailed' });
+      },
     );
+  }
+
+  /** Told once, until it can be read. */
+  #couldNotRead(stream: StreamId, from: number, error: unknown): void {
+    const key = streamKey(stream);
+    if (!this.#unreadable.has(key)) this.#context.listener.unreadable?.(stream, from, this.follower, error);
+    this.#unreadable.set(key, stream);
   }
 
   #watchCredit(): void {
@@ -186,8 +197,4 @@ export class SourceLink {
     this.#blockedMs += blockedMs;
     this.#context.listener.unblocked?.(this.follower, blockedMs);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
