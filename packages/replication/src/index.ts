@@ -49,8 +49,8 @@ export {
   type Version,
   versionOf,
   visibleVersion,
-  withoutVersions,
   winnerOf,
+  withoutVersions,
 } from './core/keyspace/row.js';
 export { decodeRow, decodeWinner, encodeRow } from './core/keyspace/row-codec.js';
 export { decodeRowPage, encodeRowPage, type GivenPage, type RowsEnd } from './core/keyspace/row-page-codec.js';
