@@ -23,6 +23,10 @@ function write(node: ShanghaiNode, ...operations: WriteOperation[]) {
   return node.keyValue.write({ kind: 'independent', operations }, { keyspace }, request());
 }
 
+function knows(node: ShanghaiNode): boolean {
+  return node.keyspaces?.list(request()).some(({ name }) => name === keyspace) === true;
+}
+
 /** Every row with the entry that wrote it. */
 async function rows(node: ShanghaiNode): Promise<string[]> {
   const found: string[] = [];
@@ -55,14 +59,7 @@ async function three(maxLagBytes: number) {
   cluster.start = (nodeId, options = {}) => start(nodeId, { ...more(nodeId), ...options });
   await cluster.startAll();
   await cluster.during(cluster.node(1).keyspaces?.create(keyspace, 'multi-master', request()) as Promise<unknown>);
-  await cluster.until('all nodes know the keyspace', () =>
-    cluster.ids.every((id) =>
-      cluster
-        .node(id)
-        .keyspaces?.list(request())
-        .some(({ name }) => name === keyspace),
-    ),
-  );
+  await cluster.until('all nodes know the keyspace', () => cluster.ids.every((id) => knows(cluster.node(id))));
   const cut = (nodeId: number) => {
     for (const other of cluster.ids.filter((id) => id !== nodeId)) shipping.cut(nodeId, other);
   };
@@ -150,7 +147,8 @@ test('a node that joins late begins with the rows of one other node', async () =
   await untilSame(cluster, [1, 2, 3]);
   await checkpoint(cluster, [1, 2, 3]);
   for (const id of cluster.ids) expect(isWhole(await files(cluster, id, '2.1'))).toBe(false);
-  await cluster.join(4);
+  const fourth = await cluster.join(4);
+  await cluster.until('the new node knows the keyspace', () => knows(fourth));
   await untilSame(cluster, [1, 2, 3, 4]);
   expect(new Set(skipped)).toEqual(new Set(['origin 1', 'origin 2', 'origin 3']));
   await cluster.during(write(cluster.node(4), put('fourth', 'x'), del('a-1')));
