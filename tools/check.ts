@@ -5,7 +5,9 @@ import { checkArchitecture } from './checks/architecture.js';
 import { checkDecoders, type DecoderRegister, decodersPath } from './checks/decoders.js';
 import { checkHeadings, checkLinks, checkRequiredDocuments } from './checks/documents.js';
 import { checkContractComments, checkFileShape, checkWords } from './checks/house-style.js';
+import { checkMutations } from './checks/mutations.js';
 import { type Finding, listFiles } from './checks/source-files.js';
+import { allMutations } from './mutations/all-mutations.js';
 
 /** Findings that are allowed for now: `path: message` lines. The list only shrinks: a line that is not needed fails. */
 interface Exceptions {
@@ -21,7 +23,7 @@ for (const file of files) {
 }
 
 const register = JSON.parse(readFileSync(`${root}/${decodersPath}`, 'utf8')) as DecoderRegister;
-findings.push(...checkDecoders(files, register));
+findings.push(...checkDecoders(files, register), ...checkMutations(files, allMutations));
 
 const { allowed } = JSON.parse(readFileSync(`${root}/tools/checks/exceptions.json`, 'utf8')) as Exceptions;
 const texts = new Set(findings.map((finding) => `${finding.path}: ${finding.message}`));

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { checkArchitecture } from './architecture.js';
 import { checkDecoders } from './decoders.js';
 import { checkContractComments, checkFileShape, checkWords } from './house-style.js';
+import { checkMutations } from './mutations.js';
 import { codeOnly } from './source-files.js';
 
 const messages = (path: string, text: string) => checkArchitecture({ path, text }).map((finding) => finding.message);
@@ -89,5 +90,22 @@ describe('the check of decoders', () => {
     const text = 'export function readiness() {}\n';
     expect(checkDecoders([{ path: file.path, text }], { fuzzed: {}, other: {} })).toEqual([]);
     expect(checkDecoders([{ ...file, path: 'packages/wal/src/a.test.ts' }], { fuzzed: {}, other: {} })).toEqual([]);
+  });
+});
+
+describe('the check of planted bugs', () => {
+  const files = [
+    { path: 'a.ts', text: 'one two two' },
+    { path: 'a.test.ts', text: '' },
+  ];
+  const mutation = { name: 'a/b', breaks: '', file: 'a.ts', find: 'one', replace: 'none', tests: ['a.test.ts'] };
+  it('takes one whose text is there once, and its tests', () => {
+    expect(checkMutations(files, [mutation])).toEqual([]);
+  });
+  it('finds a text that is not there, or twice, and a test or a file that is not there', () => {
+    expect(checkMutations(files, [{ ...mutation, find: 'three' }])).toHaveLength(1);
+    expect(checkMutations(files, [{ ...mutation, find: 'two' }])).toHaveLength(1);
+    expect(checkMutations(files, [{ ...mutation, tests: ['b.test.ts'] }])).toHaveLength(1);
+    expect(checkMutations(files, [{ ...mutation, file: 'b.ts' }])).toHaveLength(1);
   });
 });

@@ -73,8 +73,8 @@ export const replicationMutations: readonly Mutation[] = [
     name: 'replication/rows-left-out',
     breaks: 'rows stand for what was trimmed before it is passed over',
     file: 'packages/replication/src/core/source-session.ts',
-    find: 'this.#rows = { stream, firstSequence: result.firstSequence, page: undefined, cursor: noBytes };',
-    replace: 'this.#rows = { stream, firstSequence: result.firstSequence, page: undefined, cursor: undefined };',
+    find: '...{ page: undefined, cursor: noBytes },',
+    replace: '...{ page: undefined, cursor: undefined },',
     tests: [simulation, shipping],
   },
   {

@@ -11,23 +11,9 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { backupMutations } from './backup-mutations.js';
-import { bitcaskMutations } from './bitcask-mutations.js';
-import { clientMutations } from './client-mutations.js';
-import { envMutations } from './env-mutations.js';
-import { hostMutations } from './host-mutations.js';
-import { keyspaceMutations } from './keyspace-mutations.js';
-import { logMutations } from './log-mutations.js';
-import { memberMutations } from './member-mutations.js';
-import { membershipMutations } from './membership-mutations.js';
+import { allMutations } from './all-mutations.js';
 import type { Mutation } from './mutation.js';
-import { peerMutations } from './peer-mutations.js';
-import { raftLogMutations } from './raft-log-mutations.js';
-import { raftMutations } from './raft-mutations.js';
-import { replicationMutations } from './replication-mutations.js';
-import { serverMutations } from './server-mutations.js';
 import { type TestReport, type Verdict, verdictOf } from './verdict.js';
-import { walMutations } from './wal-mutations.js';
 
 /** What came of one mutation. */
 interface Outcome {
@@ -140,17 +126,14 @@ async function sickTests(directory: string, mutations: readonly Mutation[]): Pro
 }
 
 async function main(words: readonly string[]): Promise<number> {
-  const all = [
-    ...[envMutations, walMutations, bitcaskMutations, raftMutations, hostMutations, raftLogMutations],
-    ...[peerMutations, serverMutations, memberMutations, backupMutations, clientMutations, keyspaceMutations],
-    ...[replicationMutations, membershipMutations, logMutations],
-  ].flat();
-  const unknown = words.filter((word) => !all.some(({ name }) => name.includes(word)));
+  const unknown = words.filter((word) => !allMutations.some(({ name }) => name.includes(word)));
   if (unknown.length > 0) {
-    console.error(`no mutation is called ${unknown.join(', ')}; there are:\n${all.map(({ name }) => name).join('\n')}`);
+    console.error(
+      `no mutation is called ${unknown.join(', ')}; there are:\n${allMutations.map(({ name }) => name).join('\n')}`,
+    );
     return 2;
   }
-  const chosen = all.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
+  const chosen = allMutations.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
   const parent = await mkdtemp(join(tmpdir(), 'shanghai-mutations-'));
   const startedMs = performance.now();
   try {
