@@ -67,7 +67,8 @@ export function converge(world: MembershipWorld, when: string): number {
 export function crashes({ world }: Started, count: number): Detection {
   const [suspect, down, spread]: number[][] = [[], [], []];
   for (let i = 0; i < count; i++) {
-    world.run(world.random.float() * 5_000);
+    // Not within the moment in which the others enter it: from then on they count its silence.
+    world.run(1_000 + world.random.float() * 5_000);
     const running = world.running;
     const nodeId = running[world.random.below(running.length)] as number;
     world.seen.length = 0;

@@ -34,7 +34,8 @@ describe.each(sizes)(`membership of %i nodes on virtual time (seed ${seed})`, (n
 
   it('at 5 % loss a node that crashes is still found within 17 s', () => {
     const { down, spread } = crashes(start({ seed: seed + 2, nodes, loss: 0.05, settings }), 3);
-    expect(down.min).toBeGreaterThanOrEqual(10_000);
+    // The last heartbeat before the crash may be lost: then its silence began 5 s earlier.
+    expect(down.min).toBeGreaterThanOrEqual(5_000);
     expect(down.max).toBeLessThanOrEqual(17_000);
     // Whom gossip has missed, a digest tells.
     expect(spread.max).toBeLessThanOrEqual(40_000);
