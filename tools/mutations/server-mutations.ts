@@ -166,9 +166,9 @@ export const serverMutations: readonly Mutation[] = [
   {
     name: 'server/result-of-another-request',
     breaks: 'a remembered result answers its own request and no other',
-    file: `${source}/apply/session-table.ts`,
-    find: 'if (found === undefined || readU64(found.value, 0) !== requestNumber)',
-    replace: 'if (found === undefined)',
+    file: `${source}/apply/session-results.ts`,
+    find: 'if (own !== undefined && readU64(own.value, 0) === requestNumber)',
+    replace: 'if (own !== undefined)',
     tests: [`${source}/apply/state-machine.test.ts`],
     named: 'requests of a session may come in any order',
   },
