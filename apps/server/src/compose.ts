@@ -23,7 +23,7 @@ import { observeMembership } from './observability/membership-metrics.js';
 import { exposeStatus, observeNode } from './observability/node-metrics.js';
 import { observePeers } from './observability/peer-metrics.js';
 import { observeRaft } from './observability/raft-metrics.js';
-import { showReplication } from './observability/replication-metrics.js';
+import { observeReplication, showReplication } from './observability/replication-metrics.js';
 import { createRequestMetrics } from './observability/request-metrics.js';
 import { observeStores } from './observability/store-metrics.js';
 import { observeWal } from './observability/wal-metrics.js';
@@ -46,8 +46,12 @@ export function loggerOf(config: Config): Logger {
 }
 
 /** Opens the node, then the listeners. What was opened is closed again when a step fails. */
-export async function startServer(config: Config, version: string, logger: Logger): Promise<RunningServer> {
-  const metrics = createMetrics({ processMetrics: true });
+export async function startServer(
+  config: Config,
+  version: string,
+  logger: Logger,
+  metrics: Metrics = createMetrics({ processMetrics: true }),
+): Promise<RunningServer> {
   const shutdown = new Shutdown();
   const onFailed = (failure: Error) => shutdown.request({ drainMs: 0, failure });
   const options = nodeOptionsOf(config);
@@ -61,6 +65,7 @@ export async function startServer(config: Config, version: string, logger: Logge
     bitcaskListener: observeStores(metrics, logger, onFailed),
     listener: observeNode(metrics, logger, onFailed),
     raftListener: observeRaft(metrics, logger),
+    replication: { ...options.replication, listener: observeReplication(metrics, logger) },
   });
   exposeStatus(metrics, version, () => node.status());
   showReplication(metrics, node.replication);

@@ -19,6 +19,10 @@ export interface NodeListener {
   logShortened?(event: { readonly logId: number; readonly from: number; readonly to: number }): void;
   /** Entries of a log are beyond its retention. */
   logTrimmed?(event: { readonly logId: number; readonly firstSequence: number }): void;
+  /** This node, leading a log's group, found entries that later ones of their keys replace, and hid so many more of them. */
+  logCompacted?(event: { readonly logId: number; readonly hiddenEntries: number }): void;
+  /** A segment of a log was written again without the values of its hidden entries. */
+  logSegmentThinned?(event: { readonly logId: number; readonly hiddenEntries: number }): void;
   /** Compaction of a log failed; told once until it succeeds. */
   compactionFailed?(event: { readonly logId: number; readonly error: Error }): void;
   /** Retention could not look at a log's files: the log keeps its entries. Once per log. */

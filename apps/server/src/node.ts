@@ -24,6 +24,11 @@ export interface NodeReplication {
    * or no other node. Throws `NOT_FOUND` for a log that is not there, and `INVALID_REQUEST` for one that a group orders.
    */
   status(filter?: ReplicationFilter): ReplicatorStatus | undefined;
+  /**
+   * How far behind the clock readers in the order of time are, of the log where that is most. `undefined`: there is none, this
+   * node is alone, or a member was not heard since it started.
+   */
+  watermarkAgeMs(): number | undefined;
   /** Ships nothing to a follower, or to any, from now on, or goes on. */
   pause(follower: number | 'all', isPaused: boolean): Promise<void>;
 }

@@ -193,6 +193,8 @@ function compactorOf({ settings }: NodeBeingOpened, groups: NodeGroups, files: L
     random,
     clock,
     onFailed: (event) => listener.compactionFailed?.(event),
+    onHidden: (event) => listener.logCompacted?.(event),
+    onThinned: (event) => listener.logSegmentThinned?.(event),
   });
 }
 

@@ -41,7 +41,7 @@ const keyspaces: KeyspaceRequests = {
     ],
     held: 1,
   }),
-  totals: () => ({ conflictsFound: 2, held: 1, unreadable: 0 }),
+  totals: () => ({ conflictsFound: 2, held: 1, folded: 5, unreadable: 0, stableAgeMs: undefined }),
   async giveVerdict(verdict) {
     verdicts.push(verdict);
     return 3;

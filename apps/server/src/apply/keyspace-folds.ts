@@ -49,6 +49,8 @@ export class KeyspaceFolds {
   readonly #stored = new Map<KeyspaceRowsCommand, readonly Uint8Array[]>();
   /** Entries that were no operations: of a newer program, or none of ours. */
   unreadable = 0;
+  /** Entries that were folded, or held, since the start. */
+  folded = 0;
 
   async load(store: StateStore): Promise<void> {
     for (const { key, value } of await readStatePart(store, statePrefix.keyspace)) {
@@ -96,7 +98,9 @@ export class KeyspaceFolds {
     for (const [i, entry] of splitRun({ bytes, count }, skip).entries()) {
       const stamp = { hlc: readHlc(entry, 2), origin, epoch, sequence: firstSequence + skip + i };
       const operation = this.#operationOf(entry);
-      if (operation !== undefined) fold.fold({ stamp, operation }, at.nowMs);
+      if (operation === undefined) continue;
+      fold.fold({ stamp, operation }, at.nowMs);
+      this.folded++;
     }
   }
 

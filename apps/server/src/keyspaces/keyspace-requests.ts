@@ -32,11 +32,15 @@ export interface KeyspaceDescription {
   readonly held: number;
 }
 
-/** Sums for metrics. `unreadable`: entries of keyspaces' logs that this program could not read. */
+/** Sums for metrics. */
 export interface KeyspaceTotals {
   readonly conflictsFound: number;
   readonly held: number;
+  /** Entries of keyspaces' logs that were folded, and that this program could not read, since the start. */
+  readonly folded: number;
   readonly unreadable: number;
+  /** How far behind the clock the stamp is behind which deletions may go, of the keyspace where it is least. Absent: there is none, or it is not known. */
+  readonly stableAgeMs: number | undefined;
 }
 
 /** Some of the conflicts. */

@@ -1,6 +1,7 @@
 import { maxVerdictTargets, versionOf } from '@shanghai/replication';
 import type { KeyspaceEntry } from '../apply/catalogue.js';
 import type { FoldStore } from '../apply/fold-store.js';
+import { keyspaceLogId } from '../apply/keyspace-log.js';
 import type { SystemGroup } from '../raft/system-group.js';
 import type { MultiMaster } from '../replication/multi-master.js';
 import type { Gate } from '../requests/gate.js';
@@ -86,7 +87,17 @@ export class KeyspaceService implements KeyspaceRequests {
       conflictsFound += folds?.get(id)?.lossesFound ?? 0;
       held += folds?.get(id)?.allHeld().length ?? 0;
     }
-    return { conflictsFound, held, unreadable: folds?.unreadable ?? 0 };
+    const { folded = 0, unreadable = 0 } = folds ?? {};
+    return { conflictsFound, held, folded, unreadable, stableAgeMs: this.#stableAgeMs() };
+  }
+
+  #stableAgeMs(): number | undefined {
+    const { system, multiMaster } = this.#parts;
+    const ids = system.catalogue.keyspaces().filter(({ mode }) => mode === 'multi-master');
+    return multiMaster.oldestAgeMs(
+      ids.map(({ id }) => keyspaceLogId(id)),
+      'stable',
+    );
   }
 
   async giveVerdict(verdict: Verdict, context: RequestContext): Promise<number> {

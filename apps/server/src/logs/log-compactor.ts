@@ -32,6 +32,15 @@ export interface LogCompactorParts {
   readonly clock: Clock;
   readonly limits?: CompactionLimits;
   readonly onFailed?: (event: { readonly logId: number; readonly error: Error }) => void;
+  /** Told of what is hidden more than before, and of a segment that was written again. */
+  readonly onHidden?: (event: CompactionEvent) => void;
+  readonly onThinned?: (event: CompactionEvent) => void;
+}
+
+/** What a step of compaction did. */
+export interface CompactionEvent {
+  readonly logId: number;
+  readonly hiddenEntries: number;
 }
 
 /** Between rounds. */
@@ -116,6 +125,7 @@ export class LogCompactor {
     const counters = replica.machine.logs.get(logId);
     if (counters === undefined) return;
     const hidden = replica.machine.logs.hidden.get(logId);
+    const hiddenBefore = hidden.count;
     const { firstSequence } = counters;
     const keptMs = settings.tombstoneRetentionMs ?? defaultTombstoneRetentionMs;
     const deletionsBeforeMs = replica.machine.visible.logTimeMs - keptMs;
@@ -129,6 +139,7 @@ export class LogCompactor {
     for (const chunks of parts(plan.superseded)) await send(0, chunks);
     for (const chunks of parts(plan.deletions)) await send(0, chunks);
     await send(plan.compactedTo, []);
+    this.#parts.onHidden?.({ logId, hiddenEntries: replica.machine.logs.hidden.get(logId).count - hiddenBefore });
   }
 
   async #rewrite(logId: number, place: LogPlace, replica: Replica): Promise<void> {
@@ -177,7 +188,10 @@ export class LogCompactor {
       await disk.rename(thinned.path, `${now}/${segment}`);
       await disk.syncDirectory(now);
     });
-    if (isDone) this.#marks.set(id, wanted);
+    if (isDone) {
+      this.#marks.set(id, wanted);
+      this.#parts.onThinned?.({ logId: place.logId, hiddenEntries: wanted });
+    }
     await removeIfPresent(disk, scratch);
   }
 }

@@ -36,7 +36,7 @@ export function observeMembership(metrics: Metrics, logger: Logger): NodeMembers
   });
   const bytes = metrics.counter({
     name: 'member_bytes_total',
-    help: 'Their bytes.',
+    help: 'Bytes of gossip sent and received.',
     labels: ['direction'],
   });
   const series = (direction: 'in' | 'out') => [frames.series({ direction }), bytes.series({ direction })] as const;

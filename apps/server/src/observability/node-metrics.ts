@@ -14,7 +14,6 @@ export function observeNode(metrics: Metrics, logger: Logger, onFailed: (error: 
     .series();
   const checkpoints = metrics.histogram({ name: 'checkpoint_seconds', help: 'Checkpoints of groups.' }).series();
   const failures = metrics.counter({ name: 'checkpoint_failures_total', help: 'Checkpoints that failed.' }).series();
-  let lastReplicationFailure = '';
   return {
     applied(event) {
       runs.observe(event.entries);
@@ -36,27 +35,60 @@ export function observeNode(metrics: Metrics, logger: Logger, onFailed: (error: 
     },
     instanceRenewed: (event) => logger.warn({ ...event }, 'the data directory was copied or repaired: new instance id'),
     logShortened: (event) => logger.warn({ ...event }, 'entries acknowledged without a sync are gone'),
-    logTrimmed: (event) => logger.debug({ ...event }, 'entries of a log are beyond its retention'),
-    retentionFailed: ({ logId, error }) =>
-      logger.error({ logId, err: error }, "a log's retention failed; the log keeps its entries"),
-    compactionFailed: ({ logId, error }) =>
-      logger.error(
-        { logId, err: error },
-        "a log's compaction failed; the log keeps its entries, and it is tried again",
-      ),
     logDamaged: ({ logId, directory, error }) =>
       logger.error({ logId, directory, err: error }, 'a named log is damaged and refused; other logs and keys go on'),
-    replicationFailed({ error }) {
-      // It is tried every second; people need to be told once.
-      if (error.message === lastReplicationFailure) return;
-      lastReplicationFailure = error.message;
-      logger.warn({ err: error }, 'multi-master logs: what is to be done cannot be done now');
-    },
+    replicationFailed: replicationFailedOnce(logger),
+    ...observeLogUpkeep(metrics, logger),
     logTornTail: (event) => logger.warn({ ...event }, 'a torn tail of a named log was cut off and copied aside'),
     membersPlanned: (event) => logger.info({ ...event }, 'the members of a group change'),
     failed({ groupId, error }) {
       logger.fatal({ groupId, err: error }, 'a group cannot go on');
       onFailed(error);
+    },
+  };
+}
+
+function replicationFailedOnce(logger: Logger): NonNullable<NodeListener['replicationFailed']> {
+  let last = '';
+  return ({ error }) => {
+    // It is tried every second; people need to be told once.
+    if (error.message === last) return;
+    last = error.message;
+    logger.warn({ err: error }, 'multi-master logs: what is to be done cannot be done now');
+  };
+}
+
+/** Retention and compaction of named logs. */
+function observeLogUpkeep(metrics: Metrics, logger: Logger): NodeListener {
+  const counter = (name: string, help: string) => metrics.counter({ name, help }).series();
+  const trims = counter('log_trims_total', 'Times that entries beyond the retention of a named log were given up.');
+  const retentionFailures = counter('log_retention_failures_total', 'Logs whose retention failed.');
+  const compactions = counter('log_compactions_total', 'Times that this node, leading a group, compacted a log of it.');
+  const hidden = counter('log_compacted_entries_total', 'Entries of named logs hidden by compaction.');
+  const thinned = counter('log_segments_thinned_total', 'Segments written again without the values of hidden entries.');
+  const compactionFailures = counter('log_compaction_failures_total', 'Logs whose compaction failed.');
+  return {
+    logTrimmed(event) {
+      trims.add();
+      logger.debug({ ...event }, 'entries of a log are beyond its retention');
+    },
+    retentionFailed({ logId, error }) {
+      retentionFailures.add();
+      logger.error({ logId, err: error }, "a log's retention failed; the log keeps its entries");
+    },
+    logCompacted(event) {
+      compactions.add();
+      hidden.add(event.hiddenEntries);
+      logger.debug({ ...event }, 'a log was compacted');
+    },
+    logSegmentThinned(event) {
+      thinned.add();
+      logger.debug({ ...event }, 'a segment of a log was written again without hidden entries');
+    },
+    compactionFailed({ logId, error }) {
+      compactionFailures.add();
+      const text = "a log's compaction failed; the log keeps its entries, and it is tried again";
+      logger.error({ logId, err: error }, text);
     },
   };
 }

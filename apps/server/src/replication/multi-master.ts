@@ -21,6 +21,7 @@ import type { OwnReplica } from '../raft/own-replica.js';
 import type { Replica } from '../raft/replica.js';
 import type { SystemGroup } from '../raft/system-group.js';
 import { ServerError } from '../requests/server-error.js';
+import { oldestAgeMs } from './oldest-age.js';
 import { OriginWriter } from './origin-writer.js';
 import { OwnEntryStore } from './own-entry-store.js';
 import { repairStreams } from './repair-streams.js';
@@ -159,6 +160,28 @@ export class MultiMaster {
       stable = stable === undefined ? ofOrigin : earlierHlc(stable, ofOrigin);
     }
     return stable;
+  }
+
+  /**
+   * How far behind the clock the watermark, or the stable stamp, of the one of these logs is where it is least. `undefined`
+   * where there is none, or a member was not heard since this node started.
+   */
+  oldestAgeMs(logIds: readonly number[], which: 'watermark' | 'stable'): number | undefined {
+    const parts = this.#begun;
+    if (parts === undefined) return undefined;
+    return oldestAgeMs(
+      this.#parts.clock.nowMs(),
+      logIds.map((logId) => this[which](logId, parts)),
+    );
+  }
+
+  /** Of all logs of this kind that have a name. */
+  watermarkAgeMs(): number | undefined {
+    // Nobody else writes: everything is here, however long ago the last entry was.
+    if (this.isAlone) return undefined;
+    const logs = this.#parts.system.catalogue.logs();
+    const logIds = logs.filter(({ groupId }) => groupId === ownGroup).map(({ logId }) => logId);
+    return this.oldestAgeMs(logIds, 'watermark');
   }
 
   /**
