@@ -10,11 +10,13 @@ import type {
 } from '@shanghai/client';
 import { connect } from '@shanghai/client/grpc';
 import { invariant } from '@shanghai/env';
+import { allOriginsUpToNow } from './all-origins.js';
 import type { ConnectOptions } from './command-host.js';
 import type {
   Connection,
   Entry,
   LogConnection,
+  LogReading,
   LogStart,
   MemberConnection,
   NodeDescription,
@@ -161,8 +163,14 @@ function logConnection({ log }: ShanghaiClient, call: CallOptions): LogConnectio
     describe: (name) => log.describe(name, call),
     delete: (name) => log.delete(name, call),
     append: (name, records, { here, ...options }) => log.append(name, records, { ...options, ...call, ...at(here) }),
-    async *read(name, { limit, signal, origin, here, ...start }): AsyncGenerator<LogEntry> {
+    async *read(name, { limit, signal, origin, here, allOrigins, order, ...start }): AsyncGenerator<LogEntry> {
       let from = toStart(start);
+      if (allOrigins !== undefined || order !== undefined) {
+        const asked = signal === undefined ? {} : { signal };
+        const reading = { from, ...asked, ...scopeOf(allOrigins, order), ...at(here), ...of(origin) };
+        yield* allOriginsUpToNow(log, name, reading, limit);
+        return;
+      }
       let left = limit;
       // What is appended while pages are read is not chased: the end is the one of the first page.
       let end: number | undefined;
@@ -184,8 +192,7 @@ function logConnection({ log }: ShanghaiClient, call: CallOptions): LogConnectio
       // A tail waits out a node that is away; who begins one wants to hear at once that there is none.
       if (here !== true) await log.describe(name, call);
       const from = fromEnd === true ? 'end' : toStart(start);
-      const scope = { ...(allOrigins === undefined ? {} : { allOrigins }), ...(order === undefined ? {} : { order }) };
-      yield* log.tail(name, { from, signal, ...scope, ...at(here), ...of(origin) });
+      yield* log.tail(name, { from, signal, ...scopeOf(allOrigins, order), ...at(here), ...of(origin) });
     },
     consumers: (name, prefix) => log.consumers.list(name, prefix, call),
     commit: (name, consumer, sequence, options) =>
@@ -195,6 +202,13 @@ function logConnection({ log }: ShanghaiClient, call: CallOptions): LogConnectio
     producer: (name, producerId) => log.producer(name, producerId, call),
     trim: (name, firstSequence) => log.trim(name, firstSequence, call),
   };
+}
+
+function scopeOf(
+  allOrigins: boolean | undefined,
+  order: LogReading['order'],
+): { allOrigins?: boolean; order?: 'arrival' | 'time' } {
+  return { ...(allOrigins === undefined ? {} : { allOrigins }), ...(order === undefined ? {} : { order }) };
 }
 
 function at(here: boolean | undefined): { at?: 'contact' } {

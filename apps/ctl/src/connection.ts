@@ -181,7 +181,6 @@ export interface LogStart {
 export interface LogReading {
   readonly origin?: number;
   readonly here?: boolean;
-  /** Only of a tail. */
   readonly allOrigins?: boolean;
   readonly order?: 'arrival' | 'time';
 }

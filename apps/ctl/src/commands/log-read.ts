@@ -9,14 +9,11 @@ import { logEntryJson, logEntryLine } from '../output/entry-view.js';
 export const readLog: Action = async (context, values, flags) => {
   const limit = optionalInteger(flags, 'limit', 0) ?? Number.MAX_SAFE_INTEGER;
   const start = startOf(flags);
+  const reading = readingOf(flags);
   if (limit === 0) return;
   const { logs } = await context.connect();
-  await printEntries(
-    context,
-    flags,
-    logs.read(values[0] as string, { ...start, ...readingOf(flags), limit, signal: context.signal }),
-    limit,
-  );
+  const entries = logs.read(values[0] as string, { ...start, ...reading, limit, signal: context.signal });
+  await printEntries(context, flags, entries, limit);
 };
 
 /** `log tail <name>` */
@@ -25,8 +22,6 @@ export const tailLog: Action = async (context, values, flags) => {
   const start = startOf(flags);
   const fromEnd = flags['fromEnd'] === true;
   const reading = readingOf(flags);
-  if (reading.allOrigins === true && reading.origin !== undefined)
-    throw usageError('--origin or --all-origins, not both');
   if (fromEnd && Object.keys(start).length > 0) throw usageError('--from-end or another start, not both');
   const { logs } = await context.connect();
   // A reader that went away (`| head`) ends the tail although nothing is appended.
@@ -49,6 +44,7 @@ export const tailLog: Action = async (context, values, flags) => {
 function readingOf(flags: Flags): LogReading {
   const origin = optionalInteger(flags, 'origin', 1);
   const order = oneOf(flags, 'order', ['arrival', 'time']);
+  if (flags['allOrigins'] === true && origin !== undefined) throw usageError('--origin or --all-origins, not both');
   return {
     ...(origin === undefined ? {} : { origin }),
     ...(order === undefined ? {} : { order }),

@@ -157,3 +157,12 @@ test('log tail refuses two starts', async () => {
   expect((await runCommand(['log', 'tail', 'events', '--from', '1', '--from-end'], { node })).code).toBe(2);
   expect((await runCommand(['log', 'read', 'events', '--from', '1', '--from-time', '5'], { node })).code).toBe(2);
 });
+
+test('log read and log tail refuse one origin and all of them', async () => {
+  const node = await nodeWithLog('a');
+  for (const command of ['read', 'tail']) {
+    const args = ['log', command, 'events', '--origin', '2', '--all-origins'];
+    expect((await runCommand(args, { node })).code).toBe(2);
+    expect((await runCommand(['log', command, 'events', '--order', 'size'], { node })).code).toBe(2);
+  }
+});

@@ -91,12 +91,18 @@ function addReads(log: Command, host: Host): void {
     .option('--last <n>', 'begin so many entries before the end')
     .option('--limit <n>', 'at most so many (default: all that are there)')
     .option('--origin <node>', 'mode multi-master: what this node appended (default: the one that answers)')
+    .option('--all-origins', 'mode multi-master: what all nodes appended')
+    .option('--order <order>', 'mode multi-master: arrival, or time: the same on every node (default arrival)')
     .option('--here', 'mode multi-master: from what the endpoint that answers has')
     .option('--wide', 'do not shorten keys and values in the table')
     .option('--values', 'only the values, byte for byte, each followed by a line end');
   help(
     runWith(read, host, async (...run) => (await import('./log-read.js')).readLog(...run)),
-    ['shanghaictl log read events --limit 10', 'shanghaictl log read events --from-time 2026-01-31T12:00:00Z'],
+    [
+      'shanghaictl log read events --limit 10',
+      'shanghaictl log read events --from-time 2026-01-31T12:00:00Z',
+      'shanghaictl log read events --all-origins --order time',
+    ],
     ['3 no such log', '10 entries already trimmed', ...remoteExits],
   );
 

@@ -4,6 +4,7 @@
  * place. fastify brings the router, body reading with a limit, and closing with requests in flight.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import { errorTable } from '@shanghai/proto';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { isLoopbackHost } from '../../config/loopback-host.js';
@@ -20,7 +21,7 @@ import type { HttpRequest, HttpRoute } from './http-route.js';
 import { checkedBody, parseJsonBody } from './json-body.js';
 import { openApiDocument } from './openapi.js';
 import { parseQuery } from './query-parameters.js';
-import { allOriginHeaders, checkContentType, checkHost, preflightHeaders } from './request-guards.js';
+import { allOriginHeaders, checkContentType, checkHost, isBytes, preflightHeaders } from './request-guards.js';
 import { routes } from './routes.js';
 
 /** An HTTP listener that answers. */
@@ -44,6 +45,9 @@ const checkingMs = 2_500;
 /** How long a kept connection may be quiet before it is hung up on when the listener closes; and how often that is looked at. */
 const lingerMs = 500;
 const lookMs = 20;
+
+/** Of an answer that is made as it is read: the next part when the last one is on its way. */
+const oneAtATime = { objectMode: false, highWaterMark: 1 };
 
 /** Binds `host:port` (0 = any free port) and serves. Rejects with the errno where the port cannot be had. */
 export async function openHttpApi(services: ApiServices, host: string, port: number): Promise<HttpApi> {
@@ -159,13 +163,14 @@ function addRoute(
     onRequest: async (request, reply) => {
       request.recorder = recorder;
       if (route.allOrigins) reply.headers(allOriginHeaders);
-      checkContentType(request.method, request.headers);
+      checkContentType(request.method, request.headers, route.takesBytes);
     },
     handler: async (request, reply) => {
       const context = contextOf(request, reply);
       const answer = await route.handle(typedRequest(route, request, services.limits.maxOperations), context, services);
       recorder.finished(context.startedMs, 'OK');
       if (!route.isStream) context.answered();
+      if ('lines' in answer) return reply.type(answer.contentType).send(Readable.from(answer.lines, oneAtATime));
       reply.code(answer.statusCode ?? 200);
       if ('text' in answer) return reply.type(answer.contentType).send(answer.text);
       if (answer.headers !== undefined) reply.headers(answer.headers);
@@ -179,10 +184,17 @@ function typedRequest(route: HttpRoute, request: FastifyRequest, maxOperations: 
   const mark = url?.indexOf('?') ?? -1;
   const query = parseQuery(route.parameters, mark < 0 ? '' : (url?.slice(mark + 1) ?? ''));
   const bytes = request.body instanceof Buffer ? request.body : Buffer.alloc(0);
+  const isPlain = route.takesBytes === true && isBytes(request.headers);
+  const hasJson = route.body !== undefined && !isPlain;
   return {
     params: request.params as Record<string, string>,
     query,
-    body: route.body === undefined ? undefined : checkedBody(route.body, parseJsonBody(bytes, maxOperations)),
+    body: hasJson ? checkedBody(route.body, parseJsonBody(bytes, maxOperations)) : undefined,
+    ...(isPlain ? { bytes } : {}),
+    headersFrom: (prefix) =>
+      Object.entries(request.headers).flatMap(([name, value]) =>
+        name.startsWith(prefix) && typeof value === 'string' ? [[name.slice(prefix.length), value] as const] : [],
+      ),
     header(name) {
       const value = request.headers[name];
       return typeof value === 'string' ? value : undefined;

@@ -57,6 +57,12 @@ export class HttpContext implements RequestContext {
     if (this.#answer !== undefined || bytes >= countedAnswerBytes) this.answer.settle(bytes);
   }
 
+  /** Sends the head of an answer whose body may be long in coming. */
+  sendHead(): void {
+    this.#isMade = true;
+    if (!this.#response.headersSent) this.#response.flushHeaders();
+  }
+
   get isCancelled(): boolean {
     return this.#response.closed && !this.#response.writableEnded;
   }

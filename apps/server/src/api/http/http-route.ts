@@ -9,10 +9,14 @@ export interface HttpRequest<Query, Body> {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Query;
   readonly body: Body;
+  /** The body as it is, of a route that takes such; there is no `body` then. */
+  readonly bytes?: Buffer;
   header(name: string): string | undefined;
+  /** Headers whose name, in lower case, begins so: the rest of the name, and the value in Latin-1. */
+  headersFrom(prefix: string): readonly (readonly [string, string])[];
 }
 
-/** What a route answers: `data` in the success envelope, or `text` as it is. */
+/** What a route answers: `data` in the success envelope, `text` as it is, or `lines` as they come, the next ones when the reader took the last. */
 export type HttpAnswer =
   | {
       readonly data: unknown;
@@ -22,7 +26,8 @@ export type HttpAnswer =
       readonly status?: 'success' | 'partial_success';
       readonly headers?: OutgoingHttpHeaders;
     }
-  | { readonly text: string; readonly contentType: string; readonly statusCode?: number };
+  | { readonly text: string; readonly contentType: string; readonly statusCode?: number }
+  | { readonly lines: AsyncGenerator<string, void, undefined>; readonly contentType: string };
 
 /** What a route says about itself for the API description. */
 export interface RouteDescription {
@@ -42,6 +47,8 @@ export interface HttpRoute extends RouteDescription {
   readonly allOrigins: boolean;
   /** Reads a stream behind the API, which may go on looking at the signal. Default false. */
   readonly isStream?: boolean;
+  /** Takes a body that is no JSON, as `application/octet-stream`. Default false. */
+  readonly takesBytes?: boolean;
   handle(request: HttpRequest<unknown, unknown>, context: HttpContext, services: ApiServices): Promise<HttpAnswer>;
 }
 

@@ -67,14 +67,16 @@ function operationOf(route: HttpRoute): Json {
   return {
     summary: route.summary,
     parameters: [...inPath, ...inQuery],
-    ...(route.body === undefined ? {} : { requestBody: { required: true, content: bodyContent(route.body) } }),
+    ...(route.body === undefined
+      ? {}
+      : { requestBody: { required: true, content: bodyContent(route.body, route.takesBytes) } }),
     responses: { ...Object.fromEntries(answers), default: answerOf('A failure; see the error table.', 'Error') },
   };
 }
 
-function bodyContent(body: z.ZodType): Json {
+function bodyContent(body: z.ZodType, takesBytes = false): Json {
   const { $schema: _, ...schema } = z.toJSONSchema(body, { io: 'input' });
-  return { 'application/json': { schema } };
+  return { 'application/json': { schema }, ...(takesBytes ? { 'application/octet-stream': {} } : {}) };
 }
 
 function answerOf(description: string, schema: string): Json {

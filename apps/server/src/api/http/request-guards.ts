@@ -21,15 +21,16 @@ export function checkHost(header: string | undefined): void {
  * Bodies are JSON in UTF-8 and say so, also empty ones, and are not compressed: whatever else a client believes it sent
  * would be stored as something it did not mean.
  */
-export function checkContentType(method: string, headers: IncomingHttpHeaders): void {
+export function checkContentType(method: string, headers: IncomingHttpHeaders, takesBytes = false): void {
   if (method !== 'POST' && method !== 'PUT') return;
   const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = headers;
   const [media = '', ...parameters] = type.split(';');
-  if (!/^application\/json\s*$/i.test(media)) {
+  const isPlain = takesBytes && isBytes(headers);
+  if (!isPlain && !/^application\/json\s*$/i.test(media)) {
     throw new ServerError('INVALID_REQUEST', `${method} needs 'Content-Type: application/json', not '${type}'`);
   }
   const charset = parameters.find((parameter) => /^\s*charset\s*=/i.test(parameter));
-  if (charset !== undefined && !/^\s*charset\s*=\s*("?)utf-?8\1\s*$/i.test(charset)) {
+  if (!isPlain && charset !== undefined && !/^\s*charset\s*=\s*("?)utf-?8\1\s*$/i.test(charset)) {
     throw new ServerError('INVALID_REQUEST', `bodies are UTF-8, not '${charset.trim()}'`);
   }
   if (!/^\s*(?:identity)?\s*$/i.test(encoding)) {
@@ -38,6 +39,11 @@ export function checkContentType(method: string, headers: IncomingHttpHeaders): 
       `bodies are not compressed; send them without 'Content-Encoding: ${encoding}'`,
     );
   }
+}
+
+/** Whether a body says of itself that it is bytes; that, too, no page of another origin can send unasked. */
+export function isBytes({ 'content-type': type = '' }: IncomingHttpHeaders): boolean {
+  return /^application\/octet-stream\s*(?:;|$)/i.test(type);
 }
 
 /** Headers that let pages of every origin read an answer. */

@@ -5,6 +5,9 @@ import { groupRoutes } from './group-routes.js';
 import type { HttpRoute } from './http-route.js';
 import { keyRoutes } from './key-routes.js';
 import { keyspaceRoutes } from './keyspace-routes.js';
+import { logEntryRoutes } from './log-entry-routes.js';
+import { logRoutes } from './log-routes.js';
+import { logTailRoute } from './log-tail-route.js';
 import { memberRoutes } from './member-routes.js';
 import { probeRoutes } from './probe-routes.js';
 import { rangeRoute } from './range-route.js';
@@ -18,6 +21,9 @@ export const routes: readonly HttpRoute[] = [
   rangeRoute,
   batchRoute,
   sessionRoute,
+  ...logRoutes,
+  ...logEntryRoutes,
+  logTailRoute,
   ...statusRoutes,
   ...probeRoutes,
   ...adminRoutes,
