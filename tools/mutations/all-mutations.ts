@@ -13,6 +13,7 @@ import { raftLogMutations } from './raft-log-mutations.js';
 import { raftMutations } from './raft-mutations.js';
 import { replicationMutations } from './replication-mutations.js';
 import { serverMutations } from './server-mutations.js';
+import { upkeepMutations } from './upkeep-mutations.js';
 import { walMutations } from './wal-mutations.js';
 
 /** Every bug that is planted, of all packages. */
@@ -29,6 +30,7 @@ export const allMutations: readonly Mutation[] = [
   ...backupMutations,
   ...clientMutations,
   ...keyspaceMutations,
+  ...upkeepMutations,
   ...replicationMutations,
   ...membershipMutations,
   ...logMutations,

@@ -1,6 +1,5 @@
 /** The log plane of a node that is being opened: logs that one group orders, and logs that every node writes. */
 import { openReplicator, type ReplicationMember } from '@shanghai/replication';
-import { firstDataGroup } from './apply/catalogue.js';
 import type { NodeEntry } from './apply/catalogue-command.js';
 import { maxEntryBytes } from './limits.js';
 import { AllLogUpkeep } from './logs/all-log-upkeep.js';
@@ -66,9 +65,7 @@ export function openLogs(
     system,
     quorum: new LogUpkeepService({ system, logs: new KnownLogs(system, router), files, gate, clock }),
     multiMaster: new MultiMasterUpkeep({
-      ...{ system, logs },
-      data: () => router.replica(firstDataGroup),
-      own: () => multiMaster.begun?.replica,
+      ...{ system, logs, files, multiMaster },
     }),
   });
   return { logs, upkeep, multiMaster };

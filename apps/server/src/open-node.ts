@@ -185,8 +185,6 @@ function compactorOf({ settings }: NodeBeingOpened, groups: NodeGroups, files: L
   const { system, data } = groups;
   return new LogCompactor({
     logs: () => system.catalogue.logs(),
-    nextLogId: () => system.catalogue.cluster?.nextLogId ?? 0,
-    data,
     replica: (groupId) => (groupId === data.groupId ? data : undefined),
     files,
     disk,

@@ -22,6 +22,7 @@ import { SessionTable } from '../../../apps/server/src/apply/session-table.js';
 import { decodeStoredValue, encodeStoredValue } from '../../../apps/server/src/apply/stored-value.js';
 import { splitRun } from '../../../apps/server/src/apply/stream-run.js';
 import { decodeStream, encodeStream, type StreamCounters } from '../../../apps/server/src/apply/stream-table.js';
+import { decodeUpkeepEntry, encodeUpkeepEntry, type UpkeepEntry } from '../../../apps/server/src/apply/upkeep-entry.js';
 import { decodeVectorToken, encodeVectorToken } from '../../../apps/server/src/keyspaces/vector-token.js';
 import { defaultLimits } from '../../../apps/server/src/limits.js';
 import {
@@ -272,6 +273,13 @@ export const stateTargets: readonly FuzzTarget[] = [
     encode: (loss: ListedLoss) => plain(encodeLoss(loss)),
   },
   {
+    name: 'server: entry of the upkeep log',
+    examples: () => upkeepEntries().map((entry) => plain(encodeUpkeepEntry(entry))),
+    decode: (bytes) => decodeUpkeepEntry(bytes),
+    refusals: [RangeError],
+    encode: (entry: UpkeepEntry) => plain(encodeUpkeepEntry(entry)),
+  },
+  {
     name: 'server: accepted appends of an origin',
     examples: () => [plain(encodeOriginNotes([{ entryIndex: 9, place: 1, logId: 3, epoch: 1, firstSequence: 1 }]))],
     decode: (bytes) => decodeOriginNotes(bytes),
@@ -369,3 +377,13 @@ export const stateTargets: readonly FuzzTarget[] = [
     refusals: [ServerError],
   },
 ];
+
+function upkeepEntries(): UpkeepEntry[] {
+  const positions = [{ origin: 1, epoch: 2, sequence: 3 }];
+  const begin = { hlc: { ms: 5, counter: 1 }, origin: 2 };
+  const consumer = { logId: 1, name: 'mailer', generation: 2, committedAtMs: 9, begin, isDeleted: false, positions };
+  return [
+    { type: 'consumer', consumer, beginsHere: true },
+    { type: 'trim', logId: 1, positions },
+  ];
+}

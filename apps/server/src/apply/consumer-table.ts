@@ -50,11 +50,6 @@ export class ConsumerTable {
     return this.#logs.get(logId)?.get(name);
   }
 
-  /** Logs that have any. */
-  logIds(): number[] {
-    return [...this.#logs].filter(([, consumers]) => consumers.size > 0).map(([logId]) => logId);
-  }
-
   /** Those of a log, in order of their names. */
   list(logId: number): ConsumerState[] {
     return [...(this.#logs.get(logId)?.values() ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -182,16 +182,13 @@ export class LogTable {
   }
 }
 
-/**
- * A log in mode quorum has one origin, and nobody has worked on what is not there yet. The entries of logs that every node
- * writes, whose origins are nodes, are not the group's: of those it keeps the positions alone.
- */
+/** A log in mode quorum has one origin, and nobody has worked on what is not there yet. */
 function refusedPosition(
   logId: number,
   log: LogCounters | undefined,
   positions: readonly LogPosition[],
 ): ApplyResult | undefined {
-  if (log === undefined) return positions.every(({ origin }) => origin > 0) ? undefined : unknownLog(logId);
+  if (log === undefined) return unknownLog(logId);
   for (const { origin, epoch, sequence } of positions) {
     if (origin !== log.origin || epoch !== log.epoch) {
       const there = `its entries are of origin ${log.origin}, epoch ${log.epoch}`;

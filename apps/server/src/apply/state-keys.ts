@@ -26,6 +26,9 @@ export const statePrefix = {
   keyspaceHeld: 0x0c,
   keyspaceVerdict: 0x0d,
   keyspaceLost: 0x0e,
+  /** What the upkeep log says: consumers of logs that every node writes, and what was trimmed of these by hand. */
+  sharedConsumer: 0x0f,
+  trimFloor: 0x10,
   data: 0x20,
   /** Rows of keyspaces of mode multi-master, and when they have something to forget. */
   row: 0x21,
@@ -102,9 +105,18 @@ export function producerKey(logId: number, producerId: number): Buffer {
 
 /** A consumer of a log. */
 export function consumerKey(logId: number, name: string): Buffer {
+  return namedKey(statePrefix.consumer, logId, name);
+}
+
+/** A consumer of a log that every node writes. */
+export function sharedConsumerKey(logId: number, name: string): Buffer {
+  return namedKey(statePrefix.sharedConsumer, logId, name);
+}
+
+function namedKey(prefix: number, logId: number, name: string): Buffer {
   const text = Buffer.from(name);
   const bytes = Buffer.allocUnsafe(5 + text.length);
-  bytes[0] = statePrefix.consumer;
+  bytes[0] = prefix;
   writeU32Ordered(bytes, 1, logId);
   bytes.set(text, 5);
   return bytes;
@@ -133,9 +145,18 @@ export function catalogueKey(table: string, name: string): Buffer {
 }
 
 /** A stream's record. */
-export function streamRecordKey({ logId, origin, epoch }: StreamId): Buffer {
+export function streamRecordKey(stream: StreamId): Buffer {
+  return streamKeyOf(statePrefix.stream, stream);
+}
+
+/** From where on a stream is read. */
+export function trimFloorKey(stream: StreamId): Buffer {
+  return streamKeyOf(statePrefix.trimFloor, stream);
+}
+
+function streamKeyOf(prefix: number, { logId, origin, epoch }: StreamId): Buffer {
   const bytes = Buffer.allocUnsafe(17);
-  bytes[0] = statePrefix.stream;
+  bytes[0] = prefix;
   writeU32Ordered(bytes, 1, logId);
   writeU32Ordered(bytes, 5, origin);
   writeU64Ordered(bytes, 9, epoch);

@@ -38,6 +38,7 @@ import { readStatePart } from './state-part.js';
 import type { StateStore } from './state-store.js';
 import { type AcceptedRun, joinRuns, type StreamRun } from './stream-run.js';
 import { type StreamChanges, StreamTable } from './stream-table.js';
+import { UpkeepFold } from './upkeep-fold.js';
 import { WriteSet } from './write-set.js';
 
 /** What a state machine is made of. */
@@ -80,6 +81,8 @@ export class StateMachine implements CommandApplier<ApplyResult> {
   readonly streams = new StreamTable(this.logs.producers);
   /** Likewise. */
   readonly keyspaces = new KeyspaceFolds();
+  /** Likewise. */
+  readonly upkeep = new UpkeepFold(this.streams);
   readonly catalogue = new Catalogue();
   readonly changes: ChangeRing;
   readonly #options: StateMachineOptions;
@@ -118,6 +121,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     machine.logs.consumers.load(await readStatePart(options.store, statePrefix.consumer));
     machine.logs.hidden.load(await readStatePart(options.store, statePrefix.hidden));
     machine.catalogue.load(await readStatePart(options.store, statePrefix.catalogue));
+    await machine.upkeep.load(options.store);
     machine.streams.load(await readStatePart(options.store, statePrefix.stream));
     await machine.keyspaces.load(options.store);
     const own = await options.store.getEntry(originKey, { horizonMs: 0 });
@@ -306,6 +310,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
             const { logId, epoch } = accepted.stream;
             run.originNotes.push({ entryIndex, place, logId, epoch, firstSequence: accepted.firstSequence });
             run.runs.push({ entryIndex, run: accepted, firstKept, isRecalled: false });
+            this.upkeep.fold(accepted, 0, writes);
             this.keyspaces.fold(accepted, 0, this.streams.own.origin, this.#foldTime(writes));
           }),
         );
@@ -325,6 +330,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
       case 'originForget':
         return this.streams.forget(body.stream, writes);
       case 'originDrop':
+        this.upkeep.dropLog(body.logId, writes);
         return this.streams.drop(body.logId, entryIndex, writes);
       case 'hlcCeiling':
         this.streams.raiseCeiling(body.hlc);
@@ -345,6 +351,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     if (!this.streams.receive(received)) return;
     run.runs.push(this.#toWrite(entryIndex, received, false));
     const skip = before + 1 - received.firstSequence;
+    this.upkeep.fold(received, skip, run.writes);
     this.keyspaces.fold(received, skip, this.streams.own.origin, this.#foldTime(run.writes));
   }
 

@@ -14,6 +14,7 @@ import type { OriginAppend } from './origin-command.js';
 import type { ProducerTable } from './producer-table.js';
 import { originKey, streamRecordKey } from './state-keys.js';
 import type { StreamRun } from './stream-run.js';
+import { TrimFloors } from './trim-floors.js';
 import type { WriteSet } from './write-set.js';
 
 /** A stream as far as it is here. */
@@ -51,6 +52,8 @@ const noOrigin: OriginCounters = { origin: 0, epoch: 0, highestHlc: zeroHlc };
 
 /** All streams of a node. */
 export class StreamTable {
+  /** What was trimmed by hand. */
+  readonly floors = new TrimFloors();
   readonly #producers: ProducerTable;
   /** By log, then by origin and epoch. */
   readonly #logs = new Map<number, Map<string, StreamCounters>>();
@@ -276,7 +279,16 @@ export class StreamTable {
     return origin === this.#own.origin && epoch === this.#own.epoch;
   }
 
-  #put(stream: StreamCounters): void {
+  /** Of a stream nobody reads anything before `firstSequence` any more, whenever it comes. */
+  raiseFloor(stream: StreamId, firstSequence: number, writes: WriteSet): void {
+    if (!this.floors.raise(stream, firstSequence, writes)) return;
+    const known = this.get(stream);
+    if (known !== undefined) this.#put(known);
+  }
+
+  #put(counters: StreamCounters): void {
+    const floor = Math.min(this.floors.of(counters), counters.lastSequence + 1);
+    const stream = floor > counters.firstSequence ? { ...counters, firstSequence: floor } : counters;
     let streams = this.#logs.get(stream.logId);
     if (streams === undefined) {
       streams = new Map();

@@ -3,8 +3,11 @@
  * entries and rows stay as they are, of all origins; but nobody goes on in an epoch in which somebody wrote before.
  */
 import { keyspaceOfLog } from '../apply/keyspace-log.js';
-import { originKey, statePrefix } from '../apply/state-keys.js';
-import { encodeOrigin } from '../apply/stream-table.js';
+import { encodeConsumer } from '../apply/shared-consumers.js';
+import { originKey, sharedConsumerKey, statePrefix } from '../apply/state-keys.js';
+import { encodeOrigin, type StreamTable } from '../apply/stream-table.js';
+import { firstBegin, type SharedConsumer, upkeepLogId } from '../apply/upkeep-entry.js';
+import type { EngineOperation } from '../engine/storage-engine.js';
 import { type DataIds, deleteAll } from './adopt-group.js';
 import type { StagedGroup } from './staged-group.js';
 
@@ -26,10 +29,30 @@ export async function adoptOwnGroup(
   { fromNodeId, nodeId }: OwnAdoption,
 ): Promise<void> {
   const { highestHlc } = machine.streams.own;
-  // Stamps go on above all that are in it, whoever gave them out.
-  await store.batch([{ type: 'put', key: originKey, value: encodeOrigin({ origin: 0, epoch: 0, highestHlc }) }]);
   await deleteAll(store, Uint8Array.of(statePrefix.originNotes));
+  // Stamps go on above all that are in it, whoever gave them out.
+  const origin = encodeOrigin({ origin: 0, epoch: 0, highestHlc });
+  const operations: EngineOperation[] = [{ type: 'put', key: originKey, value: origin }];
+  for (const known of machine.upkeep.consumers.all()) {
+    const consumer = consumerElsewhere(known, machine.streams);
+    const key = sharedConsumerKey(consumer.logId, consumer.name);
+    operations.push({ type: 'put', key, value: encodeConsumer(consumer) });
+  }
+  await store.batch(operations);
   if (nodeId !== fromNodeId) await deleteAll(store, Uint8Array.of(statePrefix.producer));
+}
+
+/**
+ * A consumer in another cluster: readers of the old one are told that they are elsewhere, and nothing counts as read that is not
+ * here.
+ */
+function consumerElsewhere(consumer: SharedConsumer, streams: StreamTable): SharedConsumer {
+  const { logId, generation } = consumer;
+  const positions = consumer.positions.flatMap(({ origin, epoch, sequence }) => {
+    const held = streams.get({ logId, origin, epoch });
+    return held === undefined ? [] : [{ origin, epoch, sequence: Math.min(sequence, held.lastSequence) }];
+  });
+  return { ...consumer, generation: generation + 1, begin: firstBegin, positions };
 }
 
 /** The keyspaces and logs of mode multi-master of which an own group holds something. */
@@ -40,7 +63,7 @@ export function ownIdsOf({ machine }: Pick<StagedGroup, 'machine'>): DataIds {
     const keyspaceId = keyspaceOfLog(logId);
     if (keyspaceId !== undefined) keyspaces.add(keyspaceId);
   }
-  return { keyspaces: [...keyspaces], logs: logIds.filter((logId) => keyspaceOfLog(logId) === undefined) };
+  return { keyspaces: [...keyspaces], logs: logIds.filter((logId) => logId < upkeepLogId) };
 }
 
 /** The number behind which the new cluster's epochs begin; 0 where nobody ever had one. */

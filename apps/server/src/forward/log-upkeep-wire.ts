@@ -4,8 +4,16 @@ import { positionMessage, positionOf } from '../api/grpc/log-upkeep-messages.js'
 import type { ConsumerPlace, ConsumerSeek, LogTrim, PositionCommit } from '../logs/log-upkeep-requests.js';
 
 /** What to trim. */
-export function trimRequest({ log, origin, firstSequence }: LogTrim): wire.TrimLogRequest {
-  return { log, origin: BigInt(origin), firstSequence: BigInt(firstSequence), positions: [], force: false };
+export function trimRequest(trim: LogTrim): wire.TrimLogRequest {
+  const { log, origin, firstSequence, positions = [], beforeMs, force = false } = trim;
+  return {
+    log,
+    origin: BigInt(origin),
+    firstSequence: BigInt(firstSequence),
+    positions: positions.map(positionMessage),
+    ...(beforeMs === undefined ? {} : { beforeMs: BigInt(beforeMs) }),
+    force,
+  };
 }
 
 /** How far a consumer has come. */

@@ -21,10 +21,6 @@ import { removeIfPresent } from './remove-tree.js';
 /** What it stands on. */
 export interface LogCompactorParts {
   readonly logs: () => readonly LogCatalogueEntry[];
-  /** The first id that was not given to a log yet, as this node has it. */
-  readonly nextLogId: () => number;
-  /** The group that keeps consumers. */
-  readonly data: Replica;
   readonly replica: (groupId: number) => Replica | undefined;
   readonly files: LogFiles;
   readonly disk: Disk;
@@ -91,7 +87,6 @@ export class LogCompactor {
 
   async #round(): Promise<void> {
     const { files, logs, replica, onFailed } = this.#parts;
-    await this.#forgetConsumers();
     const places = new Map(files.openPlaces().map((place) => [place.logId, place]));
     for (const log of logs()) {
       const place = places.get(log.logId);
@@ -108,16 +103,6 @@ export class LogCompactor {
         onFailed?.({ logId: log.logId, error: error instanceof Error ? error : new Error(String(error)) });
       }
     }
-  }
-
-  /** Consumers of logs that were deleted: of those whose entries are not the group's nobody else tells it. */
-  async #forgetConsumers(): Promise<void> {
-    const { data, logs, nextLogId } = this.#parts;
-    if (data.log.status().role !== 'leader') return;
-    const { consumers } = data.machine.logs;
-    const known = new Set(logs().map(({ logId }) => logId));
-    const gone = consumers.logIds().filter((logId) => !known.has(logId) && logId < nextLogId());
-    for (const logId of gone) await data.propose({ kind: 'logDrop', logId }).catch(() => undefined);
   }
 
   async #hide({ logId, settings }: LogCatalogueEntry, place: LogPlace, replica: Replica): Promise<void> {

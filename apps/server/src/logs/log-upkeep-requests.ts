@@ -5,7 +5,7 @@ export type { LogPosition } from '../apply/consumer-table.js';
 
 /**
  * What is asked of logs beside their entries: trims, producers, consumers. Errors are `ServerError`s: `NOT_FOUND`,
- * `CONFLICT` (details: generation), `OUT_OF_RANGE` (details: firstSequence, lastSequence), `UNSUPPORTED` while the cluster
+ * `CONFLICT` (details: generation; of a trim: heldByAll), `OUT_OF_RANGE` (details: firstSequence, lastSequence), `UNSUPPORTED` while the cluster
  * works in a version without it.
  */
 export interface LogUpkeepRequests {
@@ -28,13 +28,28 @@ export interface LogTrim {
   readonly log: string;
   /** 0 = the only one. */
   readonly origin: number;
+  /** 0 where it is said otherwise. */
   readonly firstSequence: number;
+  /** Mode multi-master: the last entries to give up; epoch 0 = the last one that is known. */
+  readonly positions?: readonly LogPosition[];
+  /** Gives up what is older. */
+  readonly beforeMs?: number;
+  /** Mode multi-master: also what members are not known to hold. */
+  readonly force?: boolean;
+}
+
+/** What is kept of a stream. */
+export interface KeptOrigin extends KeptRange {
+  readonly origin: number;
+  readonly epoch: number;
 }
 
 /** First and last sequence of what is kept; the first is one behind the last where nothing is. */
 export interface KeptRange {
   readonly firstSequence: number;
   readonly lastSequence: number;
+  /** Mode multi-master, where the others are 0: of each stream at this node. */
+  readonly origins?: readonly KeptOrigin[];
 }
 
 /** Which producer is asked for. */

@@ -44,10 +44,14 @@ export class LogUpkeepService implements LogUpkeepRequests {
     this.#parts = parts;
   }
 
-  async trim({ log: name, origin, firstSequence }: LogTrim, context: RequestContext): Promise<KeptRange> {
-    checkCount('first sequence', firstSequence, 1);
+  async trim(request: LogTrim, context: RequestContext): Promise<KeptRange> {
+    const { log: name, origin, positions = [], beforeMs } = request;
+    if (positions.length > 0) throw invalidRequest(`log '${name}' has one origin; name the first sequence to keep`);
+    if (beforeMs === undefined) checkCount('first sequence', request.firstSequence, 1);
+    else checkCount('time', beforeMs, 0);
     const log = await this.#enter(name, context);
     checkOrigin(log, origin);
+    const firstSequence = beforeMs === undefined ? request.firstSequence : await this.#firstAt(log, beforeMs);
     await log.replica.propose({ kind: 'logTrim', logId: log.entry.logId, firstSequence });
     const { counters } = this.#parts.logs.known(name);
     return { firstSequence: counters.firstSequence, lastSequence: counters.lastSequence };
@@ -130,14 +134,17 @@ export class LogUpkeepService implements LogUpkeepRequests {
         return at(firstSequence - 1);
       case 'end':
         return at(lastSequence);
-      case 'time': {
-        const start = { from: 'time', timeMs: to.timeMs } as const;
-        return at((await this.#parts.files.use(placeOf(log), (wal) => startSequence(start, log, wal))) - 1);
-      }
+      case 'time':
+        return at((await this.#firstAt(log, to.timeMs)) - 1);
       case 'positions':
         if (to.positions.length === 0) throw invalidRequest('the seek names no position');
         return resolved(log, to.positions);
     }
+  }
+
+  /** The first entry of this time or later. */
+  #firstAt(log: KnownLog, timeMs: number): Promise<number> {
+    return this.#parts.files.use(placeOf(log), (wal) => startSequence({ from: 'time', timeMs }, log, wal));
   }
 
   async #view(log: KnownLog, state: Omit<ConsumerView, 'lags'>): Promise<ConsumerView> {

@@ -15,6 +15,7 @@ import {
 } from '@shanghai/replication';
 import type { NodeEntry } from '../apply/catalogue-command.js';
 import { ownGroup } from '../apply/own-group.js';
+import { upkeepLogId } from '../apply/upkeep-entry.js';
 import type { LogFiles } from '../logs/log-files.js';
 import type { ReplicationFilter } from '../node.js';
 import type { OwnReplica } from '../raft/own-replica.js';
@@ -26,6 +27,7 @@ import { OriginWriter } from './origin-writer.js';
 import { OwnEntryStore } from './own-entry-store.js';
 import { repairStreams } from './repair-streams.js';
 import { trimStreams } from './stream-retention.js';
+import { tidyUpkeepLog } from './upkeep-log.js';
 
 /** Makes the replicator of a node, which is the caller's. Absent where the node has no listener for others. */
 export type OpenReplication = (store: OwnEntryStore, members: readonly NodeEntry[]) => OpenedReplication;
@@ -203,15 +205,20 @@ export class MultiMaster {
     }
   }
 
+  /** The last sequence of a stream that every member is known to hold. */
+  heldByAll(stream: StreamId): number {
+    if (this.isAlone) return Number.MAX_SAFE_INTEGER;
+    return this.#begun?.replication?.replicator.heldBy(stream, 'all') ?? 0;
+  }
+
   /** Trims what is beyond the logs' retention. */
   async trim(): Promise<void> {
     const { system, files, clock, maxLagBytes, onTrimmed, onRetentionFailed } = this.#parts;
     const begun = this.#begun;
     if (begun === undefined) return;
-    const { replica, replication } = begun;
-    const isAlone = this.#nodes().length < 2;
-    const heldByAll = (stream: StreamId) =>
-      isAlone ? Number.MAX_SAFE_INTEGER : (replication?.replicator.heldBy(stream, 'all') ?? 0);
+    const { replica } = begun;
+    const heldByAll = (stream: StreamId) => this.heldByAll(stream);
+    await tidyUpkeepLog(begun, heldByAll).catch((error: unknown) => onRetentionFailed(upkeepLogId, error));
     await trimStreams({
       ...{ replica, system, files, heldByAll, maxLagBytes, onTrimmed },
       nowMs: clock.nowMs(),
@@ -301,7 +308,8 @@ export class MultiMaster {
     const { catalogue } = this.#parts.system;
     const wanted = new Set(catalogue.logs().map(({ logId }) => logId));
     const next = catalogue.cluster?.nextLogId ?? 0;
-    for (const logId of replica.machine.streams.logIds()) {
+    const { streams, upkeep } = replica.machine;
+    for (const logId of new Set([...streams.logIds(), ...upkeep.logIds()])) {
       if (wanted.has(logId) || logId >= next) continue;
       await replica.propose({ kind: 'originDrop', logId });
     }
@@ -335,7 +343,8 @@ export class MultiMaster {
     const { system, files } = this.#parts;
     if (this.#nodes().length < 2 || this.#parts.openReplication === undefined) return;
     const named = new Set(system.catalogue.logs().map(({ logId }) => logId));
-    const isElsewhere = (logId: number) => named.has(logId);
+    // What the upkeep log says may be said again.
+    const isElsewhere = (logId: number) => named.has(logId) || logId === upkeepLogId;
     // Where it cannot be mended now, for want of an epoch, all of it waits: what is fetched could not be taken back later.
     await repairStreams({ replica, files, isElsewhere, beginEpoch: () => store.beginEpoch() });
   }

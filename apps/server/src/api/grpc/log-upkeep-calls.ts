@@ -6,6 +6,7 @@ import {
   commitOf,
   committedMessage,
   consumerMessage,
+  keptMessage,
   producerMessage,
   producerQuestionOf,
   seekOf,
@@ -31,10 +32,9 @@ export function logUpkeepCalls(services: ApiServices): Pick<LogServer, UpkeepPro
     throw new ServerError('UNSUPPORTED', 'this node keeps no consumers, and trims nothing by hand');
   };
   return {
-    trimLog: unaryCall(services, 'Log/TrimLog', async (request, context) => {
-      const { firstSequence, lastSequence } = await upkeep().trim(trimOf(request), context);
-      return { firstSequence: BigInt(firstSequence), lastSequence: BigInt(lastSequence), origins: [] };
-    }),
+    trimLog: unaryCall(services, 'Log/TrimLog', async (request, context) =>
+      keptMessage(await upkeep().trim(trimOf(request), context)),
+    ),
     describeProducer: unaryCall(services, 'Log/DescribeProducer', async (request, context) =>
       producerMessage(await upkeep().producer(producerQuestionOf(request), context)),
     ),

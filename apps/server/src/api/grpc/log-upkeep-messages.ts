@@ -5,6 +5,7 @@ import type {
   ConsumerPlace,
   ConsumerSeek,
   ConsumerView,
+  KeptRange,
   LogPosition,
   LogTrim,
   PositionCommit,
@@ -19,6 +20,23 @@ export function trimOf(message: wire.TrimLogRequest): LogTrim {
     log: message.log,
     origin: safeNumber(message.origin, 'origin'),
     firstSequence: safeNumber(message.firstSequence, 'first_sequence'),
+    positions: message.positions.map(positionOf),
+    ...(message.beforeMs === undefined ? {} : { beforeMs: safeNumber(message.beforeMs, 'before_ms') }),
+    force: message.force,
+  };
+}
+
+/** What is kept behind a trim. */
+export function keptMessage({ firstSequence, lastSequence, origins = [] }: KeptRange): wire.TrimLogResponse {
+  return {
+    firstSequence: BigInt(firstSequence),
+    lastSequence: BigInt(lastSequence),
+    origins: origins.map((kept) => ({
+      origin: BigInt(kept.origin),
+      epoch: BigInt(kept.epoch),
+      firstSequence: BigInt(kept.firstSequence),
+      lastSequence: BigInt(kept.lastSequence),
+    })),
   };
 }
 
