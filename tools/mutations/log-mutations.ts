@@ -87,4 +87,12 @@ export const logMutations: readonly Mutation[] = [
     replace: '',
     tests,
   },
+  {
+    name: 'logs/unknown-position-passed-over',
+    breaks: 'a reader that goes to another node is given nothing a second time',
+    file: `${source}/logs/multi-master-logs.ts`,
+    find: 'if (isKnown || sequence === 0) continue;',
+    replace: 'if (isKnown || sequence >= 0) continue;',
+    tests: ['apps/server/test/multi-master-bad-requests.test.ts'],
+  },
 ];

@@ -90,6 +90,22 @@ test('a pack is appended under one stamp after the other, without what breaks a 
   expect(stamps.every((stamp, i) => i === 0 || stamp > (stamps[i - 1] as number))).toBe(true);
 });
 
+test('stamps go on from where they were, also where the clock is an hour back after a restart', async () => {
+  const { disk, node } = await alone();
+  await node.logs.create('events', settings, request());
+  await appendTo(node, 'events', 'a');
+  await node.close(1000);
+  const again = await openTestNode(disk, createManualClock(1_000_000 - 3_600_000));
+  closing.push(() => again.close(1000));
+  await appendTo(again, 'events', 'b', 'c');
+  const stamps = (await read(again)).entries.map(({ hlc }) => [hlc?.ms, hlc?.counter]);
+  expect(stamps).toEqual([
+    [1_000_000, 0],
+    [1_000_000, 1],
+    [1_000_000, 2],
+  ]);
+});
+
 test('what makes no sense is refused with its reason', async () => {
   const { node } = await alone();
   await node.logs.create('events', settings, request());

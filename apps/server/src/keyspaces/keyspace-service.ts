@@ -105,6 +105,9 @@ export class KeyspaceService implements KeyspaceRequests {
     const { keyspace, decision, origin, epoch, firstSequence, lastSequence } = verdict;
     for (const [name, number] of Object.entries({ origin, epoch, firstSequence, lastSequence }))
       checkCount(name, number, 1);
+    if (lastSequence < firstSequence) {
+      throw invalidRequest(`the last sequence, ${lastSequence}, is before the first, ${firstSequence}; swap them`);
+    }
     const entry = this.#entry(keyspace);
     const isMeant = ({ stamp }: { stamp: { origin: number; epoch: number; sequence: number } }) =>
       stamp.origin === origin &&

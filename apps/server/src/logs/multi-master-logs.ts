@@ -11,6 +11,7 @@ import type { MultiMaster, OriginParts } from '../replication/multi-master.js';
 import type { Gate } from '../requests/gate.js';
 import { checkCount, invalidRequest } from '../requests/request-checks.js';
 import type { RequestContext } from '../requests/request-context.js';
+import { ServerError } from '../requests/server-error.js';
 import { AppendBatches, type AppendPlace, type AppendWork, workOf } from './append-batches.js';
 import { linearizable, unknownLog } from './known-logs.js';
 import { checkAppend, checkLogName, checkLogRead, checkSettings } from './log-checks.js';
@@ -25,6 +26,7 @@ import type {
   LogPack,
   LogPacked,
   LogPage,
+  LogPosition,
   LogRead,
   LogRequests,
   LogScope,
@@ -179,8 +181,10 @@ export class MultiMasterLogs implements LogRequests {
       streams: () => streams.visibleOf(logId).filter(isIn),
       watermark: () => multiMaster.watermark(logId, origin),
     });
-    if (scope.positions !== undefined) pages.resume(scope.positions);
-    else await pages.seek(request.start, scope.epoch);
+    if (scope.positions !== undefined) {
+      checkKnown(log, scope.positions, streams.visibleOf(logId));
+      pages.resume(scope.positions);
+    } else await pages.seek(request.start, scope.epoch);
     return { pages, origin, logId };
   }
 
@@ -218,5 +222,21 @@ function checkScope(origin: number, { allOrigins, epoch, positions = [] }: LogSc
     checkCount('origin of a position', position.origin, 1);
     checkCount('epoch of a position', position.epoch, 1);
     checkCount('sequence of a position', position.sequence, 0);
+  }
+}
+
+/**
+ * A position in a stream of which this node has not heard: of another log or cluster, or not come here yet. Passing over it
+ * would give its entries to the reader once more when they come.
+ */
+function checkKnown(log: string, positions: readonly LogPosition[], streams: readonly StreamCounters[]): void {
+  for (const { origin, epoch, sequence } of positions) {
+    const isKnown = streams.some((stream) => stream.origin === origin && stream.epoch === epoch);
+    if (isKnown || sequence === 0) continue;
+    throw new ServerError(
+      'OUT_OF_RANGE',
+      `log '${log}' has nothing of origin ${origin} in epoch ${epoch} here, the reader is behind entry ${sequence}`,
+      { details: { origin, epoch, firstSequence: 1, lastSequence: 0 } },
+    );
   }
 }
