@@ -13,3 +13,5 @@ export * from './gen/shanghai/v1/internal.js';
 export * from './gen/shanghai/v1/key_value.js';
 export * from './gen/shanghai/v1/keyspace.js';
 export * from './gen/shanghai/v1/log.js';
+export { notPlain, PlainReader } from './plain-reader.js';
+export { varintLength, writeVarint } from './plain-varint.js';

@@ -33,6 +33,7 @@ import type {
   UnaryMethods,
 } from '../transport.js';
 import { errorOfGrpc } from './grpc-failure.js';
+import { decodePipelineResponse, encodePipelineRequest } from './pipeline-codec.js';
 import { unreachableReason } from './unreachable-reason.js';
 
 /** What channels of one transport share. */
@@ -202,7 +203,9 @@ export class GrpcChannel implements Channel {
   }
 
   pipeline(listener: PipelineListener<PipelineResponse>): PipelineStream<PipelineRequest> {
-    return new GrpcPipelineStream(this.#keyValue.pipeline(), listener, this.#endpoint);
+    const { path } = KeyValueClient.service.pipeline;
+    const call = this.#keyValue.makeBidiStreamRequest(path, encodePipelineRequest, decodePipelineResponse);
+    return new GrpcPipelineStream(call, listener, this.#endpoint);
   }
 
   logPipeline(listener: PipelineListener<LogPipelineResponse>): PipelineStream<LogPipelineRequest> {

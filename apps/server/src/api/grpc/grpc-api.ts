@@ -22,6 +22,7 @@ import { internalService } from './internal-service.js';
 import { keyValueService } from './key-value-service.js';
 import { keyspacesService } from './keyspaces-service.js';
 import { logService } from './log-service.js';
+import { pipelineRequestDecoder } from './pipeline-codec.js';
 import type { OpenPipelines } from './pipelined-calls.js';
 import { decodePutRequest, encodePutResponse } from './put-codec.js';
 import { addReflection } from './reflection-service.js';
@@ -55,8 +56,9 @@ export async function openGrpcApi(services: ApiServices, host: string, port: num
   });
   const pipelines: OpenPipelines = new Set();
   const put = { ...KeyValueService.put, requestDeserialize: decodePutRequest, responseSerialize: encodePutResponse };
+  const pipeline = { ...KeyValueService.pipeline, requestDeserialize: pipelineRequestDecoder(maxOperations) };
   server.addService(
-    tolerantService({ ...KeyValueService, put }, maxOperations, ['put']),
+    tolerantService({ ...KeyValueService, put, pipeline }, maxOperations, ['put', 'pipeline']),
     keyValueService(services, pipelines),
   );
   server.addService(tolerantService(LogService, maxOperations), logService(services, pipelines));

@@ -1,13 +1,13 @@
 /** Pipeline of the KeyValue service: the unary calls as a stream of many. */
 import type { handleBidiStreamingCall } from '@grpc/grpc-js';
-import { type PipelineRequest, PipelineResponse } from '@shanghai/proto';
+import type { PipelineRequest, PipelineResponse } from '@shanghai/proto';
 import type { RequestRecorder } from '../../observability/request-metrics.js';
 import type { RequestContext } from '../../requests/request-context.js';
 import type { ApiServices } from '../api-services.js';
 import type { KeyValueCalls } from './key-value-calls.js';
+import { encodePipelineAnswers } from './pipeline-codec.js';
 import { pipelineRequestBytes, pipelineResponseBytes } from './pipeline-sizes.js';
-import { type AnswerMessage, type OpenPipelines, PipelinedCalls, type PipelinedWork } from './pipelined-calls.js';
-import { asBuffer } from './wire-numbers.js';
+import { type OpenPipelines, PipelinedCalls, type PipelinedWork } from './pipelined-calls.js';
 
 type Body = Exclude<NonNullable<PipelineRequest['request']>, { $case: 'group' }>;
 type Answer = Exclude<NonNullable<PipelineResponse['response']>, { $case: 'answers' } | { $case: 'error' }>;
@@ -35,7 +35,7 @@ export function pipelineCall(
     answerBytes: pipelineResponseBytes,
     isRead: (body) => body.$case === 'get',
     answer: (body, context) => answerOf(calls, body, context),
-    encode: encodeAnswers,
+    encode: encodePipelineAnswers,
   };
   return (call) => void new PipelinedCalls(call, services, work, open);
 }
@@ -55,13 +55,4 @@ async function answerOf(calls: KeyValueCalls, body: Body, context: RequestContex
     case 'transact':
       return { $case: 'transact', value: await calls.transact(body.value, context) };
   }
-}
-
-function encodeAnswers(answers: readonly AnswerMessage<Answer>[]): Buffer {
-  const [only] = answers;
-  const message: PipelineResponse =
-    answers.length === 1 && only !== undefined
-      ? only
-      : { id: 0n, response: { $case: 'answers', value: { responses: [...answers] } } };
-  return asBuffer(PipelineResponse.encode(message).finish());
 }
