@@ -11,6 +11,7 @@ import { headLine, LineSeal } from '../../../apps/ctl/src/import/sealed-lines.js
 import { readProfile } from '../../../apps/ctl/src/profile-file.js';
 import { readHistory } from '../../../apps/ctl/src/shell/history-file.js';
 import { decodeHealthRequest } from '../../../apps/server/src/api/grpc/health-service.js';
+import { pipelineRequestDecoder } from '../../../apps/server/src/api/grpc/pipeline-codec.js';
 import { decodePutRequest } from '../../../apps/server/src/api/grpc/put-codec.js';
 import { tolerantService, UndecodableMessage } from '../../../apps/server/src/api/grpc/tolerant-service.js';
 import { batchRoute } from '../../../apps/server/src/api/http/batch-route.js';
@@ -26,6 +27,7 @@ import { resolveConfig } from '../../../apps/server/src/config/resolve-config.js
 import { parseFirstMembers } from '../../../apps/server/src/first-members.js';
 import { parseClusterCommand } from '../../../apps/server/src/local-cluster/cluster-command.js';
 import { ServerError } from '../../../apps/server/src/requests/server-error.js';
+import { decodePipelineResponse } from '../../../packages/client/src/grpc/pipeline-codec.js';
 import { detailsOfJson } from '../../../packages/client/src/wire/error-wire.js';
 import { judgeAnswer, judgeHello } from '../../../packages/raft/src/grpc/hello.js';
 import {
@@ -33,6 +35,7 @@ import {
   BatchRequest,
   LogAppendRequest,
   PipelineRequest,
+  PipelineResponse,
   PutRequest,
   RangeRequest,
   TransactRequest,
@@ -164,6 +167,23 @@ const none = Buffer.alloc(0);
 const options = undefined;
 const put = { options, key: Buffer.from('key'), value: Buffer.from('value'), ttlMs: 5n };
 
+const header = { token: put.key, staleMs: 0n };
+const pipelineAnswers: PipelineResponse = {
+  id: 0n,
+  response: {
+    $case: 'answers',
+    value: {
+      responses: [
+        { id: 1n, response: { $case: 'put', value: { header, revision: 9n } } },
+        {
+          id: 2n,
+          response: { $case: 'get', value: { header, found: true, value: put.value, revision: 9n, expiresAtMs: 0n } },
+        },
+      ],
+    },
+  },
+};
+
 /** A message of gRPC as the server decodes it: a value, or a note that it cannot be decoded. */
 function message<Request>(
   name: string,
@@ -231,7 +251,25 @@ const grpc: readonly FuzzTarget[] = [
     expectedLastSequence: undefined,
     acknowledgement: 0,
   }),
-  message('Pipeline', PipelineRequest, { id: 7n, request: { $case: 'put', value: put } }),
+  message(
+    'Pipeline',
+    PipelineRequest,
+    { id: 7n, request: { $case: 'put', value: put } },
+    pipelineRequestDecoder(10_000),
+  ),
+  {
+    name: 'client: answers of a pipeline',
+    examples: () => [new Uint8Array(PipelineResponse.encode(pipelineAnswers).finish())],
+    decode(given) {
+      try {
+        return decodePipelineResponse(Buffer.from(given));
+      } catch (error) {
+        // Generated code has no errors of its own; the library makes of any that the stream ends.
+        throw new RangeError(String(error), { cause: error });
+      }
+    },
+    refusals: [RangeError],
+  },
   ofText('raft: hello', [hello], (text) => judgeHello(metadataOf(text), self, book), []),
   ofText(
     'raft: answer to a hello',
