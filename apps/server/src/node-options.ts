@@ -12,6 +12,7 @@ import type { NodeLimits } from './limits.js';
 import type { AskToJoin } from './members/join-cluster.js';
 import type { NodeMembershipListener } from './membership/node-membership.js';
 import type { NodeListener } from './node-events.js';
+import type { OriginParts } from './replication/multi-master.js';
 import type { SupportedVersions } from './version/cluster-version.js';
 
 /** What `openNode` takes. Only `dataDirectory` is needed. */
@@ -105,6 +106,8 @@ export interface NodeReplicationOptions {
   readonly listener?: ReplicationListener;
   /** What retention keeps of a stream for a member that lacks it. Default 1 GiB. */
   readonly maxLagBytes?: number;
+  /** Told when this node has begun to take part, of what it does so with. */
+  readonly onBegun?: (parts: OriginParts) => void;
 }
 
 /** Who is there and alive. */

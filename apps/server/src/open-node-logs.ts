@@ -53,6 +53,7 @@ export function openLogs(
       const error = cause instanceof Error ? cause : new Error(String(cause));
       node.settings.listener.retentionFailed?.({ logId, error });
     },
+    ...(node.options.replication?.onBegun === undefined ? {} : { onBegun: node.options.replication.onBegun }),
     onError: (error) => node.settings.listener.replicationFailed?.({ error }),
   });
   const quorum = new LogService({ system, router, files, limits, gate, nodeId, clock });

@@ -50,7 +50,12 @@ async function three(maxLagBytes: number) {
   const cluster = new TestCluster(3);
   const shipping = new MemoryReplicationNetwork({ clock: cluster.clock });
   const skipped: string[] = [];
-  const listener = { skipped: ({ origin }: { origin: number }) => skipped.push(`origin ${origin}`) };
+  /** Sessions that ended, and why. */
+  const broken: string[] = [];
+  const listener = {
+    skipped: ({ origin }: { origin: number }) => skipped.push(`origin ${origin}`),
+    disconnected: (_peer: number, _role: string, reason: string) => broken.push(reason),
+  };
   closing.push(() => cluster.close());
   const more = (nodeId: number): Partial<NodeOptions> => {
     return { replication: { transport: shipping.transport(nodeId), maxLagBytes, listener, limits: { cacheBytes: 1 } } };
@@ -66,7 +71,7 @@ async function three(maxLagBytes: number) {
   const heal = (nodeId: number) => {
     for (const other of cluster.ids.filter((id) => id !== nodeId)) shipping.heal(nodeId, other);
   };
-  return { cluster, cut, heal, skipped };
+  return { cluster, cut, heal, skipped, broken };
 }
 
 async function untilSame(cluster: TestCluster, ids: readonly number[]): Promise<string[]> {
@@ -109,7 +114,7 @@ test('behind what all members hold a keyspace’s log is trimmed, and what one o
 });
 
 test('a member that was away for longer than the log is kept gets rows, and what was deleted meanwhile is gone there', async () => {
-  const { cluster, cut, heal, skipped } = await three(100_000);
+  const { cluster, cut, heal, skipped, broken } = await three(100_000);
   await cluster.during(write(cluster.node(1), put('kept', 'k'), put('gone', 'g')));
   await untilSame(cluster, [1, 2, 3]);
   cut(3);
@@ -120,6 +125,7 @@ test('a member that was away for longer than the log is kept gets rows, and what
   await fill(cluster, [1, 2], 10, 'a');
   await checkpoint(cluster, [1, 2]);
   for (const id of [1, 2]) expect(isWhole(await files(cluster, id, '1.1'))).toBe(false);
+  broken.length = 0;
   heal(3);
   const all = await untilSame(cluster, [1, 2, 3]);
   expect(new Set(skipped)).toEqual(new Set(['origin 1', 'origin 2']));
@@ -128,6 +134,7 @@ test('a member that was away for longer than the log is kept gets rows, and what
   // The streams go on behind the rows, and survive a restart of the member that took them.
   await cluster.during(write(cluster.node(1), put('after', 'x')));
   await untilSame(cluster, [1, 2, 3]);
+  expect(broken).toEqual([]);
   await cluster.stop(3);
   await cluster.during(cluster.start(3));
   expect(await untilSame(cluster, [1, 2, 3])).toContainEqual(expect.stringMatching(/^after=x/));

@@ -60,6 +60,7 @@ const kindNumbers = {
   joined: 34,
   keyspaceRows: 35,
   keyspaceClean: 36,
+  originMarks: 37,
 } as const satisfies Record<CommandBody['kind'], number>;
 
 const kindOfNumber = new Map<number, CommandBody['kind']>(
@@ -178,6 +179,7 @@ function bodyLength(body: CommandBody): number {
     case 'originDrop':
     case 'originForget':
     case 'hlcCeiling':
+    case 'originMarks':
     case 'keyspaceSettle':
     case 'keyspaceRows':
     case 'keyspaceClean':
@@ -235,6 +237,7 @@ function writeBody(bytes: Uint8Array, at: number, body: CommandBody): void {
     case 'originDrop':
     case 'originForget':
     case 'hlcCeiling':
+    case 'originMarks':
     case 'keyspaceSettle':
     case 'keyspaceRows':
     case 'keyspaceClean':
@@ -287,6 +290,7 @@ function readBodyFields(reader: FieldReader, kind: CommandBody['kind']): Command
     case 'originDrop':
     case 'originForget':
     case 'hlcCeiling':
+    case 'originMarks':
     case 'keyspaceSettle':
     case 'keyspaceRows':
     case 'keyspaceClean':

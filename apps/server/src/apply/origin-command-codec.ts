@@ -4,8 +4,9 @@
  *   append, each:  log id (4), flags (2), 0 (2), producer id, epoch, sequence, expected last (8 each), first stamp, last stamp (8 each),
  *                  count (4), bytes (4), entries
  *   run, each:     log id (4), origin (4), epoch (8), first sequence (8), last stamp (8), count (4), bytes (4), entries
+ *   mark, each:    origin (4), stamp (8), logs (4), then each: log id (4), stamp (8)
  */
-import { hlcBytes, type StreamId } from '@shanghai/replication';
+import { hlcBytes, type OriginMark, type StreamId } from '@shanghai/replication';
 import { readU16, writeU16, writeU32, writeU64 } from './byte-fields.js';
 import type { FieldReader } from './field-reader.js';
 import { readHlc, writeHlc } from './hlc-field.js';
@@ -18,6 +19,8 @@ const expectedFlag = 2;
 const appendHeadBytes = 64;
 const runHeadBytes = 40;
 const streamBytes = 16;
+const markHeadBytes = 16;
+const behindBytes = 12;
 
 /** Bytes of the body. */
 export function originBodyLength(body: OriginCommand): number {
@@ -37,6 +40,8 @@ export function originBodyLength(body: OriginCommand): number {
       return 4;
     case 'hlcCeiling':
       return hlcBytes;
+    case 'originMarks':
+      return body.marks.reduce((sum, { behind }) => sum + markHeadBytes + behind.length * behindBytes, 4);
     case 'keyspaceSettle':
     case 'keyspaceRows':
     case 'keyspaceClean':
@@ -77,6 +82,9 @@ export function writeOriginBody(bytes: Uint8Array, start: number, body: OriginCo
     case 'hlcCeiling':
       writeHlc(bytes, start, body.hlc);
       return;
+    case 'originMarks':
+      writeMarks(bytes, start, body.marks);
+      return;
     case 'keyspaceSettle':
     case 'keyspaceRows':
     case 'keyspaceClean':
@@ -103,6 +111,8 @@ export function readOriginBody(reader: FieldReader, kind: OriginCommand['kind'])
       return { kind, logId: reader.u32() };
     case 'hlcCeiling':
       return { kind, hlc: readHlc(reader.take(hlcBytes), 0) };
+    case 'originMarks':
+      return { kind, marks: Array.from({ length: reader.count(markHeadBytes) }, () => readMark(reader)) };
     case 'keyspaceSettle':
     case 'keyspaceRows':
     case 'keyspaceClean':
@@ -176,4 +186,29 @@ function writeStream(bytes: Uint8Array, at: number, { logId, origin, epoch }: St
 
 function readStream(reader: FieldReader): StreamId {
   return { logId: reader.u32(), origin: reader.u32(), epoch: reader.u64() };
+}
+
+function writeMarks(bytes: Uint8Array, start: number, marks: readonly OriginMark[]): void {
+  writeU32(bytes, start, marks.length);
+  let at = start + 4;
+  for (const { origin, hlc, behind } of marks) {
+    writeU32(bytes, at, origin);
+    writeHlc(bytes, at + 4, hlc);
+    writeU32(bytes, at + 12, behind.length);
+    at += markHeadBytes;
+    for (const { logId, hlc: known } of behind) {
+      writeU32(bytes, at, logId);
+      writeHlc(bytes, at + 4, known);
+      at += behindBytes;
+    }
+  }
+}
+
+function readMark(reader: FieldReader): OriginMark {
+  const origin = reader.u32();
+  const hlc = readHlc(reader.take(hlcBytes), 0);
+  const behind = Array.from({ length: reader.count(behindBytes) }, () => {
+    return { logId: reader.u32(), hlc: readHlc(reader.take(hlcBytes), 0) };
+  });
+  return { origin, hlc, behind };
 }

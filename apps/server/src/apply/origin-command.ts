@@ -1,4 +1,4 @@
-import type { Hlc, StreamId } from '@shanghai/replication';
+import type { Hlc, OriginMark, StreamId } from '@shanghai/replication';
 import type { Producer } from '../logs/log-requests.js';
 import type { KeyspaceCommand } from './keyspace-command.js';
 import type { StreamRun } from './stream-run.js';
@@ -67,6 +67,12 @@ export interface HlcCeilingCommand {
   readonly hlc: Hlc;
 }
 
+/** What this node knows of other origins. */
+export interface OriginMarksCommand {
+  readonly kind: 'originMarks';
+  readonly marks: readonly OriginMark[];
+}
+
 /** What entries of a node's own group do. */
 export type OriginCommand =
   | OriginAppendCommand
@@ -77,4 +83,5 @@ export type OriginCommand =
   | OriginDropCommand
   | OriginForgetCommand
   | HlcCeilingCommand
+  | OriginMarksCommand
   | KeyspaceCommand;

@@ -29,6 +29,8 @@ export const statePrefix = {
   /** What the upkeep log says: consumers of logs that every node writes, and what was trimmed of these by hand. */
   sharedConsumer: 0x0f,
   trimFloor: 0x10,
+  /** What is known of other origins. */
+  mark: 0x11,
   data: 0x20,
   /** Rows of keyspaces of mode multi-master, and when they have something to forget. */
   row: 0x21,
@@ -160,6 +162,14 @@ function streamKeyOf(prefix: number, { logId, origin, epoch }: StreamId): Buffer
   writeU32Ordered(bytes, 1, logId);
   writeU32Ordered(bytes, 5, origin);
   writeU64Ordered(bytes, 9, epoch);
+  return bytes;
+}
+
+/** What is known of an origin. */
+export function markKey(origin: number): Buffer {
+  const bytes = Buffer.allocUnsafe(5);
+  bytes[0] = statePrefix.mark;
+  writeU32Ordered(bytes, 1, origin);
   return bytes;
 }
 

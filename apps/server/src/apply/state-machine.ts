@@ -123,6 +123,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     machine.catalogue.load(await readStatePart(options.store, statePrefix.catalogue));
     await machine.upkeep.load(options.store);
     machine.streams.load(await readStatePart(options.store, statePrefix.stream));
+    machine.streams.marks.load(await readStatePart(options.store, statePrefix.mark));
     await machine.keyspaces.load(options.store);
     const own = await options.store.getEntry(originKey, { horizonMs: 0 });
     if (own !== undefined) machine.streams.loadOwn(own.value);
@@ -291,6 +292,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
       case 'originDrop':
       case 'originForget':
       case 'hlcCeiling':
+      case 'originMarks':
       case 'keyspaceSettle':
       case 'keyspaceRows':
       case 'keyspaceClean':
@@ -334,6 +336,9 @@ export class StateMachine implements CommandApplier<ApplyResult> {
         return this.streams.drop(body.logId, entryIndex, writes);
       case 'hlcCeiling':
         this.streams.raiseCeiling(body.hlc);
+        return done;
+      case 'originMarks':
+        this.streams.marks.set(body.marks, writes);
         return done;
       case 'keyspaceSettle':
         this.keyspaces.settle(body, this.streams.own.origin, this.#foldTime(writes));

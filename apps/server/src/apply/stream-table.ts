@@ -10,6 +10,7 @@ import { compareHlc, type Hlc, laterHlc, type StreamId, streamKey, zeroHlc } fro
 import { type ApplyResult, done, failed } from './apply-result.js';
 import { readU32, readU64, writeU32, writeU64 } from './byte-fields.js';
 import { readHlc, writeHlc } from './hlc-field.js';
+import { MarkTable } from './mark-table.js';
 import type { OriginAppend } from './origin-command.js';
 import type { ProducerTable } from './producer-table.js';
 import { originKey, streamRecordKey } from './state-keys.js';
@@ -55,6 +56,8 @@ export class StreamTable {
   /** What was trimmed by hand. */
   readonly floors = new TrimFloors();
   readonly #producers: ProducerTable;
+  /** What is known of other origins. */
+  readonly marks = new MarkTable();
   /** By log, then by origin and epoch. */
   readonly #logs = new Map<number, Map<string, StreamCounters>>();
   /** What readers see: as of the last run that was written. */
@@ -263,6 +266,8 @@ export class StreamTable {
     this.#changed.delete(streamKey(stream));
     this.#forgottenSince.push(streamKey(stream));
     writes.delete(streamRecordKey(stream));
+    // They spoke of what was here.
+    this.marks.forget(stream.origin, writes);
     return done;
   }
 

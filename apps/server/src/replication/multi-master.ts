@@ -51,6 +51,8 @@ export interface MultiMasterParts {
   readonly maxLagBytes: number;
   readonly onTrimmed: (logId: number, firstSequence: number) => void;
   readonly onRetentionFailed: (logId: number, error: unknown) => void;
+  /** Told when it has begun. */
+  readonly onBegun?: (parts: OriginParts) => void;
   /** Told of what keeps it from beginning; it is tried again. */
   readonly onError: (error: Error) => void;
 }
@@ -335,6 +337,7 @@ export class MultiMaster {
     await this.#repair(replica, store);
     const replication = openReplication?.(store, this.#nodes());
     this.#begun = { replica, writer, store, replication };
+    this.#parts.onBegun?.(this.#begun);
     return this.#begun;
   }
 

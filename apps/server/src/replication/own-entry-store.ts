@@ -64,8 +64,6 @@ export class OwnEntryStore implements EntryStore {
   readonly #parts: OwnEntryStoreParts;
   readonly #recent: RecentRuns;
   readonly #givings: RowGivings;
-  /** Of other origins. True of the entries that are here whatever happens, so nothing is lost with them. */
-  readonly #marks = new Map<number, OriginMark>();
   /** Last sequences with what is on its way. */
   readonly #expected = new Map<string, number>();
   #observer: EntryStoreObserver | undefined;
@@ -87,7 +85,8 @@ export class OwnEntryStore implements EntryStore {
   }
 
   marks(): readonly OriginMark[] {
-    return [...this.#marks.values(), this.#ownMark()];
+    const others = this.#streams.marks.all().filter(({ origin }) => origin !== this.ownOrigin);
+    return [...others, this.#ownMark()];
   }
 
   ownEpoch(): number {
@@ -159,8 +158,7 @@ export class OwnEntryStore implements EntryStore {
   }
 
   async setMark(mark: OriginMark): Promise<void> {
-    await this.#receiving;
-    this.#marks.set(mark.origin, mark);
+    await this.#ordered(this.#behindRows(() => this.#parts.own.propose({ kind: 'originMarks', marks: [mark] })));
     this.#observer?.onMarks([mark]);
     // Readers in the order of time may go further.
     this.#parts.own.state.changes.published.notify();
@@ -194,7 +192,7 @@ export class OwnEntryStore implements EntryStore {
   }
 
   #highestSeenOfOwn(): Hlc {
-    let highest = this.#marks.get(this.ownOrigin)?.hlc ?? zeroHlc;
+    let highest = this.#streams.marks.get(this.ownOrigin)?.hlc ?? zeroHlc;
     for (const { origin, lastHlc } of this.#streams.allVisible()) {
       if (origin === this.ownOrigin) highest = laterHlc(highest, lastHlc);
     }

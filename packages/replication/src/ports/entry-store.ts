@@ -29,7 +29,7 @@ export interface EntryStore {
 
   /**
    * Goes on in a new epoch, with a number and stamps above all that were given out and above all that this store has
-   * seen; entries that are on their way may still be of the old one. Resolves to its number when that is durable.
+   * seen, but for stamps that no right clock can have given; entries that are on their way may still be of the old one. Resolves to its number when that is durable.
    */
   beginEpoch(): Promise<number>;
 

@@ -15,6 +15,8 @@ export interface EntryStoreSubject {
   append(logId: number, data: readonly Uint8Array[]): Promise<number>;
   /** Lets go of entries before `firstSequence`. */
   trim(stream: StreamId, firstSequence: number): Promise<void>;
+  /** A stamp later than its clock that the store follows. Absent: it follows any; else it passes over what no clock can have given. */
+  readonly followed?: Hlc;
   /** The payload of an entry as this store keeps it. */
   payloadOf(hlc: Hlc, data: Uint8Array): Uint8Array;
   /** The process ends without a word, and is started again on the same directory. */
@@ -250,7 +252,7 @@ export const entryStoreContract: readonly ContractCase<EntryStoreSubject>[] = [
     name: 'stamps of own entries only grow, over epochs and ends of the process, and beyond what was received',
     async run(open) {
       let subject = await open();
-      const far = { ms: Date.UTC(2200, 0), counter: 65_535 };
+      const far = subject.followed ?? { ms: Date.UTC(2200, 0), counter: 65_535 };
       const payload = subject.payloadOf(far, bytesOf('from the future'));
       const run = { stream, firstSequence: 1, count: 1, lastHlc: far, bytes: packEntries([payload]) };
       await subject.store.receive([run]);
