@@ -195,12 +195,12 @@ function logConnection({ log }: ShanghaiClient, call: CallOptions): LogConnectio
       yield* log.tail(name, { from, signal, ...scopeOf(allOrigins, order), ...at(here), ...of(origin) });
     },
     consumers: (name, prefix) => log.consumers.list(name, prefix, call),
-    commit: (name, consumer, sequence, options) =>
-      log.consumers.commit(name, consumer, sequence, { ...options, ...call }),
+    commit: (name, consumer, position, options) =>
+      log.consumers.commit(name, consumer, position, { ...options, ...call }),
     seek: (name, consumer, to, dryRun) => log.consumers.seek(name, consumer, to, { dryRun, ...call }),
     deleteConsumer: (name, consumer) => log.consumers.delete(name, consumer, call),
     producer: (name, producerId) => log.producer(name, producerId, call),
-    trim: (name, firstSequence) => log.trim(name, firstSequence, call),
+    trim: (name, to, force) => log.trim(name, to, { force, ...call }),
   };
 }
 

@@ -8,6 +8,7 @@ import type {
   KeptRange,
   Keyspaces,
   LogConsumer,
+  LogPosition,
   MemberSights,
   NodeBackup,
   ProducerProgress,
@@ -16,6 +17,7 @@ import type {
   SeekTarget,
   SeenEvent,
   SoughtPlace,
+  TrimTarget,
 } from '@shanghai/client';
 import type { NodeObservation } from './doctor/core/observation.js';
 
@@ -144,14 +146,15 @@ export interface LogConnection {
   commit(
     name: string,
     consumer: string,
-    sequence: number,
+    position: number | readonly LogPosition[],
     options: { readonly generation?: number },
   ): Promise<ConsumerPlace>;
   seek(name: string, consumer: string, to: SeekTarget, dryRun: boolean): Promise<SoughtPlace>;
   deleteConsumer(name: string, consumer: string): Promise<void>;
   /** `undefined` where the log does not remember it. */
   producer(name: string, producerId: number): Promise<ProducerProgress | undefined>;
-  trim(name: string, firstSequence: number): Promise<KeptRange>;
+  /** A number: the first entry to keep. */
+  trim(name: string, to: TrimTarget, force: boolean): Promise<KeptRange>;
 }
 
 export type {
@@ -168,6 +171,7 @@ export type {
   SeenEvent,
   SeenMember,
   SoughtPlace,
+  TrimTarget,
 } from '@shanghai/client';
 
 /** Where reading begins: a sequence number (0 or absent = the first kept), a time in milliseconds since 1970, or so many before the end. */

@@ -25,6 +25,7 @@ import type {
   LogTrimOptions,
   NamedLogs,
   ProducerProgress,
+  TrimTarget,
 } from './named-logs.js';
 import {
   acknowledgementMessage,
@@ -42,6 +43,7 @@ import {
 import { type PackableRecord, packableRecord } from './wire/pack-wire.js';
 import { packedVersion } from './wire/packed-run.js';
 import { allEntries } from './wire/page-entries.js';
+import { keptOf, trimMessage } from './wire/trim-wire.js';
 import { toNumber, toUint64 } from './wire/wire-values.js';
 
 /** The named logs of a client. */
@@ -142,16 +144,9 @@ export class NamedLogsClient implements NamedLogs {
     }
   }
 
-  async trim(name: string, firstSequence: number, options: LogTrimOptions = {}): Promise<KeptRange> {
-    const request = {
-      log: toLogName(name),
-      origin: toUint64(options.origin, 'origin'),
-      firstSequence: toUint64(firstSequence, 'firstSequence', 1),
-      positions: [],
-      force: false,
-    };
-    const kept = await callUnary(this.#environment, 'trimLog', request, 'repeatable', options);
-    return { firstSequence: toNumber(kept.firstSequence), lastSequence: toNumber(kept.lastSequence) };
+  async trim(name: string, to: TrimTarget, options: LogTrimOptions = {}): Promise<KeptRange> {
+    const request = trimMessage(toLogName(name), to, options);
+    return keptOf(await callUnary(this.#environment, 'trimLog', request, 'repeatable', options));
   }
 
   async producer(name: string, producerId: number, options?: CallOptions): Promise<ProducerProgress | undefined> {

@@ -157,11 +157,30 @@ export interface LogGap {
 
 /** What a trim takes. */
 export interface LogTrimOptions extends CallOptions {
+  /** Mode `multi-master`: whose entries are meant by a number. */
   readonly origin?: number;
+  /** Mode `multi-master`: also what a member may lack; it never gets it. Default: fails with `CONFLICT`. */
+  readonly force?: boolean;
 }
+
+/**
+ * What a trim gives up: a number is the first entry to keep, of a log with one origin or of the one that is named; positions are the
+ * last entries to give up, of one or more origins; a time is that of the first entry to keep, of all origins.
+ */
+export type TrimTarget = number | { readonly positions: readonly LogPosition[] } | { readonly beforeMs: number };
 
 /** First and last sequence of what is kept; the first is one behind the last where nothing is. */
 export interface KeptRange {
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  /** Mode `multi-master`, where the others are 0: of every origin and epoch, at the node that answered. */
+  readonly origins?: readonly KeptOrigin[];
+}
+
+/** What is kept of an origin's log. */
+export interface KeptOrigin {
+  readonly origin: number;
+  readonly epoch: number;
   readonly firstSequence: number;
   readonly lastSequence: number;
 }
@@ -202,8 +221,8 @@ export interface NamedLogs {
     records: LogRecordInput | readonly LogRecordInput[],
     options?: LogAppendOptions,
   ): Promise<LogAppended>;
-  /** Gives up the entries before `firstSequence`; resolves to what is kept then. One behind the last gives up all there are. */
-  trim(name: string, firstSequence: number, options?: LogTrimOptions): Promise<KeptRange>;
+  /** Gives entries up; resolves to what is kept then. The number behind the last gives up all there are. */
+  trim(name: string, to: TrimTarget, options?: LogTrimOptions): Promise<KeptRange>;
   /** Where a producer is to go on; `undefined` where the log does not remember it. */
   producer(name: string, producerId: number, options?: CallOptions): Promise<ProducerProgress | undefined>;
   /** A producer that numbers its records, so that each is appended once however often it is sent. */

@@ -61,6 +61,27 @@ test('log forget and log trim ask first', async () => {
   expect((await runCommand(['log', 'trim', 'events', '3', '-y'], { node })).stdout).toMatch(/^kept +3 to 3$/m);
 });
 
+test('log trim takes one origin, the vector of several, or a time, and not two of them', async () => {
+  const node = await nodeWithConsumer();
+  const trim = (...words: string[]) => runCommand(['log', 'trim', 'events', ...words, '-y'], { node });
+  const many = await trim('1:3,2.4:7', '--force');
+  expect(many.stdout).toMatch(/^kept of 1\.1 +3 to 3\nkept of 2\.1 +nothing$/m);
+  await trim('--before', '1970-01-01T00:00:01Z');
+  expect(node.calls.filter((call) => call.startsWith('log trim {'))).toEqual([
+    'log trim {"positions":[{"origin":1,"sequence":2},{"origin":2,"epoch":4,"sequence":6}]} force',
+    'log trim {"beforeMs":1000}',
+  ]);
+  for (const words of [[], ['3', '--before', '1'], ['1:0'], ['1:x'], ['1.2.3:4'], ['--before', 'soon']]) {
+    expect((await trim(...words)).code).toBe(2);
+  }
+});
+
+test('log commit takes the positions of several origins', async () => {
+  const node = await nodeWithConsumer();
+  expect((await runCommand(['log', 'commit', 'events', 'mailer', '1.1:3 2:4'], { node })).code).toBe(0);
+  expect(node.calls).toContain('log commit [{"origin":1,"epoch":1,"sequence":3},{"origin":2,"sequence":4}]');
+});
+
 test('log producer shows where one is to go on, and read begins before the end', async () => {
   const node = await nodeWithConsumer();
   expect((await runCommand(['log', 'producer', 'events', '7'], { node })).stdout).toMatch(/^Last record +5$/m);

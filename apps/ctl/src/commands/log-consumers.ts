@@ -1,9 +1,10 @@
-/** log consumers, commit, seek, forget, producer, trim. */
+/** log consumers, commit, seek, forget, producer. */
 import type { Action, CommandContext } from '../command-host.js';
-import type { ConsumerPlace, LogConsumer, LogPosition, SeekTarget } from '../connection.js';
+import type { ConsumerPlace, LogConsumer, SeekTarget } from '../connection.js';
 import { usageError } from '../ctl-error.js';
 import { optionalInteger, text } from '../flag-values.js';
 import { formatCount, formatDuration, formatTime } from '../output/quantities.js';
+import { placeOf, positionsText, sequenceOf } from './log-positions.js';
 
 /** `log consumers <name>` */
 export const listConsumers: Action = async (context, values, flags) => {
@@ -24,12 +25,12 @@ export const listConsumers: Action = async (context, values, flags) => {
   await list.end();
 };
 
-/** `log commit <name> <consumer> <sequence>` */
+/** `log commit <name> <consumer> <position>` */
 export const commitPosition: Action = async (context, values, flags) => {
-  const [log, consumer, sequence] = values as [string, string, string];
+  const [log, consumer, position] = values as [string, string, string];
   const generation = optionalInteger(flags, 'generation', 1);
   const options = generation === undefined ? {} : { generation };
-  const place = await (await context.connect()).logs.commit(log, consumer, sequenceOf(sequence), options);
+  const place = await (await context.connect()).logs.commit(log, consumer, placeOf(position), options);
   await showPlace(context, { log, consumer, ...place });
 };
 
@@ -67,27 +68,14 @@ export const showProducer: Action = async (context, values) => {
   ]);
 };
 
-/** `log trim <name> <sequence>` */
-export const trimLog: Action = async (context, values) => {
-  const [log, sequence] = values as [string, string];
-  const firstSequence = sequenceOf(sequence);
-  await context.confirm(`All entries of log '${log}' before ${firstSequence} will be given up.`);
-  const kept = await (await context.connect()).logs.trim(log, firstSequence);
-  const range = kept.lastSequence < kept.firstSequence ? 'nothing' : `${kept.firstSequence} to ${kept.lastSequence}`;
-  await context.print.document({ log, ...kept }, [['kept', range]]);
-};
-
-function sequenceOf(word: string): number {
-  const number = Number(word);
-  if (/^\d+$/.test(word) && Number.isSafeInteger(number)) return number;
-  throw usageError(`'${word}' is no number of an entry`);
-}
-
 function targetOf(word: string | undefined): SeekTarget {
   if (word === undefined)
     throw usageError('--to is missing: start, end, @<time>, or the last entry that was worked on');
   if (word === 'start' || word === 'end') return word;
-  if (!word.startsWith('@')) return { positions: [{ sequence: sequenceOf(word) }] };
+  if (!word.startsWith('@')) {
+    const place = placeOf(word);
+    return { positions: typeof place === 'number' ? [{ sequence: place }] : place };
+  }
   const time = word.slice(1);
   const timeMs = /^\d+$/.test(time) ? Number(time) : Date.parse(time);
   if (Number.isSafeInteger(timeMs) && timeMs >= 0) return { timeMs };
@@ -105,14 +93,6 @@ async function showPlace(
     ['position', positionsText(place.positions)],
     ...more,
   ]);
-}
-
-/** Of a log with one origin the sequence alone. */
-function positionsText(positions: readonly LogPosition[]): string {
-  if (positions.length === 0) return '-';
-  return positions
-    .map(({ origin = 0, epoch = 1, sequence }) => (origin === 0 ? `${sequence}` : `${origin}.${epoch}:${sequence}`))
-    .join(' ');
 }
 
 /** Not known is not nothing. */

@@ -26,11 +26,11 @@ function addConsumers(log: Command, host: Host): void {
     .description('store that a consumer has worked on everything up to an entry; never goes back')
     .argument('<name>', 'log')
     .argument('<consumer>', '1 to 255 of A-Z a-z 0-9 . _ -')
-    .argument('<sequence>', 'the last entry it has worked on')
+    .argument('<position>', 'the last entry it has worked on; mode multi-master: <origin>:<sequence>, with commas')
     .option('--generation <n>', 'fail with exit code 9 in another generation');
   help(
     runWith(commit, host, async (...run) => (await import('./log-consumers.js')).commitPosition(...run)),
-    ['shanghaictl log commit events mailer 120'],
+    ['shanghaictl log commit events mailer 120', 'shanghaictl log commit visits counter 1:51,2:7'],
     ['3 no such log', '9 another generation', '10 beyond the end of the log', ...remoteExits],
   );
 
@@ -39,7 +39,7 @@ function addConsumers(log: Command, host: Host): void {
     .description('put a consumer elsewhere; commits of readers that have not heard of it fail from then on')
     .argument('<name>', 'log')
     .argument('<consumer>', 'consumer')
-    .requiredOption('--to <target>', 'start, end, @<time>, or the last entry that counts as worked on')
+    .requiredOption('--to <target>', 'start, end, @<time>, or the last entry that counts as worked on, as in commit')
     .option('--dry-run', 'say where that is and change nothing');
   help(
     runWith(seek, host, async (...run) => (await import('./log-consumers.js')).seekConsumer(...run)),
@@ -76,12 +76,18 @@ function addChanges(log: Command, host: Host): void {
 
   const trim = log
     .command('trim')
-    .description('give up the entries before one (asks first)')
+    .description('give up the entries before one, or before a time (asks first)')
     .argument('<name>', 'log')
-    .argument('<sequence>', 'the first entry to keep');
+    .argument('[first]', 'the first entry to keep; mode multi-master: <origin>:<sequence>, with commas')
+    .option('--before <time>', 'give up what is older, of all origins: ISO 8601 or milliseconds since 1970')
+    .option('--force', 'mode multi-master: also what a member may lack; it never gets it');
   help(
-    runWith(trim, host, async (...run) => (await import('./log-consumers.js')).trimLog(...run)),
-    ['shanghaictl log trim events 1000 --yes'],
-    ['3 no such log', ...remoteExits],
+    runWith(trim, host, async (...run) => (await import('./log-trim.js')).trimLog(...run)),
+    [
+      'shanghaictl log trim events 1000 --yes',
+      'shanghaictl log trim events --before 2026-01-31T12:00:00Z',
+      'shanghaictl log trim visits 1:52,2.1:8',
+    ],
+    ['3 no such log', '9 a member may lack some of it', '10 beyond what this node has', ...remoteExits],
   );
 }

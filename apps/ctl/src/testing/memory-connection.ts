@@ -8,6 +8,7 @@ import type {
   LogConsumer,
   LogDescription,
   LogEntry,
+  LogPosition,
   MemberSights,
   MemberTable,
   NodeReport,
@@ -15,6 +16,7 @@ import type {
   ReplicationReport,
   SeekTarget,
   SeenEvent,
+  TrimTarget,
 } from '../connection.js';
 import { CtlError } from '../ctl-error.js';
 import type { NodeObservation } from '../doctor/core/observation.js';
@@ -342,13 +344,18 @@ function consumerConnection(node: MemoryNode, call: (name: string) => Promise<vo
       await call('log consumers');
       return [...node.consumers].filter(([id]) => id.startsWith(`${name}/${prefix}`)).map(([, state]) => state);
     },
-    async commit(name: string, consumer: string, sequence: number, options: { readonly generation?: number }) {
-      await call('log commit');
+    async commit(
+      name: string,
+      consumer: string,
+      position: number | readonly LogPosition[],
+      options: { readonly generation?: number },
+    ) {
+      await call(`log commit ${JSON.stringify(position)}`);
       const generation = node.consumers.get(key(name, consumer))?.generation ?? 1;
       if (options.generation !== undefined && options.generation !== generation) {
         throw new CtlError('CONFLICT', `the consumer is in generation ${generation}`);
       }
-      return put(name, consumer, generation, sequence);
+      return put(name, consumer, generation, typeof position === 'number' ? position : (position[0]?.sequence ?? 0));
     },
     async seek(name: string, consumer: string, to: SeekTarget, dryRun: boolean) {
       await call(`log seek ${JSON.stringify(to)}`);
@@ -369,9 +376,16 @@ function consumerConnection(node: MemoryNode, call: (name: string) => Promise<vo
       await call('log producer');
       return producerId === 7 ? { epoch: 2, lastSequence: 5, logSequence: 9, timeMs: 1_700_000_000_000 } : undefined;
     },
-    async trim(name: string, firstSequence: number) {
+    async trim(name: string, to: TrimTarget, force: boolean) {
       await call('log trim');
-      return { firstSequence, lastSequence: node.logs.get(name)?.entries.length ?? 0 };
+      const lastSequence = node.logs.get(name)?.entries.length ?? 0;
+      node.calls.push(`log trim ${JSON.stringify(to)}${force ? ' force' : ''}`);
+      if (typeof to === 'number') return { firstSequence: to, lastSequence };
+      const origins = [
+        { origin: 1, epoch: 1, firstSequence: 3, lastSequence: 3 },
+        { origin: 2, epoch: 1, firstSequence: 2, lastSequence: 1 },
+      ];
+      return { firstSequence: 0, lastSequence: 0, origins };
     },
   };
 }
