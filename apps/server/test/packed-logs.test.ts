@@ -18,7 +18,9 @@ afterEach(async () => {
 const start = { from: 'sequence', sequence: 0 } as const;
 const all = (order: LogScope['order']): LogScope => ({ allOrigins: true, epoch: 0, order });
 
-function unpacked({ origin, epoch, firstSequence, count, bytes: packed }: PackedEntries): LogEntry[] {
+function unpacked({ origin, epoch, firstSequence, count, bytes: some }: PackedEntries): LogEntry[] {
+  // Of a tail they are there until the next page is asked for.
+  const packed = Buffer.from(some);
   const entries: LogEntry[] = [];
   const view = new DataView(packed.buffer, packed.byteOffset, packed.length);
   let at = 0;

@@ -115,7 +115,7 @@ export class SegmentedWal implements Wal {
     const to = Math.min(checkLsn('to', range.to ?? Number.MAX_SAFE_INTEGER, 0), this.#state.readableLsn + 1);
     if (this.#closing !== undefined) throw closedError();
     if (this.#state.replaced.highest > from) throw new TypeError('records were replaced here; use entries()');
-    return from < to ? await this.#reader.block(from, to, Math.max(range.maxBytes, 1)) : undefined;
+    return from < to ? await this.#reader.block(from, to, range) : undefined;
   }
 
   tail(range: TailRange = {}): AsyncIterable<WalEntry> {

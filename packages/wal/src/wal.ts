@@ -104,6 +104,8 @@ export interface BlockRange {
   readonly to?: Lsn;
   /** Their bytes with the 12 of each record's header; ≥ 1. */
   readonly maxBytes: number;
+  /** Where to put them if it has room, so that who reads many blocks one after the other need not have a new buffer for each. */
+  readonly into?: Uint8Array;
 }
 
 /** Records that follow each other: each u32 LE length, u32 LE stream, u8 kind, three zero bytes, payload. */
@@ -111,7 +113,7 @@ export interface WalBlock {
   readonly firstLsn: Lsn;
   /** ≥ 1. */
   readonly count: number;
-  /** Belongs to the reader. */
+  /** Belongs to the reader. A part of `into` where that had room. */
   readonly bytes: Uint8Array;
 }
 

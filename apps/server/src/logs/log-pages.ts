@@ -5,6 +5,7 @@ import type { KnownLog } from './known-logs.js';
 import { decodeFileRecord, fileRecordTime, isHiddenRecord } from './log-file-record.js';
 import type { LogEntry, LogGap, LogPage, LogStart } from './log-requests.js';
 import { packBlock } from './packed-entries.js';
+import type { PageScratch } from './page-scratch.js';
 
 /** The first sequence that may be read, or would come next where there is none. */
 export function firstReadable(log: KnownLog, wal: Wal): number {
@@ -84,13 +85,15 @@ export async function packedFrom(
   from: number,
   limit: number,
   maxBytes: number,
+  scratch?: PageScratch,
 ): Promise<LogPage | undefined> {
   const { counters, replica } = log;
   const firstSequence = firstReadable(log, wal);
   const lastSequence = wal.info().lastLsn;
   if (from < firstSequence || replica.machine.logs.hidden.get(counters.logId).count > 0) return undefined;
   try {
-    const block = await wal.block({ from, to: Math.min(lastSequence + 1, from + limit), maxBytes });
+    const block = await wal.block({ from, to: Math.min(lastSequence + 1, from + limit), maxBytes, ...scratch?.free });
+    scratch?.used(block?.bytes.length ?? 0);
     const packed = block === undefined ? undefined : packBlock(block, counters);
     if (packed === undefined) return undefined;
     return { entries: [], packed: [packed], nextSequence: from + packed.count, firstSequence, lastSequence, gaps: [] };

@@ -183,7 +183,7 @@ export interface LogTail {
 export interface LogPage {
   /** Empty where they are packed. */
   readonly entries: readonly LogEntry[];
-  /** In the order of time these are still to be merged. */
+  /** In the order of time these are still to be merged. Of a tail their bytes are there until the next page is asked for. */
   readonly packed?: readonly PackedEntries[];
   readonly nextSequence: number;
   readonly firstSequence: number;

@@ -35,6 +35,7 @@ import type {
   LogSettings,
   LogTail,
 } from './log-requests.js';
+import { PageScratch } from './page-scratch.js';
 import { packedTailBytes, packedTailEntries, tailPageEntries } from './tail-page-sizes.js';
 
 /** What the log plane stands on. */
@@ -183,6 +184,7 @@ export class LogService implements LogRequests {
     const { start, takesPacked = false } = request;
     const { files, limits } = this.#parts;
     const packedBytes = Math.min(packedTailBytes, limits.pageBytes);
+    const scratch = new PageScratch(packedBytes);
     const { published } = log.replica.state.changes;
     let next = await files.use(placeOf(log), (wal) => startSequence(start, log, wal));
     while (!signal.aborted) {
@@ -192,8 +194,11 @@ export class LogService implements LogRequests {
       const now = { ...log, counters };
       const seen = published.count;
       const from = next;
+      scratch.next();
       const page = await files.use(placeOf(log), async (wal) => {
-        const packed = takesPacked ? await packedFrom(now, wal, from, packedTailEntries, packedBytes) : undefined;
+        const packed = takesPacked
+          ? await packedFrom(now, wal, from, packedTailEntries, packedBytes, scratch)
+          : undefined;
         return packed ?? pageFrom(now, wal, from, tailPageEntries, limits.pageBytes);
       });
       next = page.nextSequence;

@@ -33,6 +33,7 @@ import type {
   LogSettings,
   LogTail,
 } from './log-requests.js';
+import { PageScratch } from './page-scratch.js';
 import { StreamPages } from './stream-pages.js';
 import { packedTailBytes, packedTailEntries, tailPageEntries } from './tail-page-sizes.js';
 
@@ -158,10 +159,11 @@ export class MultiMasterLogs implements LogRequests {
     const { pageBytes } = this.#parts.limits;
     const bounds = { limit: tailPageEntries, maxBytes: pageBytes };
     const packedBounds = { limit: packedTailEntries, maxBytes: Math.min(packedTailBytes, pageBytes) };
+    const scratch = new PageScratch(packedBounds.maxBytes);
     while (!signal.aborted) {
       if (replica.machine.streams.isDropped(logId)) throw unknownLog(log);
       const seen = published.count;
-      const page = takesPacked ? await pages.nextPacked(packedBounds) : await pages.next(bounds);
+      const page = takesPacked ? await pages.nextPacked(packedBounds, scratch) : await pages.next(bounds);
       if (page.entries.length > 0 || (page.packed?.length ?? 0) > 0) yield page;
       else await published.wait(signal, seen);
     }

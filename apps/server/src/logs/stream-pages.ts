@@ -15,6 +15,7 @@ import type { LogFiles } from './log-files.js';
 import { streamPlace } from './log-place.js';
 import type { LogEntry, LogPage, LogPosition, LogScope, LogStart } from './log-requests.js';
 import { lastStamp, type PackedEntries, packBlock, packedUpTo } from './packed-entries.js';
+import type { PageScratch } from './page-scratch.js';
 import { sequenceAtTime } from './stream-reads.js';
 
 /** What is read from. */
@@ -40,6 +41,8 @@ export class StreamPages {
   /** Of each stream the next sequence; what is not in it begins with its first entry. */
   readonly #next = new Map<string, number>();
   #turn = 0;
+  /** Of the page that is being made. */
+  #scratch: PageScratch | undefined;
 
   constructor(parts: StreamPageParts) {
     this.#parts = parts;
@@ -74,7 +77,9 @@ export class StreamPages {
   }
 
   /** As `next`, packed. In the order of time bounded by bytes alone. */
-  async nextPacked(bounds: PageBounds): Promise<LogPage> {
+  async nextPacked(bounds: PageBounds, scratch?: PageScratch): Promise<LogPage> {
+    this.#scratch = scratch;
+    scratch?.next();
     const watermark = this.#parts.watermark();
     const streams = this.#parts.streams();
     for (const stream of streams) this.#check(stream);
@@ -186,7 +191,10 @@ export class StreamPages {
     const to = Math.min(stream.lastSequence + 1, from + limit);
     try {
       const place = streamPlace(stream);
-      const block = await this.#parts.files.use(place, (wal) => wal.block({ from, to, maxBytes }));
+      const block = await this.#parts.files.use(place, (wal) =>
+        wal.block({ from, to, maxBytes, ...this.#scratch?.free }),
+      );
+      this.#scratch?.used(block?.bytes.length ?? 0);
       return block === undefined ? undefined : packBlock(block, stream);
     } catch (error) {
       if (error instanceof WalError && error.code === 'LSN_TRIMMED') throw this.#outOfRange(stream, from);

@@ -16,15 +16,16 @@ export class BlockBuilder {
   readonly #firstLsn: Lsn;
   readonly #to: Lsn;
   readonly #maxBytes: number;
-  #bytes: Uint8Array = noBytes;
+  #bytes: Uint8Array;
   #length = 0;
   #count = 0;
 
-  /** Of the records in [firstLsn, to), so many as have at most `maxBytes` together, but at least one. */
-  constructor(firstLsn: Lsn, to: Lsn, maxBytes: number) {
+  /** Of the records in [firstLsn, to), so many as have at most `maxBytes` together, but at least one; in `into` while it has room. */
+  constructor(firstLsn: Lsn, to: Lsn, maxBytes: number, into: Uint8Array = noBytes) {
     this.#firstLsn = firstLsn;
     this.#to = to;
     this.#maxBytes = maxBytes;
+    this.#bytes = into;
   }
 
   /** The record that comes next. */

@@ -13,7 +13,7 @@ import { footerFlag, lostFlag } from '../core/frame.js';
 import { segmentHeaderBytes } from '../core/segment-header.js';
 import type { LogState } from '../log-state.js';
 import type { Segment } from '../segment.js';
-import type { Lsn, WalBlock, WalEntry, WalRange } from '../wal.js';
+import type { BlockRange, Lsn, WalBlock, WalEntry, WalRange } from '../wal.js';
 import { closedError, corruptError, replacedError, trimmedError } from '../wal-failures.js';
 import { BlockBuilder } from './block-builder.js';
 import { FrameCursor } from './frame-cursor.js';
@@ -97,8 +97,8 @@ export class LogReader {
   }
 
   /** Records from `from` on, up to `to` (exclusive, at most the readable end + 1) and `maxBytes`; at least one. */
-  async block(from: Lsn, to: Lsn, maxBytes: number): Promise<WalBlock> {
-    const builder = new BlockBuilder(from, to, maxBytes);
+  async block(from: Lsn, to: Lsn, bounds: Pick<BlockRange, 'maxBytes' | 'into'>): Promise<WalBlock> {
+    const builder = new BlockBuilder(from, to, bounds.maxBytes, bounds.into);
     let position = this.#goOn(from);
     try {
       for (let isMore = true; isMore; ) {

@@ -1,5 +1,4 @@
 /** Messages of the Log service ↔ the typed requests behind the API. */
-import { crc32 } from '@shanghai/env';
 import * as wire from '@shanghai/proto';
 import type {
   Acknowledgement,
@@ -21,6 +20,7 @@ import type {
 } from '../../logs/log-requests.js';
 import { ServerError } from '../../requests/server-error.js';
 import { detailsJson } from './grpc-failure.js';
+import { packedEntriesMessage, packedVersion } from './packed-codec.js';
 import { asBuffer, safeNumber } from './wire-numbers.js';
 
 /** Entries of a page where the request names no limit. */
@@ -29,8 +29,6 @@ const defaultReadLimit = 1_000;
 const maxReadLimit = 10_000;
 const defaultReadBytes = 1024 * 1024;
 const maxReadBytes = 16 * 1024 * 1024;
-/** The form of packed entries that this version gives out (docs/formats/log-page.md). */
-const packedVersion = 1;
 
 /** Settings of a new log; what is not given takes the defaults of its mode. */
 export function settingsOf(message: wire.LogSettings | undefined): LogSettings {
@@ -283,32 +281,20 @@ export function readMessage(page: LogPage): wire.LogReadResponse {
     firstSequence: BigInt(page.firstSequence),
     lastSequence: BigInt(page.lastSequence),
     gaps: page.gaps.map(gapMessage),
-    packed: packedMessages(page),
+    packed: (page.packed ?? []).map((packed) => packedEntriesMessage(packed, asBuffer(packed.bytes))),
     ...placeMessage(page),
   };
 }
 
-/** One message of a tail. */
+/** One message of a tail, without what is packed of it. */
 export function tailMessage(page: LogPage): wire.LogTailResponse {
   return {
     entries: page.entries.map(entryMessage),
     nextSequence: BigInt(page.nextSequence),
     gaps: page.gaps.map(gapMessage),
-    packed: packedMessages(page),
+    packed: [],
     ...placeMessage(page),
   };
-}
-
-function packedMessages({ packed = [] }: LogPage): wire.PackedEntries[] {
-  return packed.map(({ origin, epoch, firstSequence, count, bytes }) => ({
-    origin: BigInt(origin),
-    epoch: BigInt(epoch),
-    firstSequence: BigInt(firstSequence),
-    count,
-    version: packedVersion,
-    checksum: crc32(bytes),
-    entries: asBuffer(bytes),
-  }));
 }
 
 function gapMessage(gap: LogGap): wire.LogGap {

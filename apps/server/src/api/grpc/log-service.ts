@@ -1,4 +1,4 @@
-import { type LogServer, LogTailResponse } from '@shanghai/proto';
+import type { LogServer } from '@shanghai/proto';
 import type { ApiServices } from '../api-services.js';
 import {
   appendedMessage,
@@ -12,14 +12,16 @@ import {
 } from './log-messages.js';
 import { logPipelineCall } from './log-pipeline-call.js';
 import { logUpkeepCalls } from './log-upkeep-calls.js';
+import { encodePackedTail } from './packed-codec.js';
+import { PageBuffers } from './page-buffers.js';
 import type { OpenPipelines } from './pipelined-calls.js';
 import { serverStream } from './server-stream.js';
 import { unaryCall } from './unary-call.js';
-import { asBuffer } from './wire-numbers.js';
 
 /** The Log service; `open` has the streams of Pipeline that are open. */
 export function logService(services: ApiServices, open: OpenPipelines): LogServer {
   const { logs } = services.node;
+  const buffers = new PageBuffers();
   return {
     createLog: unaryCall(services, 'Log/CreateLog', async (request, context) => ({
       log: descriptionMessage(await logs.create(request.name, settingsOf(request.settings), context)),
@@ -42,9 +44,10 @@ export function logService(services: ApiServices, open: OpenPipelines): LogServe
     ),
     tail: serverStream(services, 'Log/Tail', {
       async *open(request, context) {
-        for await (const page of logs.tail(tailOf(request), context)) yield tailMessage(page);
+        yield* logs.tail(tailOf(request), context);
       },
-      encode: (message) => asBuffer(LogTailResponse.encode(message).finish()),
+      encode: (page) => encodePackedTail(tailMessage(page), page.packed ?? [], buffers),
+      written: (bytes) => buffers.give(bytes),
     }),
     pipeline: logPipelineCall(services, logs, open),
     ...logUpkeepCalls(services),

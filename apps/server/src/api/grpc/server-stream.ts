@@ -9,15 +9,18 @@ import { requireDecoded } from './tolerant-service.js';
 export interface StreamHandler<Request, Message> {
   /** Messages, made one at a time as the reader takes them; ends when the context's signal aborts. */
   open(request: Request, context: CallContext): AsyncIterable<Message>;
+  /** What it reads of the message is read before it returns. */
   encode(message: Message): Buffer;
+  /** Bytes that `encode` gave are on their way; the stream does not read them any more. Not called when it breaks. */
+  written?(bytes: Buffer): void;
 }
 
 /** Wraps a source of messages: context, back-pressure by bytes, errors by the table, metrics. */
-export function serverStream<Request, Message>(
+export function serverStream<Request, Response, Message = Response>(
   services: ApiServices,
   method: string,
   handler: StreamHandler<Request, Message>,
-): handleServerStreamingCall<Request, Message> {
+): handleServerStreamingCall<Request, Response> {
   const recorder = services.requests.recorder('grpc', method);
   return (call) => {
     const startedMs = services.monotonicMs();
@@ -46,8 +49,8 @@ export function serverStream<Request, Message>(
   };
 }
 
-async function pump<Request, Message>(
-  call: ServerWritableStream<Request, Message>,
+async function pump<Request, Response, Message>(
+  call: ServerWritableStream<Request, Response>,
   context: CallContext,
   handler: StreamHandler<Request, Message>,
   { limits, guards }: ApiServices,
@@ -57,7 +60,8 @@ async function pump<Request, Message>(
   // Asked for now, so that a source that only waits hears when the caller goes.
   const { signal } = context;
   for await (const message of handler.open(call.request, context)) {
-    writer.write(handler.encode(message));
+    const bytes = handler.encode(message);
+    writer.write(bytes, () => handler.written?.(bytes));
     if (writer.isFull) await writer.room();
     if (writer.isClosed || signal.aborted) return;
   }

@@ -46,14 +46,20 @@ export class StreamWriter implements SlowReader {
     return this.#pendingBytes;
   }
 
-  /** Hands a message over. Callers ask `isFull` or await `room` before they produce the next one. */
-  write(bytes: Buffer): void {
+  /**
+   * Hands a message over. Callers ask `isFull` or await `room` before they produce the next one. `onWritten` is called when
+   * nobody reads `bytes` any more; not where the stream breaks.
+   */
+  write(bytes: Buffer, onWritten?: () => void): void {
     if (this.#isClosed) return;
     const length = bytes.length + 5;
     this.#pendingBytes += length;
     this.#budget.add(this, length);
     if (this.#isClosed) return;
-    this.#call.write(bytes, () => this.#written(length));
+    this.#call.write(bytes, (error) => {
+      this.#written(length);
+      if (error === null || error === undefined) onWritten?.();
+    });
   }
 
   /** Resolves when there is room or the reader is gone. */
