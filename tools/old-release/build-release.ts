@@ -4,7 +4,7 @@
  * installed here.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -13,6 +13,11 @@ export const releases = {
   /** The first one that knew clusters. */
   1: '10801b64b3d5e3e7068f6839cdb203bc1636e868',
 } as const;
+
+interface Manifest {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+}
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -39,20 +44,23 @@ export function buildRelease(commit: string, directory: string): void {
   execFileSync(join(root, 'node_modules/.bin/tsc'), ['-b', 'apps/server'], { cwd: directory, stdio: 'inherit' });
 }
 
-/** What a package needs: from outside as it is installed here, its own kind from the release. */
+/**
+ * What a package needs: its own kind from the release, what is from outside as it is installed here: for the same package,
+ * or, where that needs it no more, for these tools.
+ */
 function linkDependencies(directory: string, place: string): void {
-  const installed = join(root, place, 'node_modules');
   const target = join(directory, place, 'node_modules');
-  if (!existsSync(installed) || existsSync(target)) return;
-  for (const name of readdirSync(installed)) {
-    if (name.startsWith('.')) continue;
-    const inner = name.startsWith('@') ? readdirSync(join(installed, name)).map((one) => `${name}/${one}`) : [name];
-    for (const dependency of inner) {
-      const own = dependency.startsWith('@shanghai/') ? ownPlace(directory, dependency) : undefined;
-      const link = join(target, dependency);
-      mkdirSync(dirname(link), { recursive: true });
-      symlinkSync(own ?? join(installed, dependency), link);
-    }
+  if (existsSync(target)) return;
+  const manifest = JSON.parse(readFileSync(join(directory, place, 'package.json'), 'utf8')) as Manifest;
+  for (const name of Object.keys({ ...manifest.dependencies, ...manifest.devDependencies })) {
+    const outside = [place, 'tools']
+      .map((one) => join(root, one, 'node_modules', name))
+      .find((path) => existsSync(path));
+    const source = name.startsWith('@shanghai/') ? ownPlace(directory, name) : outside;
+    if (source === undefined) continue;
+    const link = join(target, name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(source, link);
   }
 }
 
