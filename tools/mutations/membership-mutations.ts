@@ -118,4 +118,13 @@ export const membershipMutations: readonly Mutation[] = [
     tests: simulation,
     named: 'of 10 nodes.*halves that were apart',
   },
+  {
+    name: 'membership/looked-at-too-late',
+    breaks: 'who is silent is looked at when that is due',
+    file: 'packages/membership/src/core/detector.ts',
+    find: 'if (this.#targetsDueMs <= nowMs) for',
+    replace: 'if (this.#targetsDueMs + 5_000 <= nowMs) for',
+    tests: ['tools/simulator/membership/membership.test.ts'],
+    named: 'a crash is seen as suspect',
+  },
 ];
