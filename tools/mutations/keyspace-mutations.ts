@@ -187,6 +187,14 @@ export const keyspaceMutations: readonly Mutation[] = [
     tests: ['apps/server/src/keyspaces/row-giving.test.ts'],
   },
   {
+    name: 'keyspace/id-of-a-deleted-one',
+    breaks: 'a keyspace that is made under the name of a deleted one shows nothing of it',
+    file: 'apps/server/src/apply/catalogue.ts',
+    find: '    const id = cluster.nextKeyspaceId;\n',
+    replace: '    const id = this.#deletedKeyspaces.get(name)?.id ?? cluster.nextKeyspaceId;\n',
+    tests: ['apps/server/test/multi-master-keyspace.test.ts'],
+  },
+  {
     name: 'keyspace/succession-taken-for-conflict',
     breaks: 'a write whose writer had seen the other is no conflict',
     file: `${source}/seen-vector.ts`,

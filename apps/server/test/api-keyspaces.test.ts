@@ -30,6 +30,9 @@ const keyspaces: KeyspaceRequests = {
     if (name === 'taken') throw new ServerError('CONFLICT', 'it is of mode quorum');
     return { ...carts, name, mode };
   },
+  async delete(name) {
+    if (name !== 'carts') throw new ServerError('NOT_FOUND', `there is no keyspace '${name}'`);
+  },
   list: () => [carts],
   conflicts(keyspace) {
     if (keyspace !== 'carts') throw new ServerError('NOT_FOUND', `there is no keyspace '${keyspace}'`);

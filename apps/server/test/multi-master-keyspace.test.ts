@@ -188,3 +188,64 @@ test('an entry of a clock that runs ahead is held by the others, and a verdict d
   expect(held(2)?.held).toBe(0);
   await expect(node(1).keyspaces?.giveVerdict(drop, request())).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
+
+test('a deleted keyspace is gone with its rows and files, who uses it is told, and one of its name begins empty', async () => {
+  const { disk, clock, node } = await alone();
+  const written = await write(node, put('a', '1'), put('b', '2'), del('a'));
+  const { token } = written;
+  await expect(node.keyspaces?.delete('', request())).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+  await expect(node.keyspaces?.delete('none', request())).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  const reading = node.keyValue.range({ limit: 1 }, stale, request())[Symbol.asyncIterator]();
+  await node.keyspaces?.delete(keyspace, request());
+  const gone = expect.objectContaining({ code: 'NOT_FOUND' });
+  await expect(write(node, put('c', '3'))).rejects.toEqual(gone);
+  await expect(get(node, 'b')).rejects.toEqual(gone);
+  await expect(get(node, 'b', { keyspace, level: 'linearizable' })).rejects.toEqual(gone);
+  await expect(node.keyspaces?.delete(keyspace, request())).rejects.toEqual(gone);
+  expect(() => node.keyspaces?.conflicts(keyspace, 0, request())).toThrow(/no keyspace/);
+  await clock.advance(3000);
+  await expect(reading.next()).rejects.toEqual(gone);
+  await node.checkpoint();
+  expect(await disk.list('data/logs')).toEqual([]);
+  await node.close(1000);
+  const again = await openTestNode(disk, clock);
+  closing.push(() => again.close(1000));
+  await expect(write(again, put('c', '3'))).rejects.toEqual(gone);
+  await again.keyspaces?.create(keyspace, 'multi-master', request());
+  expect(await rows(again)).toEqual([]);
+  await expect(get(again, 'b', { keyspace, level: 'session', token })).rejects.toMatchObject({
+    code: 'INVALID_REQUEST',
+  });
+  await write(again, put('c', '3'));
+  expect(await rows(again)).toEqual(['c=3']);
+  expect(again.keyspaces?.list(request()).map(({ keyspaceId }) => keyspaceId)).toEqual([0, 2]);
+  await again.keyspaces?.delete(keyspace, request());
+  await again.keyspaces?.create(keyspace, 'quorum', request());
+  expect(await get(again, 'c', { keyspace, level: 'linearizable' })).toBeUndefined();
+});
+
+test('a node that was away lets go of a keyspace that was deleted meanwhile, and of what still comes to it', async () => {
+  const { cluster, shipping } = await three();
+  const node = (id: number) => cluster.node(id);
+  await cluster.during(write(node(1), put('a', '1')));
+  await untilSame(cluster, ['a=1']);
+  for (const other of [1, 2]) shipping.cut(3, other);
+  cluster.network.cut(3, 1);
+  cluster.network.cut(3, 2);
+  await cluster.during(write(node(3), put('alone', '3')));
+  await cluster.clock.advance(5000);
+  await cluster.until('one of the two leads', () => [1, 2].includes(cluster.leader(0) ?? 0));
+  await cluster.during(node(2).keyspaces?.delete(keyspace, request()) as Promise<unknown>);
+  await cluster.during(node(2).keyspaces?.create(keyspace, 'multi-master', request()) as Promise<unknown>);
+  for (const other of [1, 2]) shipping.heal(3, other);
+  cluster.network.heal();
+  const ids = () => cluster.ids.map((id) => node(id).keyspaces?.list(request()).at(-1)?.keyspaceId);
+  await cluster.until('all know the new one', () => ids().every((id) => id === 2));
+  await cluster.during(write(node(3), put('new', '3')));
+  await untilSame(cluster, ['new=3']);
+  await cluster.clock.advance(3000);
+  for (const id of cluster.ids) {
+    await cluster.during(node(id).checkpoint());
+    expect(await cluster.disks.get(id)?.list('data/logs')).toEqual(['2147483650']);
+  }
+});

@@ -23,6 +23,10 @@ export function keyspacesOf(environment: CallEnvironment, names: Names): Keyspac
       names.learn(name, mode === 'multi-master');
       return keyspaceOf(keyspace);
     },
+    async delete(name, options) {
+      await callUnary(environment, 'deleteKeyspace', { name }, 'once', options);
+      names.forget(name);
+    },
     async list(options) {
       const { keyspaces } = await callUnary(environment, 'listKeyspaces', {}, 'repeatable', options);
       return keyspaces.map(keyspaceOf);

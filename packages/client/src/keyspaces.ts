@@ -7,6 +7,8 @@ export type KeyspaceMode = 'quorum' | 'multi-master';
 export interface Keyspaces {
   /** Makes a keyspace; the same again is no error. Rejects with `CONFLICT` where there is one of the other mode. */
   create(name: string, options?: CallOptions & { readonly mode?: KeyspaceMode }): Promise<KeyspaceDescription>;
+  /** Of mode multi-master, with all that is in it. Rejects with `NOT_FOUND`, or `UNSUPPORTED` in mode quorum. */
+  delete(name: string, options?: CallOptions): Promise<void>;
   list(options?: CallOptions): Promise<readonly KeyspaceDescription[]>;
   /** Writes of a keyspace of mode multi-master that lost to one that had not seen them, the latest first. `limit` in [1, 1000], default 100. */
   conflicts(keyspace: string, options?: CallOptions & { readonly limit?: number }): Promise<KeyConflicts>;

@@ -12,6 +12,8 @@ import type {
   CreateLogResponse,
   DeleteConsumerRequest,
   DeleteConsumerResponse,
+  DeleteKeyspaceRequest,
+  DeleteKeyspaceResponse,
   DeleteLogRequest,
   DeleteLogResponse,
   DescribeLogRequest,
@@ -114,6 +116,7 @@ export interface UnaryMethods {
   readonly replaceNode: readonly [ReplaceNodeRequest, ReplaceNodeResponse];
   readonly setReplicationFactor: readonly [SetReplicationFactorRequest, SetReplicationFactorResponse];
   readonly createKeyspace: readonly [CreateKeyspaceRequest, CreateKeyspaceResponse];
+  readonly deleteKeyspace: readonly [DeleteKeyspaceRequest, DeleteKeyspaceResponse];
   readonly listKeyspaces: readonly [ListKeyspacesRequest, ListKeyspacesResponse];
   readonly listConflicts: readonly [ListConflictsRequest, ListConflictsResponse];
   readonly listHeld: readonly [ListHeldRequest, ListHeldResponse];

@@ -134,6 +134,7 @@ const bodies: readonly CommandBody[] = [
       body: { kind: 'independent', keyspaceId: 0, conditions: [], operations: [{ type: 'put', key, value }] },
     })),
   },
+  { kind: 'keyspacePurge', keyspaceId: 3, keys: [Uint8Array.of(0x21, 0, 0, 0, 3, 65)] },
   { kind: 'keyspaceRows', keyspaceId: 3, page: Uint8Array.of(1, 2, 3) },
   {
     ...{ kind: 'keyspaceClean', keyspaceId: 3, isLast: true, keys: [Uint8Array.of(65)] },

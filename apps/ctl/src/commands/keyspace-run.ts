@@ -1,4 +1,4 @@
-/** keyspace create, list; kv conflicts, held, verdict. */
+/** keyspace create, delete, list; kv conflicts, held, verdict. */
 import type { KeyConflicts, KeyspaceDescription, KeyVersion } from '@shanghai/client';
 import { cellText, showBytes } from '../byte-text.js';
 import type { Action } from '../command-host.js';
@@ -21,6 +21,14 @@ export const createKeyspace: Action = async (context, values, flags) => {
     ['Id', String(made.keyspaceId)],
     ['Mode', made.mode],
   ]);
+};
+
+/** `keyspace delete <name>` */
+export const deleteKeyspace: Action = async (context, values) => {
+  const name = values[0] as string;
+  await context.confirm(`Keyspace '${name}' will be deleted with all that is in it, at every node.`);
+  await (await context.connect()).keyspaces.delete(name);
+  await context.print.document({ deleted: name }, [['Deleted', name]]);
 };
 
 /** `keyspace list` */

@@ -21,6 +21,16 @@ export function addKeyspaceCommands(program: Command, host: Host): void {
     ['9 there is one of the other mode', ...remoteExits],
   );
 
+  const remove = keyspace
+    .command('delete')
+    .description('delete a keyspace of mode multi-master with all that is in it (asks first)')
+    .argument('<name>', 'keyspace');
+  help(
+    runWith(remove, host, async (...run) => (await import('./keyspace-run.js')).deleteKeyspace(...run)),
+    ['shanghaictl keyspace delete carts --yes'],
+    ['3 no such keyspace', ...remoteExits],
+  );
+
   const list = keyspace.command('list').description('list the keyspaces, with what was lost and what is held');
   help(
     runWith(list, host, async (...run) => (await import('./keyspace-run.js')).listKeyspaces(...run)),

@@ -243,6 +243,9 @@ function keyspaceConnection(call: (name: string) => Promise<void>): Connection['
       await call(`held ${keyspace}`);
       return { entries: [{ key: Buffer.from('k'), version: lost, aheadMs: 12_000 }], held: 2 };
     },
+    async delete(name) {
+      await call(`delete ${name}`);
+    },
     async giveVerdict(keyspace, { decision, origin, epoch, firstSequence, lastSequence }) {
       await call(`${decision} ${keyspace} ${origin}.${epoch} ${firstSequence}-${lastSequence}`);
       return 3;

@@ -74,7 +74,14 @@ export type CatalogueCommand =
   /** By one; every node supports it. */
   | { readonly type: 'raiseClusterVersion'; readonly version: number }
   /** `mode`: `multi-master`, or absent: one that groups order. */
-  | { readonly type: 'createKeyspace'; readonly name: string; readonly mode?: 'multi-master' }
+  /** `again`: also where there was one of that name that was deleted; a first write does not say so. */
+  | {
+      readonly type: 'createKeyspace';
+      readonly name: string;
+      readonly mode?: 'multi-master';
+      readonly again?: boolean;
+    }
+  | { readonly type: 'deleteKeyspace'; readonly name: string }
   | { readonly type: 'createLog'; readonly name: string; readonly settings: LogSettings; readonly origin: number }
   | { readonly type: 'deleteLog'; readonly name: string }
   /** Gives a node the next epoch that it may write in as an origin. */
@@ -109,6 +116,7 @@ const requiredFields: Readonly<Record<CatalogueCommand['type'], Readonly<Record<
   setReplication: { factor: 'number' },
   raiseClusterVersion: { version: 'number' },
   createKeyspace: { name: 'string' },
+  deleteKeyspace: { name: 'string' },
   createLog: { name: 'string', settings: 'object', origin: 'number' },
   deleteLog: { name: 'string' },
   beginEpoch: { nodeId: 'number' },

@@ -58,6 +58,8 @@ export interface KeyspaceEntry {
   readonly id: number;
   /** Absent: the groups of the slots hold it. */
   readonly mode?: 'multi-master';
+  /** There is none any more; who goes on writing to it is told. */
+  readonly isDeleted?: true;
 }
 
 /** A log of the catalogue. */
@@ -91,6 +93,7 @@ export class Catalogue {
   #cluster: ClusterEntry | undefined;
   readonly #nodes = new NodeTable();
   readonly #keyspaces = new Map<string, KeyspaceEntry>([['', { name: '', id: 0 }]]);
+  readonly #deletedKeyspaces = new Map<string, KeyspaceEntry>();
   readonly #logs = new Map<string, LogCatalogueEntry>();
   readonly #epochs = new Map<number, number>();
 
@@ -106,7 +109,7 @@ export class Catalogue {
           this.#nodes.load(item as NodeEntry);
           break;
         case keyspaceTable:
-          this.#keyspaces.set((item as KeyspaceEntry).name, item as KeyspaceEntry);
+          this.#loadKeyspace(item as KeyspaceEntry);
           break;
         case logTable:
           this.#logs.set((item as LogCatalogueEntry).name, item as LogCatalogueEntry);
@@ -148,6 +151,16 @@ export class Catalogue {
   /** A keyspace. */
   keyspace(name: string): KeyspaceEntry | undefined {
     return this.#keyspaces.get(name);
+  }
+
+  /** The last keyspace of a name where that was deleted, and nobody made another one. */
+  deletedKeyspace(name: string): KeyspaceEntry | undefined {
+    return this.#deletedKeyspaces.get(name);
+  }
+
+  /** Those, in no order. */
+  deletedKeyspaces(): Iterable<KeyspaceEntry> {
+    return this.#deletedKeyspaces.values();
   }
 
   /** All keyspaces, by name. */
@@ -192,6 +205,8 @@ export class Catalogue {
         return this.#raiseVersion(change.version, writes);
       case 'createKeyspace':
         return this.#createKeyspace(change, writes);
+      case 'deleteKeyspace':
+        return this.#deleteKeyspace(change.name, writes);
       case 'createLog':
         return this.#createLog(change, logTimeMs, writes);
       case 'deleteLog':
@@ -274,7 +289,7 @@ export class Catalogue {
   }
 
   #createKeyspace(
-    { name, mode }: Extract<CatalogueCommand, { type: 'createKeyspace' }>,
+    { name, mode, again = false }: Extract<CatalogueCommand, { type: 'createKeyspace' }>,
     writes: WriteSet,
   ): ApplyResult {
     const known = this.#keyspaces.get(name);
@@ -283,6 +298,7 @@ export class Catalogue {
       if (mode === undefined || known.mode === mode) return done;
       return failed('CONFLICT', `keyspace '${name}' exists, and is of mode quorum`);
     }
+    if (mode === undefined && !again && this.#deletedKeyspaces.has(name)) return failed('NOT_FOUND', wasDeleted(name));
     if (this.#keyspaces.size >= maxKeyspaces) {
       return failed('RESOURCE_EXHAUSTED', `keyspace '${name}' would be one more than the ${maxKeyspaces} allowed`);
     }
@@ -291,8 +307,29 @@ export class Catalogue {
     const id = cluster.nextKeyspaceId;
     const entry = { name, id, ...(mode === undefined ? {} : { mode }) };
     this.#keyspaces.set(name, entry);
+    this.#deletedKeyspaces.delete(name);
     put(writes, keyspaceTable, name, entry);
     this.#putCluster({ ...cluster, nextKeyspaceId: id + 1 }, writes);
+    return done;
+  }
+
+  #loadKeyspace(entry: KeyspaceEntry): void {
+    (entry.isDeleted === true ? this.#deletedKeyspaces : this.#keyspaces).set(entry.name, entry);
+  }
+
+  /** Its id is never given again, so what still comes to it changes no other one. */
+  #deleteKeyspace(name: string, writes: WriteSet): ApplyResult {
+    const known = this.#keyspaces.get(name);
+    if (known === undefined) return failed('NOT_FOUND', `there is no keyspace '${name}'`);
+    if (known.mode === undefined) return failed('UNSUPPORTED', `keyspace '${name}' is of mode quorum; delete its keys`);
+    const entry = { ...known, isDeleted: true as const };
+    this.#keyspaces.delete(name);
+    this.#deletedKeyspaces.set(name, entry);
+    put(writes, keyspaceTable, name, entry);
+    if (this.#deletedKeyspaces.size <= maxKeyspaces) return done;
+    const [oldest] = [...this.#deletedKeyspaces.values()].sort((a, b) => a.id - b.id);
+    this.#deletedKeyspaces.delete(oldest?.name ?? '');
+    writes.delete(catalogueKey(keyspaceTable, oldest?.name ?? ''));
     return done;
   }
 
@@ -328,6 +365,11 @@ export class Catalogue {
     this.#cluster = cluster;
     put(writes, clusterTable, '', cluster);
   }
+}
+
+/** Why there is no such keyspace. */
+export function wasDeleted(name: string): string {
+  return `keyspace '${name}' was deleted; make it again, or write to another one`;
 }
 
 /** A request may reach the first leader before that leader has made the cluster. */

@@ -61,6 +61,7 @@ const kindNumbers = {
   keyspaceRows: 35,
   keyspaceClean: 36,
   originMarks: 37,
+  keyspacePurge: 38,
 } as const satisfies Record<CommandBody['kind'], number>;
 
 const kindOfNumber = new Map<number, CommandBody['kind']>(
@@ -183,6 +184,7 @@ function bodyLength(body: CommandBody): number {
     case 'keyspaceSettle':
     case 'keyspaceRows':
     case 'keyspaceClean':
+    case 'keyspacePurge':
       return originBodyLength(body);
     case 'catalogue':
       return 0;
@@ -241,6 +243,7 @@ function writeBody(bytes: Uint8Array, at: number, body: CommandBody): void {
     case 'keyspaceSettle':
     case 'keyspaceRows':
     case 'keyspaceClean':
+    case 'keyspacePurge':
       writeOriginBody(bytes, at, body);
       return;
     case 'catalogue':
@@ -294,6 +297,7 @@ function readBodyFields(reader: FieldReader, kind: CommandBody['kind']): Command
     case 'keyspaceSettle':
     case 'keyspaceRows':
     case 'keyspaceClean':
+    case 'keyspacePurge':
       return readOriginBody(reader, kind);
     case 'catalogue':
       return { kind, change: parseCatalogueCommand(reader.take(reader.left)) };

@@ -139,6 +139,19 @@ export class FoldStore implements KeyspaceStore {
     for (const watcher of this.#watchers) watcher(key, before, row);
   }
 
+  /** Everything but the rows goes. */
+  clear(): void {
+    for (const { stamp } of [...this.#held]) this.letGo(stamp);
+    for (const { id } of this.allVerdicts()) {
+      this.#toWrite.delete(stampedKey('keyspaceVerdict', this.#keyspaceId, { ...id, hlc: zeroHlc }));
+    }
+    for (const { key, lost } of this.losses()) this.removeLost(key, lost.loser.stamp);
+    this.#verdicts.clear();
+    this.#toWrite.delete(foldStateKey(this.#keyspaceId));
+    this.#state = emptyFoldState;
+    this.#isStateChanged = false;
+  }
+
   /** Tells of every row that changes, from the next run on, until the function it gives is called. Must not throw. */
   watch(watcher: RowWatcher): () => void {
     this.#watchers.add(watcher);

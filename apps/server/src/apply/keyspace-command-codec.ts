@@ -4,6 +4,7 @@
  *   settle:  keyspace id (4), stable (8), keys
  *   rows:    keyspace id (4), the page to the end
  *   clean:   keyspace id (4), giving: origin (4), epoch, number (8 each), last (4), keys
+ *   purge:   keyspace id (4), keys
  *   keys:    count (4), then each: length (4), key
  */
 import { hlcBytes } from '@shanghai/replication';
@@ -15,6 +16,7 @@ import type { KeyspaceCommand } from './keyspace-command.js';
 const settleHeadBytes = 12;
 const rowsHeadBytes = 4;
 const cleanHeadBytes = 28;
+const purgeHeadBytes = 4;
 
 /** Bytes of the body. */
 export function keyspaceBodyLength(body: KeyspaceCommand): number {
@@ -25,6 +27,8 @@ export function keyspaceBodyLength(body: KeyspaceCommand): number {
       return rowsHeadBytes + body.page.length;
     case 'keyspaceClean':
       return cleanHeadBytes + keysLength(body.keys);
+    case 'keyspacePurge':
+      return purgeHeadBytes + keysLength(body.keys);
   }
 }
 
@@ -46,6 +50,9 @@ export function writeKeyspaceBody(bytes: Uint8Array, start: number, body: Keyspa
       writeU32(bytes, start + 24, body.isLast ? 1 : 0);
       writeKeys(bytes, start + cleanHeadBytes, body.keys);
       return;
+    case 'keyspacePurge':
+      writeKeys(bytes, start + purgeHeadBytes, body.keys);
+      return;
   }
 }
 
@@ -61,6 +68,8 @@ export function readKeyspaceBody(reader: FieldReader, kind: KeyspaceCommand['kin
       const giving = { origin: reader.u32(), epoch: reader.u64(), number: reader.u64() };
       return { kind, keyspaceId, giving, isLast: reader.u32() === 1, keys: readKeys(reader) };
     }
+    case 'keyspacePurge':
+      return { kind, keyspaceId, keys: readKeys(reader) };
   }
 }
 

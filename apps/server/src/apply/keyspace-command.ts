@@ -26,5 +26,13 @@ export interface KeyspaceCleanCommand {
   readonly keys: readonly Uint8Array[];
 }
 
+/** Rows of a keyspace whose log was dropped go. */
+export interface KeyspacePurgeCommand {
+  readonly kind: 'keyspacePurge';
+  readonly keyspaceId: number;
+  /** Of the store, whole; those of other parts or keyspaces are passed over. */
+  readonly keys: readonly Uint8Array[];
+}
+
 /** What becomes of a keyspace's rows beside what entries do. */
-export type KeyspaceCommand = KeyspaceSettleCommand | KeyspaceRowsCommand | KeyspaceCleanCommand;
+export type KeyspaceCommand = KeyspaceSettleCommand | KeyspaceRowsCommand | KeyspaceCleanCommand | KeyspacePurgeCommand;

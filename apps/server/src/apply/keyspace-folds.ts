@@ -18,15 +18,16 @@ import {
   takeTail,
 } from '@shanghai/replication';
 import { type ApplyResult, done, failed } from './apply-result.js';
+import type { CommandBody } from './command.js';
 import { FoldStore } from './fold-store.js';
 import { readHlc } from './hlc-field.js';
 import type {
   KeyspaceCleanCommand,
-  KeyspaceCommand,
+  KeyspacePurgeCommand,
   KeyspaceRowsCommand,
   KeyspaceSettleCommand,
 } from './keyspace-command.js';
-import { keyOfRow, keyspaceOfKey, rowKey } from './keyspace-keys.js';
+import { isRowOf, keyOfRow, keyspaceOfKey, rowKey } from './keyspace-keys.js';
 import { keyspaceLogId, keyspaceOfLog } from './keyspace-log.js';
 import { readLogRecord } from './log-record-codec.js';
 import { statePrefix } from './state-keys.js';
@@ -35,6 +36,14 @@ import type { StateStore } from './state-store.js';
 import { type StreamRun, splitRun } from './stream-run.js';
 import type { StreamTable } from './stream-table.js';
 import type { WriteSet } from './write-set.js';
+
+/** Commands that look at rows. */
+type RowsRead = KeyspaceSettleCommand | KeyspaceRowsCommand | KeyspaceCleanCommand;
+
+/** Whether what a command looks at is to be fetched for it. */
+export function looksAtRows(body: CommandBody): body is RowsRead {
+  return body.kind === 'keyspaceSettle' || body.kind === 'keyspaceRows' || body.kind === 'keyspaceClean';
+}
 
 /** Bytes of an entry of a stream before its record: version, flags, stamp. Entries of keyspaces have no producer. */
 const entryHeadBytes = 10;
@@ -77,7 +86,7 @@ export class KeyspaceFolds {
   }
 
   /** Rows that a command looks at. Those of a page's range that are in the store are remembered until the run ends. */
-  async keysRead(command: KeyspaceCommand, store: StateStore): Promise<Buffer[]> {
+  async keysRead(command: RowsRead, store: StateStore): Promise<Buffer[]> {
     const { keyspaceId } = command;
     if (command.kind !== 'keyspaceRows') return command.keys.map((key) => rowKey(keyspaceId, key));
     const page = decodeRowPage(command.page);
@@ -111,8 +120,9 @@ export class KeyspaceFolds {
     }
   }
 
-  settle({ keyspaceId, stable, keys }: KeyspaceSettleCommand, self: number, { writes }: FoldTime): void {
-    const fold = this.#foldOf(keyspaceId, self, writes);
+  settle({ keyspaceId, stable, keys }: KeyspaceSettleCommand, streams: StreamTable, { writes }: FoldTime): void {
+    if (streams.isDropped(keyspaceLogId(keyspaceId))) return;
+    const fold = this.#foldOf(keyspaceId, streams.own.origin, writes);
     fold.raiseFloor(stable);
     fold.settle(keys, stable);
   }
@@ -146,6 +156,23 @@ export class KeyspaceFolds {
     const store = this.#storeOf(keyspaceId);
     cleanRows(fold, store, { keys, isReceived: receivedIn(keyspaceLogId(keyspaceId), streams) });
     if (isLast) endTakeover(store);
+  }
+
+  /** What is known of a keyspace whose log is dropped goes, but for its rows: those are many, and go by `purge`. */
+  drop(logId: number, writes: WriteSet): void {
+    const keyspaceId = keyspaceOfLog(logId);
+    const store = keyspaceId === undefined ? undefined : this.#stores.get(keyspaceId);
+    if (keyspaceId === undefined || store === undefined) return;
+    if (!this.#open.has(store)) store.begin(writes);
+    store.clear();
+    this.#open.delete(store);
+    this.#stores.delete(keyspaceId);
+  }
+
+  /** Takes rows of a dropped keyspace away. */
+  purge({ keyspaceId, keys }: KeyspacePurgeCommand, streams: StreamTable, writes: WriteSet): void {
+    if (!streams.isDropped(keyspaceLogId(keyspaceId))) return;
+    for (const key of keys) if (isRowOf(keyspaceId, key)) writes.delete(Buffer.from(key));
   }
 
   /** Ends a run: what is written once a run goes into its writes. */

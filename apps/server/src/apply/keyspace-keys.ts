@@ -61,6 +61,12 @@ export function stampOf(bytes: Uint8Array): EntryStamp {
   };
 }
 
+/** Whether a key of the store is one of a keyspace's rows, or says what those have to forget. */
+export function isRowOf(keyspaceId: number, bytes: Uint8Array): boolean {
+  const isRow = bytes[0] === statePrefix.row || bytes[0] === statePrefix.due;
+  return isRow && bytes.length >= headBytes && keyspaceOfKey(bytes) === keyspaceId;
+}
+
 /** The keyspace of a key of this file. */
 export function keyspaceOfKey(bytes: Uint8Array): number {
   return readU32Ordered(bytes, 1);

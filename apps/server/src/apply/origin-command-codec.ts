@@ -45,6 +45,7 @@ export function originBodyLength(body: OriginCommand): number {
     case 'keyspaceSettle':
     case 'keyspaceRows':
     case 'keyspaceClean':
+    case 'keyspacePurge':
       return keyspaceBodyLength(body);
   }
 }
@@ -88,6 +89,7 @@ export function writeOriginBody(bytes: Uint8Array, start: number, body: OriginCo
     case 'keyspaceSettle':
     case 'keyspaceRows':
     case 'keyspaceClean':
+    case 'keyspacePurge':
       writeKeyspaceBody(bytes, start, body);
       return;
   }
@@ -116,6 +118,7 @@ export function readOriginBody(reader: FieldReader, kind: OriginCommand['kind'])
     case 'keyspaceSettle':
     case 'keyspaceRows':
     case 'keyspaceClean':
+    case 'keyspacePurge':
       return readKeyspaceBody(reader, kind);
   }
 }

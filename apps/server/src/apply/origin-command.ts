@@ -1,5 +1,6 @@
 import type { Hlc, OriginMark, StreamId } from '@shanghai/replication';
 import type { Producer } from '../logs/log-requests.js';
+import type { CommandBody } from './command.js';
 import type { KeyspaceCommand } from './keyspace-command.js';
 import type { StreamRun } from './stream-run.js';
 
@@ -66,6 +67,17 @@ export interface HlcCeilingCommand {
   readonly kind: 'hlcCeiling';
   readonly hlc: Hlc;
 }
+
+/** Whether a command is one of a node's own group. */
+export function isOriginCommand(body: CommandBody): body is OriginCommand {
+  return (originKinds as readonly string[]).includes(body.kind);
+}
+
+const originKinds: readonly OriginCommand['kind'][] = [
+  ...(['originAppend', 'originReceive', 'originSkip', 'originTrim', 'originEpoch', 'originDrop'] as const),
+  ...(['originForget', 'hlcCeiling', 'originMarks'] as const),
+  ...(['keyspaceSettle', 'keyspaceRows', 'keyspaceClean', 'keyspacePurge'] as const),
+];
 
 /** What this node knows of other origins. */
 export interface OriginMarksCommand {

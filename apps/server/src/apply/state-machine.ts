@@ -17,18 +17,23 @@ import { type ApplyResult, done, failed } from './apply-result.js';
 import { Catalogue } from './catalogue.js';
 import type { CatalogueCommand } from './catalogue-command.js';
 import { type Change, ChangeRing, type ChangeRingLimits } from './change-ring.js';
-import type { Command, CommandBody, CommandHeader, WriteCommand } from './command.js';
+import type { Command, CommandHeader, WriteCommand } from './command.js';
 import { decodeCommand } from './command-codec.js';
 import { CommandError } from './command-error.js';
 import { isDiskFull } from './disk-full.js';
 import { decodeCounters, emptyCounters, encodeCounters, type GroupCounters } from './group-counters.js';
 import { isWrite, keysOfJoined, keysOfWrite } from './joined-command.js';
 import { applyWrites, operationSlots } from './key-value-apply.js';
-import type { KeyspaceCommand } from './keyspace-command.js';
-import { type FoldTime, KeyspaceFolds } from './keyspace-folds.js';
+import { type FoldTime, KeyspaceFolds, looksAtRows } from './keyspace-folds.js';
 import { type AcceptedAppend, LogTable } from './log-table.js';
 import type { LogWriter } from './log-writer.js';
-import type { OriginAppend, OriginAppendCommand, OriginCommand, OriginReceiveCommand } from './origin-command.js';
+import {
+  isOriginCommand,
+  type OriginAppend,
+  type OriginAppendCommand,
+  type OriginCommand,
+  type OriginReceiveCommand,
+} from './origin-command.js';
 import type { OriginNote } from './origin-notes.js';
 import { decodeRestoredMark, type RestoredMark } from './restored-mark.js';
 import { decodeResult, encodeFailure, encodeOutcomes } from './result-codec.js';
@@ -220,7 +225,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
     for (const command of commands) {
       if (command === undefined) continue;
       const { header, body } = command;
-      if (isOfKeyspace(body)) keys.push(...(await this.keyspaces.keysRead(body, this.store)));
+      if (looksAtRows(body)) keys.push(...(await this.keyspaces.keysRead(body, this.store)));
       else if (isWrite(body)) keysOfWrite(header, body, this.sessions, keys);
       else if (body.kind === 'joined') keysOfJoined(body, this.sessions, keys);
     }
@@ -247,6 +252,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
   }
 
   #perform(index: number, { header, body }: Command, run: Run): ApplyResult {
+    if (isOriginCommand(body)) return this.#performOrigin(index, body, run);
     const counters = this.#counters;
     const { writes } = run;
     switch (body.kind) {
@@ -284,19 +290,6 @@ export class StateMachine implements CommandApplier<ApplyResult> {
       case 'consumerDelete':
       case 'logHide':
         return this.logs.upkeep(body, counters.logTimeMs, writes);
-      case 'originAppend':
-      case 'originReceive':
-      case 'originSkip':
-      case 'originTrim':
-      case 'originEpoch':
-      case 'originDrop':
-      case 'originForget':
-      case 'hlcCeiling':
-      case 'originMarks':
-      case 'keyspaceSettle':
-      case 'keyspaceRows':
-      case 'keyspaceClean':
-        return this.#performOrigin(index, body, run);
       case 'catalogue':
         this.#requireKnown(body.change);
         return this.catalogue.apply(body.change, counters.logTimeMs, writes);
@@ -333,6 +326,7 @@ export class StateMachine implements CommandApplier<ApplyResult> {
         return this.streams.forget(body.stream, writes);
       case 'originDrop':
         this.upkeep.dropLog(body.logId, writes);
+        this.keyspaces.drop(body.logId, writes);
         return this.streams.drop(body.logId, entryIndex, writes);
       case 'hlcCeiling':
         this.streams.raiseCeiling(body.hlc);
@@ -341,12 +335,15 @@ export class StateMachine implements CommandApplier<ApplyResult> {
         this.streams.marks.set(body.marks, writes);
         return done;
       case 'keyspaceSettle':
-        this.keyspaces.settle(body, this.streams.own.origin, this.#foldTime(writes));
+        this.keyspaces.settle(body, this.streams, this.#foldTime(writes));
         return done;
       case 'keyspaceRows':
         return this.keyspaces.takeRows(body, this.streams, this.#foldTime(writes));
       case 'keyspaceClean':
         this.keyspaces.clean(body, this.streams, this.#foldTime(writes));
+        return done;
+      case 'keyspacePurge':
+        this.keyspaces.purge(body, this.streams, writes);
         return done;
     }
   }
@@ -490,9 +487,4 @@ interface Run {
   readonly originNotes: OriginNote[];
   /** Entries that were new to the state. */
   fresh: number;
-}
-
-function isOfKeyspace(body: CommandBody): body is KeyspaceCommand {
-  const { kind } = body;
-  return kind === 'keyspaceSettle' || kind === 'keyspaceRows' || kind === 'keyspaceClean';
 }

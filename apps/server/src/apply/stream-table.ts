@@ -158,6 +158,11 @@ export class StreamTable {
     return this.#logs.has(logId);
   }
 
+  /** Logs that are gone. */
+  droppedLogs(): number[] {
+    return [...this.#dropped.keys()];
+  }
+
   isDropped(logId: number): boolean {
     return this.#dropped.has(logId);
   }

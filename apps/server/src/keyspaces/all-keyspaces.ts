@@ -1,3 +1,4 @@
+import { wasDeleted } from '../apply/catalogue.js';
 import type { SystemGroup } from '../raft/system-group.js';
 import type {
   KeyValueRequests,
@@ -36,7 +37,7 @@ export class AllKeyspaces implements KeyValueRequests {
     return this.#parts.quorum.openSession(ttlMs, context);
   }
 
-  get(key: Uint8Array, read: ReadContext, context: RequestContext): Promise<Answered<StoredPair | undefined>> {
+  async get(key: Uint8Array, read: ReadContext, context: RequestContext): Promise<Answered<StoredPair | undefined>> {
     const id = this.#multiMasterId(read.keyspace);
     if (id === undefined) return this.#parts.quorum.get(key, read, context);
     return this.#parts.multiMaster.get(id, key, read, context);
@@ -48,7 +49,7 @@ export class AllKeyspaces implements KeyValueRequests {
     return this.#parts.multiMaster.range(id, request, read, context);
   }
 
-  write(
+  async write(
     request: WriteRequest,
     write: WriteContext,
     context: RequestContext,
@@ -69,7 +70,11 @@ export class AllKeyspaces implements KeyValueRequests {
 
   #multiMasterId(keyspace: string): number | undefined {
     if (keyspace === '') return undefined;
-    const entry = this.#parts.system.catalogue.keyspace(keyspace);
+    const { catalogue } = this.#parts.system;
+    const entry = catalogue.keyspace(keyspace);
+    if (entry === undefined && catalogue.deletedKeyspace(keyspace) !== undefined) {
+      throw new ServerError('NOT_FOUND', wasDeleted(keyspace));
+    }
     return entry?.mode === 'multi-master' ? entry.id : undefined;
   }
 }

@@ -9,6 +9,8 @@ export type KeyspaceMode = 'quorum' | 'multi-master';
 export interface KeyspaceRequests {
   /** Succeeds where there is one of that mode; `CONFLICT` where there is one of the other. */
   create(name: string, mode: KeyspaceMode, context: RequestContext): Promise<KeyspaceDescription>;
+  /** With all that is in it, at every node. `NOT_FOUND`, `UNSUPPORTED` in mode quorum. */
+  delete(name: string, context: RequestContext): Promise<void>;
   /** As this node knows them, by name. Never waits. */
   list(context: RequestContext): readonly KeyspaceDescription[];
   /** Writes that lost to one that had not seen them, the latest first. `NOT_FOUND`, `UNSUPPORTED` in mode quorum. */

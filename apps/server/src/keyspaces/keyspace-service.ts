@@ -1,5 +1,5 @@
 import { maxVerdictTargets, versionOf } from '@shanghai/replication';
-import type { KeyspaceEntry } from '../apply/catalogue.js';
+import { type KeyspaceEntry, wasDeleted } from '../apply/catalogue.js';
 import type { FoldStore } from '../apply/fold-store.js';
 import { keyspaceLogId } from '../apply/keyspace-log.js';
 import type { SystemGroup } from '../raft/system-group.js';
@@ -47,7 +47,8 @@ export class KeyspaceService implements KeyspaceRequests {
     }
     const known = system.catalogue.keyspace(name);
     if (known === undefined || modeOf(known) !== mode) {
-      await system.change({ type: 'createKeyspace', name, ...(mode === 'quorum' ? {} : { mode }) });
+      const again = system.catalogue.deletedKeyspace(name) === undefined ? {} : { again: true };
+      await system.change({ type: 'createKeyspace', name, ...(mode === 'quorum' ? again : { mode }) });
     }
     const entry = system.catalogue.keyspace(name);
     if (entry === undefined)
@@ -55,6 +56,16 @@ export class KeyspaceService implements KeyspaceRequests {
     if (modeOf(entry) !== mode)
       throw new ServerError('CONFLICT', `keyspace '${name}' exists, and is of mode ${modeOf(entry)}`);
     return this.#describe(entry);
+  }
+
+  async delete(name: string, context: RequestContext): Promise<void> {
+    const { gate, system } = this.#parts;
+    gate.enter(context);
+    checkKeyspace(name);
+    if (system.catalogue.keyspace(name) === undefined && system.catalogue.deletedKeyspace(name) !== undefined) {
+      throw new ServerError('NOT_FOUND', wasDeleted(name));
+    }
+    await system.change({ type: 'deleteKeyspace', name });
   }
 
   list(context: RequestContext): readonly KeyspaceDescription[] {

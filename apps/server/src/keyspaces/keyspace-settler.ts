@@ -5,7 +5,7 @@
 import type { Clock, Timer } from '@shanghai/env';
 import { compareHlc, earlierHlc, type Hlc } from '@shanghai/replication';
 import { dueKey, keyOfDue, keyOfRow, rowKey } from '../apply/keyspace-keys.js';
-import { keyspaceLogId } from '../apply/keyspace-log.js';
+import { keyspaceLogId, keyspaceOfLog } from '../apply/keyspace-log.js';
 import type { SystemGroup } from '../raft/system-group.js';
 import type { MultiMaster, OriginParts } from '../replication/multi-master.js';
 
@@ -34,6 +34,8 @@ const noKey = new Uint8Array(0);
 /** The settler of one node. */
 export class KeyspaceSettler {
   readonly #parts: KeyspaceSettlerParts;
+  /** Of those that were deleted nothing is left. */
+  readonly #purged = new Set<number>();
   #timer: Timer | undefined;
   #round: Promise<void> | undefined;
   #isStopped = false;
@@ -55,6 +57,7 @@ export class KeyspaceSettler {
   async settle(): Promise<void> {
     const origin = this.#parts.multiMaster.begun;
     if (origin === undefined) return;
+    await this.#purge(origin);
     for (const { id, mode } of this.#parts.system.catalogue.keyspaces()) {
       if (mode !== 'multi-master') continue;
       await this.#foldHeld(id, origin);
@@ -74,6 +77,22 @@ export class KeyspaceSettler {
     const first = replica.machine.keyspaces.get(keyspaceId)?.firstHeld();
     // Any command folds what its time has come to.
     if (first !== undefined && first.hlc.ms <= replica.nowMs() + maxAheadMs) await replica.advanceTime();
+  }
+
+  /** The rows of keyspaces that were deleted. */
+  async #purge({ replica }: OriginParts): Promise<void> {
+    for (const logId of replica.machine.streams.droppedLogs()) {
+      const keyspaceId = keyspaceOfLog(logId);
+      if (keyspaceId === undefined || this.#purged.has(keyspaceId)) continue;
+      for (let round = 0; round < maxRounds && !this.#isStopped; round++) {
+        const keys = await rowsLeft(keyspaceId, replica);
+        if (keys.length === 0) {
+          this.#purged.add(keyspaceId);
+          break;
+        }
+        await replica.propose({ kind: 'keyspacePurge', keyspaceId, keys });
+      }
+    }
   }
 
   /** Rows of a node that is gone for good come to no end: what came of them goes, unless others send theirs first. */
@@ -113,6 +132,23 @@ export class KeyspaceSettler {
     if (stable === undefined || held === undefined || compareHlc(stable, held.hlc) < 0) return stable;
     return earlierHlc(stable, { ms: held.hlc.ms - 1, counter: 0xffff });
   }
+}
+
+/** Keys of the store. */
+async function rowsLeft(keyspaceId: number, { store }: OriginParts['replica']): Promise<Uint8Array[]> {
+  const earliest = { ms: 0, counter: 0 };
+  const keys: Uint8Array[] = [];
+  for (const [start, end] of [
+    [rowKey(keyspaceId, noKey), rowKey(keyspaceId + 1, noKey)],
+    [dueKey(keyspaceId, earliest, noKey), dueKey(keyspaceId + 1, earliest, noKey)],
+  ] as const) {
+    const limit = maxKeys - keys.length;
+    if (limit === 0) break;
+    for await (const { key } of store.range({ start, end, limit, keysOnly: true, horizonMs: 0 })) {
+      keys.push(Uint8Array.from(key));
+    }
+  }
+  return keys;
 }
 
 async function dueKeys(keyspaceId: number, stable: Hlc, { replica }: OriginParts): Promise<Uint8Array[]> {

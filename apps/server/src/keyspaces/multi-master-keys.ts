@@ -68,7 +68,10 @@ export class MultiMasterKeys {
     const origin = await this.#readable(keyspaceId, read, context);
     const { replica } = origin;
     const range = { replica, keyspaceId, keyspace: read.keyspace, request, limits };
-    for await (const page of rowPages(range, context.signal)) yield this.#answered(keyspaceId, page, origin);
+    for await (const page of rowPages(range, context.signal)) {
+      refuseDeleted(keyspaceId, origin);
+      yield this.#answered(keyspaceId, page, origin);
+    }
   }
 
   async write(
@@ -125,6 +128,7 @@ export class MultiMasterKeys {
   async #readable(keyspaceId: number, read: ReadContext, context: RequestContext): Promise<OriginParts> {
     if (read.level === 'linearizable') throw noLinearizableReads(read.keyspace);
     const origin = await this.#parts.multiMaster.open();
+    refuseDeleted(keyspaceId, origin);
     if (read.level === 'session') {
       if (read.token === undefined) throw new ServerError('INVALID_REQUEST', "a read of level 'session' needs a token");
       await this.#untilSeen(keyspaceId, decodeVectorToken(read.token, keyspaceId), origin, context);
@@ -149,6 +153,7 @@ export class MultiMasterKeys {
         const seen = published.count;
         const lacking = wanted.find((one) => positionOf(keyspaceId, one, replica) < one.sequence);
         if (lacking === undefined) return;
+        refuseDeleted(keyspaceId, { replica });
         if (signal.aborted) throw notSeenYet(lacking);
         await published.wait(signal, seen);
       }
@@ -164,6 +169,12 @@ export class MultiMasterKeys {
     const isAlone = this.#parts.multiMaster.isAlone;
     return { value, token, staleMs: isAlone ? 0 : Math.max(0, replica.nowMs() - ms) };
   }
+}
+
+/** What is left of its rows is not to be read. */
+function refuseDeleted(keyspaceId: number, { replica }: Pick<OriginParts, 'replica'>): void {
+  if (!replica.machine.streams.isDropped(keyspaceLogId(keyspaceId))) return;
+  throw new ServerError('NOT_FOUND', 'the keyspace was deleted; make it again, or use another one');
 }
 
 function positionsOf(keyspaceId: number, { machine }: OriginParts['replica']): EntryId[] {

@@ -14,6 +14,7 @@ import {
   type StreamId,
 } from '@shanghai/replication';
 import type { NodeEntry } from '../apply/catalogue-command.js';
+import { keyspaceLogId, keyspaceOfLog } from '../apply/keyspace-log.js';
 import { ownGroup } from '../apply/own-group.js';
 import { upkeepLogId } from '../apply/upkeep-entry.js';
 import type { LogFiles } from '../logs/log-files.js';
@@ -313,6 +314,22 @@ export class MultiMaster {
     const { streams, upkeep } = replica.machine;
     for (const logId of new Set([...streams.logIds(), ...upkeep.logIds()])) {
       if (wanted.has(logId) || logId >= next) continue;
+      await replica.propose({ kind: 'originDrop', logId });
+    }
+    await this.#dropKeyspaces(replica);
+  }
+
+  /** Also those of which nothing is here: something of them may still be on its way. */
+  async #dropKeyspaces(replica: Replica): Promise<void> {
+    const { catalogue } = this.#parts.system;
+    const wanted = new Set(catalogue.keyspaces().map(({ id }) => id));
+    const next = catalogue.cluster?.nextKeyspaceId ?? 0;
+    const { streams } = replica.machine;
+    const held = streams.logIds().flatMap((logId) => keyspaceOfLog(logId) ?? []);
+    const deleted = [...catalogue.deletedKeyspaces()].map(({ id }) => id);
+    for (const id of new Set([...held, ...deleted])) {
+      const logId = keyspaceLogId(id);
+      if (wanted.has(id) || id >= next || streams.isDropped(logId)) continue;
       await replica.propose({ kind: 'originDrop', logId });
     }
   }

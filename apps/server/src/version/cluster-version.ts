@@ -38,6 +38,7 @@ const changeVersions: Readonly<Record<Exclude<CatalogueCommand['type'], 'raiseCl
   setReplication: 2,
   recovered: 2,
   beginEpoch: 3,
+  deleteKeyspace: 3,
 };
 
 /** The release of which it is the version, such as `0.2`; of a version to come its number. */

@@ -23,6 +23,7 @@ const aboutNode: ReadonlySet<UnaryMethod> = new Set<UnaryMethod>([
   'replaceNode',
   'setReplicationFactor',
   'createKeyspace',
+  'deleteKeyspace',
   'listKeyspaces',
   'listConflicts',
   'listHeld',

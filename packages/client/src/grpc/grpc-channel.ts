@@ -104,6 +104,7 @@ export class GrpcChannel implements Channel {
       replaceNode: cluster.replaceNode.bind(cluster),
       setReplicationFactor: cluster.setReplicationFactor.bind(cluster),
       createKeyspace: keyspaces.createKeyspace.bind(keyspaces),
+      deleteKeyspace: keyspaces.deleteKeyspace.bind(keyspaces),
       listKeyspaces: keyspaces.listKeyspaces.bind(keyspaces),
       listConflicts: keyspaces.listConflicts.bind(keyspaces),
       listHeld: keyspaces.listHeld.bind(keyspaces),

@@ -16,6 +16,7 @@ export function keyspaceHandlers() {
       if (mode === KeyspaceMode.KEYSPACE_MODE_MULTI_MASTER) return none();
       return { keyspace: { ...unnamed, name, keyspaceId: name === '' ? 0n : 1n } };
     },
+    deleteKeyspace: none,
     listKeyspaces: () => ({ keyspaces: [unnamed] }),
     listConflicts: none,
     listHeld: none,

@@ -13,6 +13,10 @@ export function keyspacesService(services: ApiServices): KeyspacesServer {
     createKeyspace: unaryCall(services, 'Keyspaces/CreateKeyspace', async ({ name, mode }, context) => ({
       keyspace: keyspaceMessage(await keyspaces().create(name, modeOfMessage(mode), context)),
     })),
+    deleteKeyspace: unaryCall(services, 'Keyspaces/DeleteKeyspace', async ({ name }, context) => {
+      await keyspaces().delete(name, context);
+      return {};
+    }),
     listKeyspaces: unaryCall(services, 'Keyspaces/ListKeyspaces', async (_request, context) => ({
       keyspaces: keyspaces().list(context).map(keyspaceMessage),
     })),

@@ -51,6 +51,19 @@ export const keyspaceRoutes: readonly HttpRoute[] = [
     },
   }),
   httpRoute({
+    method: 'DELETE',
+    path: '/api/v1/keyspaces',
+    summary: 'Deletes a keyspace of mode multi-master, with all that is in it.',
+    parameters: { name: textParameter('The keyspace.') },
+    answers: { 200: 'It is deleted.', 404: 'There is no such keyspace.', 501: 'It is of mode quorum.' },
+    allOrigins: false,
+    async handle({ query }, context, services) {
+      const { name = '' } = query;
+      await requireKeyspaces(services).delete(name, context);
+      return { data: { name, deleted: true } };
+    },
+  }),
+  httpRoute({
     method: 'GET',
     path: '/api/v1/conflicts',
     summary: 'Writes of a multi-master keyspace that lost to one that had not seen them, the latest first.',

@@ -71,6 +71,15 @@ export interface CreateKeyspaceResponse {
   keyspace: KeyspaceDescription | undefined;
 }
 
+/** Deletes a keyspace. */
+export interface DeleteKeyspaceRequest {
+  name: string;
+}
+
+/** It is deleted. */
+export interface DeleteKeyspaceResponse {
+}
+
 export interface ListKeyspacesRequest {
 }
 
@@ -352,6 +361,87 @@ export const CreateKeyspaceResponse: MessageFns<CreateKeyspaceResponse> = {
             message.keyspace = KeyspaceDescription.decode(reader, reader.uint32());
             continue;
           }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeleteKeyspaceRequest(): DeleteKeyspaceRequest {
+  return { name: "" };
+}
+
+export const DeleteKeyspaceRequest: MessageFns<DeleteKeyspaceRequest> = {
+  encode(message: DeleteKeyspaceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteKeyspaceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteKeyspaceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeleteKeyspaceResponse(): DeleteKeyspaceResponse {
+  return {};
+}
+
+export const DeleteKeyspaceResponse: MessageFns<DeleteKeyspaceResponse> = {
+  encode(_: DeleteKeyspaceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteKeyspaceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteKeyspaceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1203,6 +1293,18 @@ export const KeyspacesService = {
     responseSerialize: (value: GiveVerdictResponse): Buffer => Buffer.from(GiveVerdictResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GiveVerdictResponse => GiveVerdictResponse.decode(value),
   },
+  /** Deletes a keyspace of mode multi-master, with all that is in it. NOT_FOUND, UNSUPPORTED in mode quorum. */
+  deleteKeyspace: {
+    path: "/shanghai.v1.Keyspaces/DeleteKeyspace" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteKeyspaceRequest): Buffer =>
+      Buffer.from(DeleteKeyspaceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteKeyspaceRequest => DeleteKeyspaceRequest.decode(value),
+    responseSerialize: (value: DeleteKeyspaceResponse): Buffer =>
+      Buffer.from(DeleteKeyspaceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteKeyspaceResponse => DeleteKeyspaceResponse.decode(value),
+  },
 } as const;
 
 export interface KeyspacesServer extends UntypedServiceImplementation {
@@ -1216,6 +1318,8 @@ export interface KeyspacesServer extends UntypedServiceImplementation {
   listHeld: handleUnaryCall<ListHeldRequest, ListHeldResponse>;
   /** Says of entries that this node holds whether they count. The word is written to the keyspace's log and holds everywhere. */
   giveVerdict: handleUnaryCall<GiveVerdictRequest, GiveVerdictResponse>;
+  /** Deletes a keyspace of mode multi-master, with all that is in it. NOT_FOUND, UNSUPPORTED in mode quorum. */
+  deleteKeyspace: handleUnaryCall<DeleteKeyspaceRequest, DeleteKeyspaceResponse>;
 }
 
 export interface KeyspacesClient extends Client {
@@ -1298,6 +1402,22 @@ export interface KeyspacesClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GiveVerdictResponse) => void,
+  ): ClientUnaryCall;
+  /** Deletes a keyspace of mode multi-master, with all that is in it. NOT_FOUND, UNSUPPORTED in mode quorum. */
+  deleteKeyspace(
+    request: DeleteKeyspaceRequest,
+    callback: (error: ServiceError | null, response: DeleteKeyspaceResponse) => void,
+  ): ClientUnaryCall;
+  deleteKeyspace(
+    request: DeleteKeyspaceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteKeyspaceResponse) => void,
+  ): ClientUnaryCall;
+  deleteKeyspace(
+    request: DeleteKeyspaceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteKeyspaceResponse) => void,
   ): ClientUnaryCall;
 }
 
