@@ -7,13 +7,13 @@
  * One round does what is to be done now. Rounds run when leaders or members change, when the system group has applied
  * something, when addresses are announced, and once a second while something could not be done yet.
  */
-import type { Clock, Timer } from '@shanghai/env';
+import type { Clock } from '@shanghai/env';
 import type { ConfState, RaftHost } from '@shanghai/raft';
-import type { Broadcast } from './apply/broadcast.js';
 import type { ClusterEntry } from './apply/catalogue.js';
 import type { NodeEntry } from './apply/catalogue-command.js';
 import { described } from './apply/node-table.js';
 import { DataDirectoryError } from './data-directory-error.js';
+import { KickedRounds } from './kicked-rounds.js';
 import type { NodeListener } from './node-events.js';
 import type { PeerBook } from './peers/peer-book.js';
 import { alignGroup } from './raft/align-group.js';
@@ -55,19 +55,18 @@ const maxAlignments = 5;
 /** The duties of one node. */
 export class NodeDuties {
   readonly #parts: DutyParts;
-  readonly #stopping = new AbortController();
+  readonly #rounds: KickedRounds;
   #node: NodeEntry;
   /** The term of the data group in which this node, leading it, has brought it in line. */
   #alignedTerm = 0;
   #peers = '';
-  #isStarted = false;
-  #isRunning = false;
-  #isDueAgain = false;
-  #retry: Timer | undefined;
 
   constructor(parts: DutyParts) {
     this.#parts = parts;
     this.#node = parts.node;
+    const { clock, events, system } = parts;
+    const changes = [events.changed, system.replica.state.changes.published];
+    this.#rounds = new KickedRounds({ clock, changes, round: () => this.#tried() });
   }
 
   /** Does what is to be done now. Rejects with the first thing that cannot be done. */
@@ -86,52 +85,28 @@ export class NodeDuties {
 
   /** Goes on doing it by itself. */
   start(): void {
-    this.#isStarted = true;
-    void this.#follow(this.#parts.events.changed);
-    void this.#follow(this.#parts.system.replica.state.changes.published);
-    this.#kick();
+    this.#rounds.start();
   }
 
   /** Where clients reach this node; the node table gets it as soon as that can be. */
   announce(addresses: Pick<NodeEntry, 'grpcAddress' | 'httpAddress'>): void {
     this.#node = { ...this.#node, ...addresses };
-    this.#kick();
+    this.#rounds.kick();
   }
 
   /** Ends it. A round under way ends with the groups. */
   stop(): void {
-    this.#stopping.abort();
-    this.#retry?.cancel();
+    this.#rounds.stop();
   }
 
-  async #follow(changes: Broadcast): Promise<void> {
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      await changes.wait(signal);
-      this.#kick();
-    }
-  }
-
-  #kick(): void {
-    if (!this.#isStarted || this.#stopping.signal.aborted) return;
-    this.#isDueAgain = true;
-    if (this.#isRunning) return;
-    this.#isRunning = true;
-    void this.#rounds();
-  }
-
-  async #rounds(): Promise<void> {
-    this.#retry?.cancel();
+  async #tried(): Promise<number | undefined> {
     try {
-      while (this.#isDueAgain && !this.#stopping.signal.aborted) {
-        this.#isDueAgain = false;
-        await this.round();
-      }
+      await this.round();
+      return undefined;
     } catch (error) {
       if (error instanceof DataDirectoryError) this.#parts.listener.failed?.({ groupId: 0, error });
-      if (!this.#stopping.signal.aborted) this.#retry = this.#parts.clock.setTimer(retryMs, () => this.#kick());
+      return retryMs;
     }
-    this.#isRunning = false;
   }
 
   /** Who is to be reached may have changed. */

@@ -26,22 +26,15 @@ export async function openReplicationNode(directory: string, nodeId: number): Pr
   const transport = createGrpcReplication({ self, book: { check: () => 'known' }, clock, random });
   const address = await transport.listen('127.0.0.1', 0);
   const listeners = new Set<(position: StreamPosition) => void>();
-  const observe = store.observe.bind(store);
-  // The replicator is the store's one observer; what it is told is passed on.
-  store.observe = (observer) =>
-    observe({
-      ...observer,
-      onMarks: (marks) => observer.onMarks(marks),
-      onLogRemoved: (logId) => observer.onLogRemoved(logId),
-      onPositions: (positions) => {
-        observer.onPositions(positions);
+  const replicator = openReplicator({
+    ...{ nodeId, store, transport, clock, members: [] },
+    listener: {
+      advanced(positions) {
         for (const position of positions) {
           if (position.stream.origin !== nodeId) for (const call of listeners) call(position);
         }
       },
-    });
-  const replicator = openReplicator({
-    ...{ nodeId, store, transport, clock, members: [] },
+    },
     onFatal: (error) => {
       throw error;
     },

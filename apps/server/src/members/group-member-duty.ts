@@ -2,9 +2,9 @@
  * Keeps one group in line with the node table, where this node leads it. Looks whenever the table or the group has
  * changed, and twice a second while something is under way: what learners lack changes without a word.
  */
-import type { Clock, Timer } from '@shanghai/env';
-import type { Broadcast } from '../apply/broadcast.js';
+import type { Clock } from '@shanghai/env';
 import type { Catalogue } from '../apply/catalogue.js';
+import { KickedRounds } from '../kicked-rounds.js';
 import type { NodeListener } from '../node-events.js';
 import type { CommandLogStatus } from '../raft/command-log.js';
 import type { ConsensusEvents } from '../raft/consensus-events.js';
@@ -29,61 +29,32 @@ const failedLookMs = 2_000;
 /** The duty of one node for one group. */
 export class GroupMemberDuty {
   readonly #parts: GroupMemberDutyParts;
-  readonly #stopping = new AbortController();
-  #isRunning = false;
-  #isDueAgain = false;
-  #again: Timer | undefined;
+  readonly #rounds: KickedRounds;
   #saidWhy = '';
 
   constructor(parts: GroupMemberDutyParts) {
     this.#parts = parts;
+    const { clock, events, system } = parts;
+    const changes = [events.changed, system.replica.state.changes.published];
+    this.#rounds = new KickedRounds({ clock, changes, round: () => this.#round() });
   }
 
   /** Goes on doing it by itself. */
   start(): void {
-    const { events, system } = this.#parts;
-    void this.#follow(events.changed);
-    void this.#follow(system.replica.state.changes.published);
-    this.#kick();
+    this.#rounds.start();
   }
 
   /** Ends it. A step under way ends with the group. */
   stop(): void {
-    this.#stopping.abort();
-    this.#again?.cancel();
+    this.#rounds.stop();
   }
 
-  async #follow(changes: Broadcast): Promise<void> {
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      await changes.wait(signal);
-      this.#kick();
-    }
-  }
-
-  #kick(): void {
-    if (this.#stopping.signal.aborted) return;
-    this.#isDueAgain = true;
-    if (this.#isRunning) return;
-    this.#isRunning = true;
-    void this.#looks();
-  }
-
-  async #looks(): Promise<void> {
-    this.#again?.cancel();
-    let isUnderWay = false;
-    let againMs = lookMs;
-    while (this.#isDueAgain && !this.#stopping.signal.aborted) {
-      this.#isDueAgain = false;
+  async #round(): Promise<number | undefined> {
+    try {
+      return (await this.#look()) ? lookMs : undefined;
+    } catch {
       // What failed is tried again: the group may have another leader by then, who does it.
-      isUnderWay = await this.#look().catch(() => {
-        againMs = failedLookMs;
-        return true;
-      });
-    }
-    this.#isRunning = false;
-    if (isUnderWay && !this.#stopping.signal.aborted) {
-      this.#again = this.#parts.clock.setTimer(againMs, () => this.#kick());
+      return failedLookMs;
     }
   }
 
@@ -106,7 +77,7 @@ export class GroupMemberDuty {
     this.#say(step);
     if (step.type === 'change') {
       await replica.log.changeConfiguration({ transition: 'auto', changes: step.changes });
-      this.#isDueAgain = true;
+      this.#rounds.kick();
     } else if (step.type === 'transfer') await replica.log.handOver(step.to);
     return true;
   }

@@ -61,12 +61,7 @@ function keyValueStream(channel: Channel, listener: ServiceStreamListener): Serv
     send(requests) {
       // Only key-value calls are given to a pipeline of that service.
       const list = requests as PipelineRequest[];
-      const [only] = list;
-      return stream.write(
-        list.length === 1 && only !== undefined
-          ? only
-          : { id: 0n, request: { $case: 'group', value: { requests: list } } },
-      );
+      return stream.write(messageOf(list));
     },
     end: () => stream.end(),
     cancel: () => stream.cancel(),
@@ -86,16 +81,18 @@ function logStream(channel: Channel, listener: ServiceStreamListener): ServiceSt
   return {
     send(requests) {
       const list = requests.map(logRequest);
-      const [only] = list;
-      return stream.write(
-        list.length === 1 && only !== undefined
-          ? only
-          : { id: 0n, request: { $case: 'group', value: { requests: list } } },
-      );
+      return stream.write(messageOf(list));
     },
     end: () => stream.end(),
     cancel: () => stream.cancel(),
   };
+}
+
+/** A request that is alone goes as it is, several in a group. */
+function messageOf<Request>(requests: Request[]) {
+  const [only] = requests;
+  if (requests.length === 1 && only !== undefined) return only;
+  return { id: 0n, request: { $case: 'group' as const, value: { requests } } };
 }
 
 function logRequest({ id, request }: NumberedRequest): LogPipelineRequest {

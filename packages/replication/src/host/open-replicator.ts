@@ -320,6 +320,7 @@ class OpenReplicator implements Replicator {
     for (const link of this.#shipping.values()) link.step({ type: 'held', positions });
     for (const link of this.#fetching.values()) link.step({ type: 'held', positions });
     this.#acknowledgements.advance(positions);
+    this.#listener.advanced?.(positions);
   }
 
   #takeMarks(marks: readonly OriginMark[]): void {

@@ -1,4 +1,5 @@
 import type { StreamId } from '../core/entry-id.js';
+import type { StreamPosition } from '../core/stream-position.js';
 
 /** What a replicator tells of. Every method is optional and must not throw. */
 export interface ReplicationListener {
@@ -13,6 +14,8 @@ export interface ReplicationListener {
   /** There is something to ship and no credit for it; and there is some again. */
   blocked?(follower: number): void;
   unblocked?(follower: number, blockedMs: number): void;
+  /** Streams of any origin, this node's own among them, are durable here up to there. */
+  advanced?(positions: readonly StreamPosition[]): void;
   /** Bytes of entries that went out, and that came in and are durable. */
   shipped?(follower: number, entries: number, bytes: number): void;
   received?(source: number, entries: number, bytes: number): void;
