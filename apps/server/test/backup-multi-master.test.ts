@@ -125,8 +125,8 @@ test('a backup of a node without such logs has no own group, and none comes of i
   expect(await appendTo(other, 'events', 'a')).toMatchObject({ epoch: 1, firstSequence: 1 });
 });
 
-function cluster(): TestCluster {
-  const made = new TestCluster(3);
+function cluster(size = 3): TestCluster {
+  const made = new TestCluster(size);
   closing.push(() => made.close());
   const shipping = new MemoryReplicationNetwork({ clock: made.clock });
   const start = made.start.bind(made);
@@ -221,4 +221,43 @@ test('a backup says up to when it has all when a member cannot be heard, and is 
   const completeToMs = manifest.groups.find(({ groupId }) => groupId === ownGroup)?.completeToMs ?? 0;
   expect(completeToMs).toBeLessThan(stoppedMs + 1000);
   expect(completeToMs).toBeGreaterThan(stoppedMs - 20_000);
+}, 60_000);
+
+test('a node that joins a restored cluster gets what was written by nodes that are not in it, and the consumers as they were restored', async () => {
+  const old = cluster();
+  await old.startAll();
+  await old.during(old.node(1).logs.create('events', settings, request()));
+  await old.during(old.node(1).keyspaces?.create(keyspace, 'multi-master', request()) as Promise<unknown>);
+  for (const id of old.ids) await old.during(appendTo(old.node(id), 'events', `${id}: a`, `${id}: b`));
+  await old.during(write(old.node(3), put('key', '3'), put('gone', '3'), del('gone')));
+  const positions = [{ origin: 3, epoch: 1, sequence: 2 }];
+  const commit = { log: 'events', consumer: 'c', generation: 0, positions };
+  await old.during(old.node(3).logUpkeep?.commit(commit, request()) as Promise<unknown>);
+  const disk = createMemoryDisk();
+  await old.during(save(old.node(1), disk, 'backup'));
+  await old.close();
+  const next = cluster(2);
+  for (const { nodeId } of next.members) {
+    const target = createFaultDisk({ seed: nodeId });
+    await copyTree(disk, target, 'backup');
+    await restore(target, 'backup', 'data', { nodeId, members: next.members });
+    next.disks.set(nodeId, target);
+  }
+  await next.startAll();
+  await next.clock.advance(3_000);
+  const fourth = await next.join(4);
+  const state = async (node: ShanghaiNode) => {
+    const consumer = await node.logUpkeep?.consumer('events', 'c', request());
+    return JSON.stringify([await held(node), await rows(node), consumer?.generation, consumer?.positions]);
+  };
+  const expected = await state(next.node(1));
+  expect(expected).toContain('3: b');
+  let found = '';
+  for (let i = 0; i < 150 && found !== expected; i++) {
+    await next.clock.advance(200);
+    // Time goes on meanwhile: it may wait for what it does not know yet.
+    found = await next.during(state(fourth).catch((error: Error) => error.message));
+  }
+  expect(JSON.parse(found)).toEqual(JSON.parse(expected));
+  expect(JSON.parse(found).slice(1)).toEqual([['key=3'], 2, positions]);
 }, 60_000);

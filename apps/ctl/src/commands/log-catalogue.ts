@@ -71,9 +71,18 @@ async function showLog(context: CommandContext, log: LogDescription): Promise<vo
   for (const part of log.origins) {
     const range = part.lastSequence === 0 ? 'empty' : `${part.firstSequence} to ${part.lastSequence}`;
     const size = `${formatBytes(part.bytes)} in ${formatCount(part.segments)} segments`;
-    fields.push([part.origin === 0 ? 'Entries' : `Origin ${part.origin}`, `${range}, ${size}`]);
+    fields.push([originTitle(part, log.origins), `${range}, ${size}`]);
   }
   await context.print.document(log, fields);
+}
+
+type OriginRange = Pick<LogDescription['origins'][number], 'origin' | 'epoch'>;
+
+/** With its epoch, where it wrote in several. */
+function originTitle({ origin, epoch }: OriginRange, all: readonly OriginRange[]): string {
+  if (origin === 0) return 'Entries';
+  const isOne = all.filter((one) => one.origin === origin).length === 1;
+  return isOne ? `Origin ${origin}` : `Origin ${origin}.${epoch}`;
 }
 
 function retentionText({ retentionMs = 0, retentionBytes = 0, retentionEntries = 0 }: LogSettings): string {
