@@ -21,6 +21,7 @@ import {
 } from '../api/grpc/log-messages.js';
 import { commitOf, committedMessage, consumerMessage, seekOf, soughtMessage } from '../api/grpc/log-upkeep-messages.js';
 import { settingsMessage } from '../api/grpc/member-calls.js';
+import { packedEntriesMessage } from '../api/grpc/packed-codec.js';
 import { knownNodes } from '../api/known-nodes.js';
 import { clusterView } from '../health/core/cluster-view.js';
 import { sightOf } from '../health/sight-of.js';
@@ -93,7 +94,11 @@ export function inProcessApi(node: ShanghaiNode, onDefect: (error: unknown) => v
     },
     async *tailLog(request, context) {
       const pages = node.logs.tail(tailOf(copied(wire.LogTailRequest, request)), context);
-      for await (const page of pages) yield copied(wire.LogTailResponse, tailMessage(page));
+      for await (const page of pages) {
+        // Their bytes are used again for later pages.
+        const packed = (page.packed ?? []).map((one) => packedEntriesMessage(one, Buffer.from(one.bytes)));
+        yield copied(wire.LogTailResponse, { ...tailMessage(page), packed });
+      }
     },
     failureOf,
   };
