@@ -23,6 +23,7 @@ const usage = `usage: pnpm sim hosts|cluster [options]
   --groups n       hosts: how many groups; default 2
   --faults list    some of ${faultKinds.join(', ')}; all (default), or none
   --logs           cluster: also consumers of a named log, and a log that is compacted
+  --multi-master   cluster: also a log that every node writes by itself
   --trace          print what happens
 
 exit code: 0 nothing was found, 1 a seed found something, 2 wrong usage`;
@@ -37,6 +38,7 @@ interface Wanted {
   readonly operationsPerSecond: number;
   readonly faults: readonly FaultKind[];
   readonly logs: boolean;
+  readonly multiMaster: boolean;
 }
 
 /** Runs the command; resolves to its exit code. */
@@ -55,7 +57,7 @@ export async function clusterCommand(args: readonly string[]): Promise<number> {
     simulatedMs += result.simulatedMs;
     if (result.violation !== undefined) failed++;
     const { subject, nodes, groups, operationsPerSecond } = wanted;
-    const again = `pnpm sim ${subject} --seed ${result.seed} --nodes ${nodes} --groups ${groups} --minutes ${minutes} --operations ${operationsPerSecond} --faults ${faultsText}${wanted.logs ? ' --logs' : ''} --trace`;
+    const again = `pnpm sim ${subject} --seed ${result.seed} --nodes ${nodes} --groups ${groups} --minutes ${minutes} --operations ${operationsPerSecond} --faults ${faultsText}${wanted.logs ? ' --logs' : ''}${wanted.multiMaster ? ' --multi-master' : ''} --trace`;
     console.log(summary(result, again));
   }
   const { user, system } = process.cpuUsage();
@@ -69,14 +71,14 @@ export async function clusterCommand(args: readonly string[]): Promise<number> {
 }
 
 function simulated(
-  { subject, nodes, groups, operationsPerSecond, faults, logs }: Wanted,
+  { subject, nodes, groups, operationsPerSecond, faults, logs, multiMaster }: Wanted,
   world: VirtualWorld,
 ): Simulated {
   switch (subject) {
     case 'hosts':
       return new HostCluster(world, { nodes, groups, operationsPerSecond });
     case 'cluster':
-      return new ServerCluster(world, { nodes, operationsPerSecond, spares: sparesFor(faults), logs });
+      return new ServerCluster(world, { nodes, operationsPerSecond, spares: sparesFor(faults), logs, multiMaster });
   }
 }
 
@@ -99,6 +101,7 @@ function parse(args: readonly string[]) {
       groups: { type: 'string', default: '2' },
       faults: { type: 'string', default: 'all' },
       logs: { type: 'boolean', default: false },
+      'multi-master': { type: 'boolean', default: false },
       trace: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -118,7 +121,15 @@ function parse(args: readonly string[]) {
     console.log(usage);
     return values.help ? 0 : 2;
   }
-  const wanted: Wanted = { subject, nodes, groups, operationsPerSecond, faults, logs: values.logs };
+  const wanted: Wanted = {
+    subject,
+    nodes,
+    groups,
+    operationsPerSecond,
+    faults,
+    logs: values.logs,
+    multiMaster: values['multi-master'],
+  };
   return { wanted, seed, count, minutes, faults, faultsText: values.faults, trace: values.trace };
 }
 

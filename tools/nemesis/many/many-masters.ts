@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ShanghaiClient } from '@shanghai/client';
 import { connect } from '@shanghai/client/grpc';
+import { nodeClock } from '@shanghai/env';
+import { Ledger } from '../../simulator/cluster/logs/ledger.js';
 import { Violation } from '../../simulator/raft/truth.js';
 import type { ClusterUnderTest } from '../cluster-under-test.js';
-import { Ledger } from './ledger.js';
 import { SharedKeys } from './shared-keys.js';
 import { readStoredRows, type StoredRows } from './stored-rows.js';
 
@@ -44,7 +45,15 @@ export class ManyMasters {
     this.#first = [...cluster.members];
     const count = (what: string) => void this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
     const defect = (error: unknown) => void this.defects.push(error);
-    const parts = { seed, clients: this.#clients, writers: this.#first, meanPauseMs, count, defect };
+    const parts = {
+      seed,
+      clients: this.#clients,
+      writers: this.#first,
+      meanPauseMs,
+      count,
+      defect,
+      clock: nodeClock(),
+    };
     this.#ledger = new Ledger(parts);
     this.#keys = new SharedKeys({ ...parts, addresses: new Map(places.map(({ id, http }) => [id, http])) });
   }

@@ -1,5 +1,5 @@
 /** Whole nodes on machines of a virtual world, and real clients that use them all the time. */
-import { createClient } from '@shanghai/client';
+import { createClient, type ShanghaiClient } from '@shanghai/client';
 import type { ShanghaiNode } from '@shanghai/server/testing';
 import { Violation } from '../raft/truth.js';
 import { AppendedKeys } from './appended-keys.js';
@@ -8,6 +8,7 @@ import { Journal } from './journal.js';
 import { KeyFamilies, type KeyFamily } from './key-families.js';
 import { watchLogTime } from './log-time-watch.js';
 import { LatestValues } from './logs/latest-values.js';
+import { Ledger } from './logs/ledger.js';
 import { WorkQueue } from './logs/work-queue.js';
 import { Machine } from './machine.js';
 import { MemberChanges } from './member-changes.js';
@@ -17,6 +18,7 @@ import { SimulatedClient } from './simulated-client.js';
 import { VirtualClientTransport } from './virtual-client-transport.js';
 import { VirtualClock } from './virtual-clock.js';
 import { VirtualNetwork } from './virtual-network.js';
+import { VirtualShipping } from './virtual-shipping.js';
 import type { VirtualWorld } from './virtual-world.js';
 import { Watcher } from './watcher.js';
 
@@ -28,6 +30,8 @@ export interface ServerClusterOptions {
   readonly spares?: number;
   /** Consumers of a log, and one that is compacted, too; files of named logs are small then. Default false. */
   readonly logs?: boolean;
+  /** A log that every node writes by itself, too. The members stay. Default false. */
+  readonly multiMaster?: boolean;
 }
 
 /** Without faults a cluster must have come to itself in this time. */
@@ -63,6 +67,7 @@ export class ServerCluster {
   readonly #boot: (id: number) => Machine<ServerProcess>;
   readonly #members: MemberChanges;
   readonly #logWork: readonly (WorkQueue | LatestValues)[];
+  readonly #ledger: Ledger | undefined;
 
   constructor(world: VirtualWorld, options: ServerClusterOptions) {
     this.world = world;
@@ -73,7 +78,9 @@ export class ServerCluster {
     const find = (address: string) => this.#find(address);
     this.#isOperated = (options.spares ?? 0) > 0;
     this.#spares = Array.from({ length: options.spares ?? 0 }, (_, i) => options.nodes + 1 + i);
+    const isMultiMaster = options.multiMaster === true;
     const room: ServerRoom = {
+      ...(isMultiMaster ? { shipping: new VirtualShipping(world, this.network, nodeIds) } : {}),
       world,
       network: this.network,
       nodeIds,
@@ -100,6 +107,7 @@ export class ServerCluster {
       meanPauseMs: 20_000 / options.operationsPerSecond,
       count: (what) => this.count(what),
     });
+    this.#ledger = isMultiMaster ? this.#makeLedger(nodeIds, options) : undefined;
     this.#logWork = options.logs === true ? this.#makeLogWork(options) : [];
     this.#members = new MemberChanges({
       world,
@@ -125,6 +133,37 @@ export class ServerCluster {
     ];
   }
 
+  #makeLedger(nodeIds: readonly number[], { operationsPerSecond }: ServerClusterOptions): Ledger {
+    const { world } = this;
+    const clock = new VirtualClock(world.queue, { rate: 1, wallOffsetMs: 0 });
+    return new Ledger({
+      seed: world.randomFor('ledger').uint32(),
+      clients: new Map(nodeIds.map((id) => [id, this.#clientOf(id, clock)])),
+      writers: nodeIds,
+      meanPauseMs: (1000 * 2 * nodeIds.length) / operationsPerSecond,
+      clock,
+      count: (what) => this.count(what),
+      defect: (error) => world.fail(error),
+    });
+  }
+
+  /** A client that knows one node alone, and stands beside the first client of all. */
+  #clientOf(nodeId: number, clock: VirtualClock): ShanghaiClient {
+    const { world, network } = this;
+    const random = world.randomFor(`ledger client ${nodeId}`);
+    const id = this.clientIds[(nodeId - 1) % this.clientIds.length] as number;
+    const client = { id, clock, isAlive: () => true };
+    const find = (endpoint: string) => this.#find(endpoint);
+    return createClient(new VirtualClientTransport({ world, network, random, client, find }), {
+      endpoints: [grpcAddress(nodeId)],
+      discover: false,
+      sessions: false,
+      timeoutMs: 4000,
+      clock,
+      random,
+    });
+  }
+
   get acknowledged(): number {
     return this.#clients.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
   }
@@ -139,11 +178,20 @@ export class ServerCluster {
     }
     const journal = this.#journal.run();
     this.#ends.push(journal);
+    if (this.#ledger !== undefined) this.#startLedger(this.#ledger);
     const logWork = this.#logWork.map((work) => work.run());
     this.#ends.push(...logWork);
     for (const work of [journal, this.#journal.follow(), this.#watcher.run(), ...logWork]) {
       work.catch((error: unknown) => this.world.fail(error));
     }
+  }
+
+  #startLedger(ledger: Ledger): void {
+    const work = ledger.create().then(async () => {
+      await Promise.all(ledger.run());
+    });
+    work.catch((error: unknown) => this.world.fail(error));
+    this.#ends.push(work);
   }
 
   count(what: string): void {
@@ -203,16 +251,29 @@ export class ServerCluster {
     }
     this.#journal.stop();
     for (const work of this.#logWork) work.stop();
+    this.#ledger?.stop();
     await world.runThrough('the clients', Promise.all(this.#ends), recoveryMs);
     const reader = this.#clients[0] as SimulatedClient;
     for (const family of this.#families.all) await this.#lookAtEnd(reader, family);
     await world.runThrough('reading the journal', this.#journal.check(), recoveryMs);
     for (const work of this.#logWork) await world.runThrough('reading the logs', work.check(), recoveryMs);
     await this.#watchToEnd(endMs + recoveryMs);
+    if (this.#ledger !== undefined) await this.#checkLedger(this.#ledger);
     this.#recorder.check();
     this.counts.set('operations', this.#recorder.operations);
     this.counts.set('families undecided', this.#recorder.undecided);
     await this.#agree(endMs + recoveryMs);
+  }
+
+  /** What every node wrote is the same on all, each entry once and where it was said to be. */
+  async #checkLedger(ledger: Ledger): Promise<void> {
+    const { world } = this;
+    const endMs = world.nowMs + recoveryMs;
+    const ids = this.machines.map(({ id }) => id);
+    const checked = ledger.check(ids, new Set(), () => world.nowMs > endMs);
+    const said = await world.runThrough('reading the ledger', checked, 2 * recoveryMs);
+    world.trace(() => `ledger: ${said}`);
+    ledger.close();
   }
 
   async #lookAtEnd(reader: SimulatedClient, family: KeyFamily): Promise<void> {

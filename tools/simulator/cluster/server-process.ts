@@ -6,6 +6,7 @@ import type { ProcessPlace } from './machine.js';
 import type { ServingProcess } from './virtual-client-transport.js';
 import { asked, type LeaderCallsParts, virtualLeaderCalls } from './virtual-leader-calls.js';
 import type { VirtualNetwork } from './virtual-network.js';
+import type { VirtualShipping } from './virtual-shipping.js';
 import type { VirtualWorld } from './virtual-world.js';
 
 /** What nodes of a simulation have in common. */
@@ -21,6 +22,8 @@ export interface ServerRoom {
   contacts?(): readonly string[];
   /** What a node's program supports, when it starts. Absent: what this one does. */
   versionsOf?(nodeId: number): { readonly lowest: number; readonly highest: number };
+  /** The way of logs that every node writes. Absent: there are none. */
+  readonly shipping?: VirtualShipping;
   /** A snapshot has arrived, and was put in. */
   onSnapshot?(event: SnapshotEvent): void;
 }
@@ -73,6 +76,7 @@ export async function openServerProcess(place: ProcessPlace, room: ServerRoom): 
       ? { initialMembers: nodeIds.map((id) => ({ nodeId: id, peerAddress: `node-${id}:9190` })) }
       : { join: joinOf(place, room, calls) }),
     transport: place.transport,
+    ...(room.shipping === undefined ? {} : { replication: { transport: room.shipping.transportOf(place) } }),
     leaderCalls: () => virtualLeaderCalls(calls),
     raft: settings.raft,
     addresses: { grpc: grpcAddress(nodeId), http: `node-${nodeId}:8080` },

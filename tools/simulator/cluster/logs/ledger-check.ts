@@ -4,7 +4,7 @@
  * what was appended behind an answer stands behind it.
  */
 import { createHash } from 'node:crypto';
-import { Violation } from '../../simulator/raft/truth.js';
+import { Violation } from '../../raft/truth.js';
 
 /** Where the records of an append came to lie. */
 export interface LedgerPlace {

@@ -2,16 +2,16 @@
  * A log of mode multi-master under faults: at each node writers that ask this node and no other, one with numbers that
  * does not give up and one without, and somebody who follows everything there.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ClientError, type LogEntry, type LogPosition, type ShanghaiClient } from '@shanghai/client';
-import { createSeededRandom, type Random } from '@shanghai/env';
-import { Violation } from '../../simulator/raft/truth.js';
+import { type Clock, createSeededRandom, delay, type Random } from '@shanghai/env';
+import { Violation } from '../../raft/truth.js';
 import {
   checkLedger,
   checkSameCopies,
   type LedgerAppend,
   type LedgerCopy,
   type LedgerEntry,
+  type LedgerPlace,
   streamOf,
   sumsOf,
 } from './ledger-check.js';
@@ -24,6 +24,7 @@ export interface LedgerParts {
   /** At which there are writers. */
   readonly writers: readonly number[];
   readonly meanPauseMs: number;
+  readonly clock: Clock;
   count(what: string): void;
   /** What may not happen and did. */
   defect(error: unknown): void;
@@ -51,7 +52,7 @@ export class Ledger {
   /** Makes the log. */
   async create(): Promise<void> {
     const [first] = this.#parts.writers as [number];
-    await again(() => this.#at(first).create(name, { mode: 'multi-master', acknowledgement: 'local' }), 120_000);
+    await this.#again(() => this.#at(first).create(name, { mode: 'multi-master', acknowledgement: 'local' }), 120_000);
   }
 
   /** Writes and follows until it is stopped. */
@@ -62,7 +63,7 @@ export class Ledger {
   }
 
   stop(): void {
-    this.#stopMs = performance.now();
+    this.#stopMs = this.#nowMs;
     this.#stopped.abort();
   }
 
@@ -99,7 +100,7 @@ export class Ledger {
       const append: LedgerAppend = {
         values,
         nodeId,
-        startMs: performance.now(),
+        startMs: this.#nowMs,
         endMs: Number.POSITIVE_INFINITY,
         outcome: 'unknown',
       };
@@ -114,7 +115,7 @@ export class Ledger {
       // Whose numbers are not right any more begins under another name: an origin that forgot is told in a new epoch.
       if (isNumbered && append.outcome !== 'acknowledged') [producerId, next] = [producerId + 100_000, 1];
       else next += values.length;
-      await sleep(random.float() * 2 * meanPauseMs);
+      await this.#sleep(random.float() * 2 * meanPauseMs);
     }
   }
 
@@ -127,11 +128,11 @@ export class Ledger {
         timeoutMs: appendTimeoutMs,
         acknowledgement,
       });
-      acknowledged(append, told);
+      acknowledged(append, told, this.#nowMs);
     } catch (error) {
       if (!isExpected(error)) throw error;
       append.outcome = outcomeOf(error);
-      append.endMs = append.outcome === 'unknown' ? Number.POSITIVE_INFINITY : performance.now();
+      append.endMs = append.outcome === 'unknown' ? Number.POSITIVE_INFINITY : this.#nowMs;
     }
   }
 
@@ -141,7 +142,7 @@ export class Ledger {
     producer: { producerId: number; epoch: number; sequence: number },
   ): Promise<void> {
     const { nodeId, values } = append;
-    while (performance.now() < this.#stopMs + graceMs) {
+    while (this.#nowMs < this.#stopMs + graceMs) {
       try {
         const told = await this.#at(nodeId).append(name, values, {
           at: 'contact',
@@ -149,12 +150,12 @@ export class Ledger {
           producer,
         });
         if (told.duplicate) this.#parts.count('ledger duplicates');
-        acknowledged(append, told);
+        acknowledged(append, told, this.#nowMs);
         return;
       } catch (error) {
         if (!isExpected(error)) throw error;
         if (error.code === 'CONFLICT') return;
-        await sleep(100);
+        await this.#sleep(100);
       }
     }
   }
@@ -176,7 +177,7 @@ export class Ledger {
         if (signal.aborted) return;
         if (!isExpected(error)) throw error;
         this.#parts.count(`ledger tail ${error.code}`);
-        await sleep(300, undefined, { signal }).catch(() => undefined);
+        await delay(this.#parts.clock, 300, signal).catch(() => undefined);
       }
     }
   }
@@ -194,7 +195,7 @@ export class Ledger {
             `ledger: who follows at node ${nodeId} saw ${places.get(stream)} of ${count} of ${stream}`,
           );
         }
-        await sleep(200);
+        await this.#sleep(200);
       }
     }
     this.#ending.abort();
@@ -213,7 +214,7 @@ export class Ledger {
       }
       if (new Set(texts).size === 1) return copies;
       if (isOverdue()) throw new Violation(`ledger: the copies stay apart: ${texts.join(' | ')}`);
-      await sleep(500);
+      await this.#sleep(500);
     }
   }
 
@@ -233,7 +234,7 @@ export class Ledger {
       if (texts.size > 1) throw new Violation('ledger: nodes give another order of time');
       if (shortest === entries) return;
       if (isOverdue()) throw new Violation(`ledger: the order of time ends at ${shortest} of ${entries} entries`);
-      await sleep(500);
+      await this.#sleep(500);
     }
   }
 
@@ -255,6 +256,28 @@ export class Ledger {
     }
   }
 
+  /** Until it succeeds. */
+  async #again(call: () => Promise<unknown>, limitMs: number): Promise<void> {
+    const endMs = this.#nowMs + limitMs;
+    for (;;) {
+      try {
+        await call();
+        return;
+      } catch (error) {
+        if (!isExpected(error) || this.#nowMs > endMs) throw error;
+        await this.#sleep(200);
+      }
+    }
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return delay(this.#parts.clock, ms);
+  }
+
+  get #nowMs(): number {
+    return this.#parts.clock.monotonicMs();
+  }
+
   #at(nodeId: number): ShanghaiClient['log'] {
     const client = this.#parts.clients.get(nodeId);
     if (client === undefined) throw new RangeError(`there is no client of node ${nodeId}`);
@@ -262,12 +285,9 @@ export class Ledger {
   }
 }
 
-function acknowledged(
-  append: LedgerAppend,
-  { origin, epoch, firstSequence }: { readonly origin: number; readonly epoch: number; readonly firstSequence: number },
-): void {
+function acknowledged(append: LedgerAppend, { origin, epoch, firstSequence }: LedgerPlace, nowMs: number): void {
   append.outcome = 'acknowledged';
-  append.endMs = performance.now();
+  append.endMs = nowMs;
   append.place = { origin, epoch, firstSequence };
 }
 
@@ -310,17 +330,4 @@ function countsOf(copy: LedgerCopy, nodeId: number): string {
 /** Whether a call failed as calls of a broken cluster do. */
 function isExpected(error: unknown): error is ClientError {
   return error instanceof ClientError && error.code !== 'INTERNAL_ERROR' && error.code !== 'DATA_CORRUPTED';
-}
-
-/** Until it succeeds. */
-async function again<T>(call: () => Promise<T>, limitMs: number): Promise<T> {
-  const endMs = performance.now() + limitMs;
-  for (;;) {
-    try {
-      return await call();
-    } catch (error) {
-      if (!isExpected(error) || performance.now() > endMs) throw error;
-      await sleep(200);
-    }
-  }
 }
