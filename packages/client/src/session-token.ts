@@ -43,6 +43,8 @@ export class SessionToken {
   }
 
   #keep(token: Buffer): void {
+    // Answers that come together have one object.
+    if (token === this.#newest) return;
     if (isSameGroup(token, this.#newest)) {
       if (token.compare(this.#newest) > 0) this.#newest = token;
       return;

@@ -6,6 +6,7 @@ import type {
   StoredPair,
   WatchPage,
   WatchRequest,
+  WriteDone,
   WriteRequest,
 } from '../requests/key-value-requests.js';
 import type { Answered, ReadContext, RequestContext, WriteContext } from '../requests/request-context.js';
@@ -46,6 +47,22 @@ export class ForwardingKeyValue implements KeyValueRequests {
       (leader) => this.#calls.write(leader, request, write, context),
       this.#patience,
     );
+  }
+
+  submit(request: WriteRequest, write: WriteContext, context: RequestContext, done: WriteDone): void {
+    const here = this.#here;
+    const later = (refusal: unknown) => {
+      let isFirst = true;
+      const again = () => {
+        if (!isFirst) return here.write(request, write, context);
+        isFirst = false;
+        return Promise.reject(refusal);
+      };
+      const there = (leader: string) => this.#calls.write(leader, request, write, context);
+      hereOrAtLeader(context, again, there, this.#patience).then(done.answered, done.failed);
+    };
+    if (here.submit === undefined) this.write(request, write, context).then(done.answered, done.failed);
+    else here.submit(request, write, context, { answered: (answer) => done.answered(answer), failed: later });
   }
 
   get(key: Uint8Array, read: ReadContext, context: RequestContext): Promise<Answered<StoredPair | undefined>> {

@@ -8,6 +8,7 @@ import type {
   StoredPair,
   WatchPage,
   WatchRequest,
+  WriteDone,
   WriteRequest,
 } from '../requests/key-value-requests.js';
 import type { Answered, ReadContext, RequestContext, WriteContext } from '../requests/request-context.js';
@@ -57,6 +58,13 @@ export class AllKeyspaces implements KeyValueRequests {
     const id = this.#multiMasterId(write.keyspace);
     if (id === undefined) return this.#parts.quorum.write(request, write, context);
     return this.#parts.multiMaster.write(id, request, context);
+  }
+
+  submit(request: WriteRequest, write: WriteContext, context: RequestContext, done: WriteDone): void {
+    const { quorum } = this.#parts;
+    if (quorum.submit !== undefined && this.#multiMasterId(write.keyspace) === undefined) {
+      quorum.submit(request, write, context, done);
+    } else this.write(request, write, context).then(done.answered, done.failed);
   }
 
   watch(request: WatchRequest, context: RequestContext): AsyncIterable<WatchPage> {

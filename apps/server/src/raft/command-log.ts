@@ -1,4 +1,4 @@
-import type { ConfChange, Entry, GroupStatus as RaftGroupStatus } from '@shanghai/raft';
+import type { ConfChange, Entry, ProposalDone, GroupStatus as RaftGroupStatus } from '@shanghai/raft';
 
 /** The port between a state machine and the log that orders its commands. `RaftCommandLog` stands behind it. */
 export interface CommandLog<Result> {
@@ -11,6 +11,8 @@ export interface CommandLog<Result> {
    * `STORAGE_FULL`, `SERVICE_UNAVAILABLE` (nothing was done) or `OUTCOME_UNKNOWN`.
    */
   propose(command: Uint8Array): Promise<Result>;
+  /** As `propose`, for whoever does many: tells `done` once, possibly before it returns. Neither call may throw. */
+  submit(command: Uint8Array, done: ProposalDone<Result>): void;
   /**
    * An index such that a read at `applied ≥ index` sees every command acknowledged before the call; a node that does not
    * lead asks its leader. Rejects with `CLUSTER_ERROR` where there is none, or a majority does not confirm it.

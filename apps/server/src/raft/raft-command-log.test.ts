@@ -46,11 +46,13 @@ const leader: NodeEntry = {
 /** A group of which every call fails with `code`, and the log over it. */
 function failing(code: ProposalErrorCode, leaderId = 0, more: Partial<GroupStatus> = {}) {
   const transferred: number[] = [];
-  const fail = () => Promise.reject(new ProposalError(code, 'why', { leaderId, stage: 'appended' }));
+  const error = () => new ProposalError(code, 'why', { leaderId, stage: 'appended' });
+  const fail = () => Promise.reject(error());
   const group: RaftGroup<number> = {
     committedEntries: () => [],
     groupId: 1,
     propose: fail,
+    submit: (_, done) => done.reject(error()),
     readIndex: fail,
     changeConfiguration: fail,
     transferLeadership: (to) => {

@@ -6,6 +6,7 @@ import {
   type ConfChange,
   type Entry,
   type GroupStatus,
+  type ProposalDone,
   ProposalError,
   type RaftGroup,
   type ReplicaStatus,
@@ -59,10 +60,18 @@ export class RaftCommandLog<Result> implements CommandLog<Result> {
   }
 
   propose(command: Uint8Array): Promise<Result> {
+    return new Promise((resolve, reject) => this.submit(command, { resolve, reject }));
+  }
+
+  submit(command: Uint8Array, done: ProposalDone<Result>): void {
     if (this.#options.waitsForSpace()) {
-      return Promise.reject(this.#isAlone() ? storageFull(undefined) : fullHere(this.groupId, undefined));
+      done.reject(this.#isAlone() ? storageFull(undefined) : fullHere(this.groupId, undefined));
+      return;
     }
-    return this.#group.propose(command).catch(this.#rejectProposal);
+    this.#group.submit(command, {
+      resolve: (result) => done.resolve(result),
+      reject: (error) => done.reject(this.#translated(error) as Error),
+    });
   }
 
   readIndex(): Promise<number> {

@@ -80,16 +80,8 @@ test('a stuck apply does not hang reads for ever [T14c]', async () => {
 test('a key that should be gone is a matter of its leader, asked once a second at most', async () => {
   const asked: (readonly [string, number])[] = [];
   const { replica, log, clock, apply } = await follower(async (...leader) => asked.push(leader));
-  log.propose = async () => {
-    throw notLeader(1, 2, {
-      nodeId: 2,
-      name: '',
-      instanceId: '',
-      grpcAddress: 'two:1',
-      httpAddress: '',
-      peerAddress: '',
-    });
-  };
+  const two = { nodeId: 2, name: '', instanceId: '', grpcAddress: 'two:1', httpAddress: '', peerAddress: '' };
+  log.submit = (_, done) => done.reject(notLeader(1, 2, two));
   const advanced = replica.advanceTime();
   const also = replica.advanceTime();
   expect(await ended(advanced)).toBe(false);

@@ -5,6 +5,7 @@
  * makes the state durable at checkpoints, behind which alone the log is cut.
  */
 import type { Clock } from '@shanghai/env';
+import type { ProposalDone } from '@shanghai/raft';
 import type { ApplyResult } from '../apply/apply-result.js';
 import { Broadcast } from '../apply/broadcast.js';
 import { type CommandBody, type CommandHeader, manySlots } from '../apply/command.js';
@@ -27,6 +28,9 @@ const timeEntryMs = 1000;
 
 /** What a proposal carries beside its body. */
 export type ProposalHeader = Partial<Omit<CommandHeader, 'logTimeMs'>>;
+
+/** What applying a command gave. */
+export type Done = Exclude<ApplyResult, { type: 'failed' }>;
 
 /** Asks the leader of a group, at its gRPC address, to move log time to its clock; resolves to the index that has it. */
 export type TimeAtLeader = (leader: string, groupId: number) => Promise<number>;
@@ -112,9 +116,18 @@ export class Replica {
   }
 
   /** Proposes a command and resolves to what applying it gave; refusals of the state machine become `ServerError`s. */
-  async propose(body: CommandBody, header: ProposalHeader = {}): Promise<Exclude<ApplyResult, { type: 'failed' }>> {
+  propose(body: CommandBody, header: ProposalHeader = {}): Promise<Done> {
+    return new Promise((resolve, reject) => this.submit(body, header, { resolve, reject }));
+  }
+
+  /** As `propose`, for whoever does many: tells `done` once, possibly before it returns. Neither call may throw. */
+  submit(body: CommandBody, header: ProposalHeader, done: ProposalDone<Done>): void {
     const known = this.#patience.untilKnown();
-    if (known !== undefined) await known;
+    if (known === undefined) this.#submit(body, header, done);
+    else known.then(() => this.#submit(body, header, done)).catch((error: Error) => done.reject(error));
+  }
+
+  #submit(body: CommandBody, header: ProposalHeader, done: ProposalDone<Done>): void {
     const full: CommandHeader = {
       logTimeMs: this.#logClock.stamp(),
       sessionId: header.sessionId ?? 0,
@@ -123,9 +136,13 @@ export class Replica {
       slot: header.slot ?? manySlots,
       epoch: header.epoch ?? 0,
     };
-    const result = await this.log.propose(encodeCommand(full, body));
-    if (result.type !== 'failed') return result;
-    throw new ServerError(result.code, result.message, { details: result.details });
+    this.log.submit(encodeCommand(full, body), {
+      resolve: (result) => {
+        if (result.type !== 'failed') done.resolve(result);
+        else done.reject(new ServerError(result.code, result.message, { details: result.details }));
+      },
+      reject: (error) => done.reject(error),
+    });
   }
 
   /**

@@ -20,8 +20,19 @@ export interface KeyValueRequests {
     write: WriteContext,
     context: RequestContext,
   ): Promise<Answered<readonly OperationOutcome[]>>;
+  /**
+   * As `write`, without the promises of every layer, which are much of what a small write costs: tells `done` once, possibly
+   * before it returns. Neither of its calls may throw. Absent: there is only `write`.
+   */
+  submit?(request: WriteRequest, write: WriteContext, context: RequestContext, done: WriteDone): void;
   /** Committed changes from a position on; ends when the context's signal aborts. */
   watch(request: WatchRequest, context: RequestContext): AsyncIterable<WatchPage>;
+}
+
+/** Whom the end of a write is told: one of the two, once. */
+export interface WriteDone {
+  answered(answer: Answered<readonly OperationOutcome[]>): void;
+  failed(error: unknown): void;
 }
 
 /** A key as it is stored. `expiresAtMs` 0 = never. */

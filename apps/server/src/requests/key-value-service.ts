@@ -16,6 +16,7 @@ import type {
   StoredPair,
   WatchPage,
   WatchRequest,
+  WriteDone,
   WriteRequest,
 } from './key-value-requests.js';
 import { rangePages } from './range-pages.js';
@@ -100,11 +101,23 @@ export class KeyValueService implements KeyValueRequests {
     yield* rangePages({ replica, keyspaceId, request, read, limits }, context);
   }
 
-  async write(
+  write(
     request: WriteRequest,
     write: WriteContext,
     context: RequestContext,
   ): Promise<Answered<readonly OperationOutcome[]>> {
+    return new Promise((answered, failed) => this.submit(request, write, context, { answered, failed }));
+  }
+
+  submit(request: WriteRequest, write: WriteContext, context: RequestContext, done: WriteDone): void {
+    try {
+      this.#submit(request, write, context, done);
+    } catch (error) {
+      done.failed(error);
+    }
+  }
+
+  #submit(request: WriteRequest, write: WriteContext, context: RequestContext, done: WriteDone): void {
     const { gate, limits, router } = this.#parts;
     gate.enter(context);
     checkWrite(request, limits);
@@ -118,14 +131,22 @@ export class KeyValueService implements KeyValueRequests {
             write.routed,
           )
         : router.ofKey(only.key, write.routed);
-    const keyspaceId = this.#keyspaceId(write.keyspace) ?? (await this.#makeKeyspace(write.keyspace, replica));
     const { sessionId, requestNumber, retry } = write.session ?? noSession;
-    const result = await replica.propose(
-      { kind, keyspaceId, conditions, operations },
-      { sessionId, requestNumber, retry, slot: only === undefined ? manySlots : slot, epoch },
-    );
-    invariant(result.type === 'outcomes', `a write gave '${result.type}'`);
-    return answered(replica, result.outcomes);
+    const header = { sessionId, requestNumber, retry, slot: only === undefined ? manySlots : slot, epoch };
+    const propose = (keyspaceId: number) =>
+      replica.submit({ kind, keyspaceId, conditions, operations }, header, {
+        resolve: (result) => {
+          if (result.type === 'outcomes') done.answered(answered(replica, result.outcomes));
+          else done.failed(new ServerError('INTERNAL_ERROR', `a write gave '${result.type}'`));
+        },
+        reject: (error) => done.failed(error),
+      });
+    const keyspaceId = this.#keyspaceId(write.keyspace);
+    if (keyspaceId !== undefined) propose(keyspaceId);
+    else
+      this.#makeKeyspace(write.keyspace, replica)
+        .then(propose)
+        .catch((error: unknown) => done.failed(error));
   }
 
   async *watch(request: WatchRequest, context: RequestContext): AsyncGenerator<WatchPage> {

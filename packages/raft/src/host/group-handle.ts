@@ -4,7 +4,7 @@ import type { Entry } from '../core/entry.js';
 import type { GroupDriver } from './group-driver.js';
 import { groupStatus } from './group-status.js';
 import { refusal } from './proposal-error.js';
-import type { GroupStatus, RaftGroup } from './raft-group.js';
+import type { GroupStatus, ProposalDone, RaftGroup } from './raft-group.js';
 
 /** A group as its owner uses it. */
 export class GroupHandle<Result> implements RaftGroup<Result> {
@@ -24,6 +24,19 @@ export class GroupHandle<Result> implements RaftGroup<Result> {
 
   propose(data: Uint8Array): Promise<Result> {
     return this.#propose(data, false);
+  }
+
+  submit(data: Uint8Array, done: ProposalDone<Result>): void {
+    const driver = this.#driver;
+    const refused = this.#isClosing ? driver.closedError() : driver.refusalOf(data.length);
+    if (refused !== undefined) done.reject(refused);
+    else
+      driver.propose({
+        data,
+        isChange: false,
+        resolve: (result) => done.resolve(result),
+        reject: (error) => done.reject(error),
+      });
   }
 
   changeConfiguration(change: ConfChange): Promise<ConfState> {

@@ -11,6 +11,8 @@ export interface RaftGroup<Result> {
    * a majority. Commands are applied in the order of the calls. Only the leader takes it: nothing is passed on.
    */
   propose(data: Uint8Array): Promise<Result>;
+  /** As `propose`, for whoever does many: tells `done` once, possibly before it returns. Neither call may throw. */
+  submit(data: Uint8Array, done: ProposalDone<Result>): void;
   /**
    * An index such that a state with it applied shows every command acknowledged before the call: a majority confirms the
    * leader in a round that begins afterwards. Calls share rounds. Followers ask their leader. Does not wait for applying.
@@ -33,6 +35,12 @@ export interface RaftGroup<Result> {
   status(): GroupStatus;
   /** Takes no more proposals, waits for those in flight up to `drainMs`, then leaves the rest with an unknown outcome. Idempotent. */
   close(drainMs: number): Promise<void>;
+}
+
+/** Whom the end of a proposal is told: one of the two, once. */
+export interface ProposalDone<Result> {
+  resolve(result: Result): void;
+  reject(error: Error): void;
 }
 
 /** Why a proposal or a read did not get through, and how far it had come. */

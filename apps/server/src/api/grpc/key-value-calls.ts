@@ -31,15 +31,30 @@ export interface KeyValueCalls {
 
 /** The calls over the key-value plane. */
 export function keyValueCalls(keyValue: KeyValueRequests): KeyValueCalls {
-  const writeOne = async (
+  /** What `make` makes of the answer of a write; one promise, whatever lies between here and the log. */
+  const write = <Response>(
     request: WriteRequest,
     options: wire.WriteOptions | undefined,
     context: RequestContext,
-  ): Promise<Applied> => applied(await keyValue.write(request, writeContextOf(options), context));
-  const writeAll = async (request: WriteRequest, options: wire.WriteOptions | undefined, context: RequestContext) => {
-    const answered = await keyValue.write(request, writeContextOf(options), context);
-    return { header: headerOf(answered), results: answered.value.map(operationResultOf) };
-  };
+    make: (answered: Answered<readonly OperationOutcome[]>) => Response,
+  ): Promise<Response> =>
+    new Promise((resolve, reject) => {
+      const answered = (answer: Answered<readonly OperationOutcome[]>) => {
+        try {
+          resolve(make(answer));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const writeContext = writeContextOf(options);
+      if (keyValue.submit === undefined) keyValue.write(request, writeContext, context).then(answered, reject);
+      else keyValue.submit(request, writeContext, context, { answered, failed: reject });
+    });
+  const writeAll = (request: WriteRequest, options: wire.WriteOptions | undefined, context: RequestContext) =>
+    write(request, options, context, (answered) => ({
+      header: headerOf(answered),
+      results: answered.value.map(operationResultOf),
+    }));
   return {
     async openSession(request, context) {
       const answered = await keyValue.openSession(safeNumber(request.ttlMs, 'ttl_ms'), context);
@@ -49,19 +64,18 @@ export function keyValueCalls(keyValue: KeyValueRequests): KeyValueCalls {
     async get(request, context) {
       return getResponseOf(await keyValue.get(request.key, readContextOf(request.options), context));
     },
-    async put(request, context) {
-      const done = await writeOne(single(putOperation(request)), request.options, context);
-      return { header: done.header, revision: done.revision };
-    },
-    async append({ key, value, options }, context) {
-      return await writeOne(single({ type: 'append', key, value }), options, context);
-    },
-    async delete({ key, options }, context) {
-      return await writeOne(single({ type: 'delete', key }), options, context);
-    },
-    batch: async (request, context) => await writeAll(batchOf(request), request.options, context),
-    transact: async (request, context) => await writeAll(transactionOf(request), request.options, context),
+    put: (request, context) => write(single(putOperation(request)), request.options, context, putAnswer),
+    append: ({ key, value, options }, context) =>
+      write(single({ type: 'append', key, value }), options, context, applied),
+    delete: ({ key, options }, context) => write(single({ type: 'delete', key }), options, context, applied),
+    batch: (request, context) => writeAll(batchOf(request), request.options, context),
+    transact: (request, context) => writeAll(transactionOf(request), request.options, context),
   };
+}
+
+function putAnswer(answered: Answered<readonly OperationOutcome[]>): wire.PutResponse {
+  const { header, revision } = applied(answered);
+  return { header, revision };
 }
 
 function single(operation: WriteRequest['operations'][number]): WriteRequest {
