@@ -14,6 +14,14 @@ export const clientMutations: readonly Mutation[] = [
     tests: [`${test}/log-packs.test.ts`],
   },
   {
+    name: 'client/packs-go-to-the-leader-alone',
+    breaks: 'what every node writes goes to the nearest node, packed or not',
+    file: `${source}/named-logs-client.ts`,
+    find: 'const appends = isAnyNodes === true ? this.#nearestAppends : this.#appends;',
+    replace: 'const appends = this.#appends;',
+    tests: [`${test}/any-node.test.ts`],
+  },
+  {
     name: 'client/pack-not-ended-by-an-append-of-its-own',
     breaks: 'appends reach their log in the order of the calls, packed or not',
     file: `${source}/calls/log-appends.ts`,

@@ -1,4 +1,3 @@
-import type { LogAppendRequest } from '@shanghai/proto';
 import type { CallEnvironment } from './calls/call-environment.js';
 import { EntryTail } from './calls/entry-tail.js';
 import { LogAppends } from './calls/log-appends.js';
@@ -99,13 +98,24 @@ export class NamedLogsClient implements NamedLogs {
     records: LogRecordInput | readonly LogRecordInput[],
     options: LogAppendOptions = plain,
   ): Promise<LogAppended> {
-    if (!isPlain(options) || !this.#appends.takesPacks) return this.#append(name, records, options);
+    const isAnyNodes = this.#isAnyNodes(name, options);
+    const appends = isAnyNodes === true ? this.#nearestAppends : this.#appends;
+    if (typeof isAnyNodes !== 'boolean' || !isPlain(options) || !appends.takesPacks) {
+      return this.#append(name, records, options, isAnyNodes);
+    }
     try {
       const acknowledgement = acknowledgementMessage(options.acknowledgement);
-      return this.#appends.pack(toLogName(name), acknowledgement, packable(records));
+      const appended = appends.pack(toLogName(name), acknowledgement, packable(records));
+      return isAnyNodes ? this.#forgetting(name, appended) : appended;
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** Whether every node takes it. What a producer has numbered must not come to lie with another origin when it is sent again. */
+  #isAnyNodes(name: string, { producer, at }: LogAppendOptions): boolean | Promise<boolean> {
+    const mayBe = producer === undefined && at === undefined && this.#environment.nodes.all.length > 1;
+    return mayBe && this.#names.isMultiMaster(name);
   }
 
   /** An append as a call of its own. */
@@ -113,6 +123,7 @@ export class NamedLogsClient implements NamedLogs {
     name: string,
     records: LogRecordInput | readonly LogRecordInput[],
     options: LogAppendOptions,
+    isAnyNodes: boolean | Promise<boolean>,
   ): Promise<LogAppended> {
     const list = isList(records) ? records : [records];
     if (list.length === 0) throw emptyAppend();
@@ -126,22 +137,18 @@ export class NamedLogsClient implements NamedLogs {
         ? {}
         : { expectedLastSequence: toUint64(expectedLastSequence, 'expectedLastSequence') }),
     };
-    // What a producer has numbered must not come to lie with another origin when it is sent again.
-    const mayGoAnywhere = producer === undefined && options.at === undefined && this.#environment.nodes.all.length > 1;
-    const isAnyNodes = mayGoAnywhere && this.#names.isMultiMaster(name);
-    if (isAnyNodes === true || (isAnyNodes !== false && (await isAnyNodes)))
-      return this.#appendAnywhere(request, options);
+    if (isAnyNodes === true || (isAnyNodes !== false && (await isAnyNodes))) {
+      return this.#forgetting(name, this.#nearestAppends.send(request, 'once', options).then(appendedOf));
+    }
     return appendedOf(await this.#appends.send(request, producer === undefined ? 'once' : 'numbered', options));
   }
 
-  async #appendAnywhere(request: LogAppendRequest, options: CallOptions): Promise<LogAppended> {
-    try {
-      return appendedOf(await this.#nearestAppends.send(request, 'once', options));
-    } catch (error) {
-      // There may be another log of that name by now.
-      this.#names.forget(request.log);
+  /** After a failure there may be another log of that name. */
+  #forgetting<Answer>(name: string, answer: Promise<Answer>): Promise<Answer> {
+    return answer.catch((error: unknown) => {
+      this.#names.forget(name);
       throw error;
-    }
+    });
   }
 
   async trim(name: string, to: TrimTarget, options: LogTrimOptions = {}): Promise<KeptRange> {

@@ -45,15 +45,14 @@ export class Names {
     this.#ask = ask;
   }
 
-  /** At once where it is known; asked for at most once at a time. Never rejects. */
+  /** At once where it was ever known; asked for at most once at a time. Never rejects. */
   isMultiMaster(name: string): boolean | Promise<boolean> {
-    const asking = this.#asking.get(name);
-    if (asking !== undefined) return asking;
     const known = this.#known.get(name);
-    if (known !== undefined && this.#ports.clock.monotonicMs() < known.untilMs) return known.isMultiMaster;
-    const begun = this.#find(name).finally(() => this.#asking.delete(name));
-    this.#asking.set(name, begun);
-    return begun;
+    if (known === undefined) return this.#asking.get(name) ?? this.#begin(name);
+    // What it was will do until there is an answer: nobody waits for what is asked again.
+    const isOld = known.untilMs !== Number.POSITIVE_INFINITY && this.#ports.clock.monotonicMs() >= known.untilMs;
+    if (isOld && !this.#asking.has(name)) void this.#begin(name);
+    return known.isMultiMaster;
   }
 
   /** Somebody said so. `forMs`: believed for so long. */
@@ -69,6 +68,12 @@ export class Names {
   /** It may be another one of that name now. */
   forget(name: string): void {
     this.#known.delete(name);
+  }
+
+  #begin(name: string): Promise<boolean> {
+    const begun = this.#find(name).finally(() => this.#asking.delete(name));
+    this.#asking.set(name, begun);
+    return begun;
   }
 
   async #find(name: string): Promise<boolean> {

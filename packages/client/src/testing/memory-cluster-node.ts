@@ -92,6 +92,11 @@ export class MemoryClusterNode implements MemoryHost {
   unary<Method extends UnaryMethod>(method: Method, request: UnaryMethods[Method][0]): UnaryMethods[Method][1] {
     if (method === 'getStatus') return this.#status() as UnaryMethods[Method][1];
     if (method === 'listNodes') return { nodes: this.#members.map(descriptionOf) } as UnaryMethods[Method][1];
+    if (method === 'appendLog' || method === 'describeLog') {
+      const { log, name = log } = request as { readonly log?: string; readonly name?: string };
+      // What every node writes each takes by itself; here it stays where it was written.
+      if (this.server.logs.isMultiMaster(name ?? '')) return this.server.unary(method, request);
+    }
     if (commands.has(method))
       return this.#propose((server) => server.unary(method, request)) as UnaryMethods[Method][1];
     if (reads.has(method)) this.#barrier(undefined);

@@ -48,6 +48,11 @@ export class MemoryLogs {
     this.#clock = clock;
   }
 
+  /** Whether there is such a log that every node writes. */
+  isMultiMaster(name: string): boolean {
+    return this.#logs.get(name)?.settings.mode === LogMode.LOG_MODE_MULTI_MASTER;
+  }
+
   /** Makes a log, or finds it with the same settings. */
   create(name: string, wanted: LogSettings | undefined): LogDescription {
     const settings = withDefaults(wanted);
