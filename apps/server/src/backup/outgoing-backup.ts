@@ -4,12 +4,13 @@
  * what this node has, of all origins: its own group is cut like the others. Made as it is taken: a reader that stops costs
  * one snapshot that stands, and no memory.
  */
-import { crc32, type Random } from '@shanghai/env';
+import { crc32, isErrno, type Random } from '@shanghai/env';
 import type { Catalogue } from '../apply/catalogue.js';
 import { ownGroup } from '../apply/own-group.js';
 import { type NodeIdentity, newId } from '../data-directory.js';
 import type { OutgoingSnapshot } from '../raft/outgoing-snapshot.js';
 import type { Replica } from '../raft/replica.js';
+import { ServerError } from '../requests/server-error.js';
 import type { BackupGroupCut, BackupPart } from './backup-parts.js';
 
 /** What a backup is made of. */
@@ -109,7 +110,14 @@ async function* pieces(
 ): AsyncGenerator<BackupPart, void, undefined> {
   for (let at = 0; at < bytes; at += pieceBytes) {
     signal.throwIfAborted();
-    const data = await source.read(name, at, Math.min(pieceBytes, bytes - at));
+    const data = await source.read(name, at, Math.min(pieceBytes, bytes - at)).catch((error: unknown) => {
+      throw isErrno(error, 'ENOENT') ? givenUp(name) : error;
+    });
     yield { type: 'bytes', data, checksum: crc32(data) };
   }
+}
+
+/** A stream of which nothing is needed any more begins anew, whoever reads it. */
+function givenUp(name: string): ServerError {
+  return new ServerError('SERVICE_UNAVAILABLE', `'${name}' was given up while the backup was read; save it again`);
 }
