@@ -2,6 +2,7 @@
 import type { DirectoryLock } from '@shanghai/env';
 import { maxFrameBytes } from './core/frame.js';
 import { recordHeaderBytes } from './core/record.js';
+import { measureRun, runPayloadBytes } from './core/record-run.js';
 import type { LogState } from './log-state.js';
 import { LogReader } from './read/log-reader.js';
 import { SegmentFiles } from './read/segment-files.js';
@@ -84,6 +85,14 @@ export class SegmentedWal implements Wal {
     refusal ??= this.#refusalOfAll(records);
     if (refusal !== undefined) return Promise.reject(refusal);
     return this.#commit.appendBatch(records, payloadBytesOf(records));
+  }
+
+  appendRun(run: Uint8Array, count: number, options?: AppendOptions): Promise<Lsn> {
+    const stream = options?.stream ?? 0;
+    const kind = options?.kind ?? 0;
+    const refusal = this.#refusal() ?? this.#refusalOf(noBytes, stream, kind) ?? this.#refusalOfRun(run, count);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    return this.#commit.appendRun({ bytes: run, count, stream, kind });
   }
 
   rewriteStream(stream: number, records: readonly Omit<WalRecord, 'stream'>[]): Promise<Lsn> {
@@ -209,6 +218,15 @@ export class SegmentedWal implements Wal {
     return bytes > maxFrameBytes - 64 ? tooLarge('the batch', bytes, maxFrameBytes) : undefined;
   }
 
+  #refusalOfRun(run: Uint8Array, count: number): Error | undefined {
+    if (!(run instanceof Uint8Array)) return new TypeError('the run must be a Uint8Array');
+    const { longest, fits } = measureRun(run, count);
+    if (!fits) return new RangeError(`${run.length} bytes are no run of ${count} records, each behind its length`);
+    if (longest > this.#options.maxRecordBytes) return tooLarge('a record', longest, this.#options.maxRecordBytes);
+    const bytes = runPayloadBytes(run, count) + count * recordHeaderBytes;
+    return bytes > maxFrameBytes - 64 ? tooLarge('the run', bytes, maxFrameBytes) : undefined;
+  }
+
   #refusalOf(payload: Uint8Array, stream: number, kind: number): Error | undefined {
     if (!(payload instanceof Uint8Array)) return new TypeError('payload must be a Uint8Array');
     if (payload.length > this.#options.maxRecordBytes) {
@@ -221,6 +239,8 @@ export class SegmentedWal implements Wal {
     return undefined;
   }
 }
+
+const noBytes = new Uint8Array(0);
 
 function payloadBytesOf(records: readonly WalRecord[]): number {
   let bytes = 0;

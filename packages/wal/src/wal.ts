@@ -18,6 +18,12 @@ export interface Wal extends AsyncDisposable {
   /** Appends records that a crash keeps or loses together. Not empty. Resolves to the first record's LSN; the others follow it. */
   appendBatch(records: readonly WalRecord[]): Promise<Lsn>;
   /**
+   * As `appendBatch`, of `count` records that lie one behind the other in `run`, each with its length (4 bytes, little
+   * endian) before it; all of `options`' stream and kind. `run` is copied before the call returns. Rejects with `RangeError`
+   * where the lengths do not fit.
+   */
+  appendRun(run: Uint8Array, count: number, options?: AppendOptions): Promise<Lsn>;
+  /**
    * Writes a stream anew: `records`, in one frame, replace all records of `stream` that were appended before this call,
    * also those still on their way. A crash leaves the stream as it was, or as it is now. Records appended later follow. For
    * a stream that keeps old segments although little of it is needed (`stragglers` names them); no records empty the stream, for good.

@@ -16,8 +16,9 @@ import { invariant } from '@shanghai/env';
 import { type Hlc, nextHlc } from '@shanghai/replication';
 import { readU32, readU64, writeU32, writeU64 } from '../apply/byte-fields.js';
 import { readHlc, writeHlc } from '../apply/hlc-field.js';
-import { encodeLogRecords, readLogRecord, splitLogRecords } from '../apply/log-record-codec.js';
+import { encodeLogRecords, readLogRecord } from '../apply/log-record-codec.js';
 import type { AcceptedAppend } from '../apply/log-table.js';
+import { type StreamRun, splitRun } from '../apply/stream-run.js';
 import type { LogEntry, LogRecord, Producer } from './log-requests.js';
 
 const version = 1;
@@ -31,32 +32,28 @@ const producerBytes = 24;
 
 /** The file records of an accepted append, from its `skip`-th record on, as views of one buffer. */
 export function encodeFileRecords(append: AcceptedAppend, skip: number): Uint8Array[] {
+  return splitRun(encodeFileRun(append, skip));
+}
+
+/** The same as a run: one behind the other, each with its length before it. */
+export function encodeFileRun(append: AcceptedAppend, skip: number): Pick<StreamRun, 'bytes' | 'count'> {
   const { command, entryIndex, timeMs } = append;
-  const { producer } = command;
-  const records = splitLogRecords(command.recordBytes, command.recordCount);
+  const { producer, recordCount } = command;
+  const count = recordCount - skip;
+  const records = command.recordBytes.subarray(recordStart(command.recordBytes, skip));
   const headBytes = producer === undefined ? plainHeadBytes : producerHeadBytes;
-  let length = 0;
-  for (let i = skip; i < records.length; i++) length += headBytes + (records[i] as Uint8Array).length;
-  const bytes = Buffer.alloc(length);
-  const encoded: Uint8Array[] = [];
-  let at = 0;
-  for (let i = skip; i < records.length; i++) {
-    const record = records[i] as Uint8Array;
-    bytes[at] = version;
-    writeU64(bytes, at + 8, entryIndex);
-    writeU64(bytes, at + 16, timeMs);
-    if (producer !== undefined) {
-      bytes[at + 1] = producerFlag;
-      writeU64(bytes, at + 24, producer.producerId);
-      writeU64(bytes, at + 32, producer.epoch);
-      writeU64(bytes, at + 40, producer.sequence + i);
-    }
-    bytes.set(record, at + headBytes);
-    const end = at + headBytes + record.length;
-    encoded.push(bytes.subarray(at, end));
-    at = end;
-  }
-  return encoded;
+  const bytes = withHeads(records, count, headBytes, (run, at, i) => {
+    run.fill(0, at, at + headBytes);
+    run[at] = version;
+    writeU64(run, at + 8, entryIndex);
+    writeU64(run, at + 16, timeMs);
+    if (producer === undefined) return;
+    run[at + 1] = producerFlag;
+    writeU64(run, at + 24, producer.producerId);
+    writeU64(run, at + 32, producer.epoch);
+    writeU64(run, at + 40, producer.sequence + skip + i);
+  });
+  return { bytes, count };
 }
 
 /** Records as a run of a stream, the first of them with this stamp, the others with those that follow. */
@@ -67,29 +64,52 @@ export function encodeStreamEntries(records: readonly LogRecord[], firstHlc: Hlc
 /** The same of records that `encodeLogRecords` wrote. */
 export function stampRecords(records: Uint8Array, count: number, firstHlc: Hlc, producer?: Producer): Uint8Array {
   const headBytes = streamHeadBytes + (producer === undefined ? 0 : producerBytes);
-  const bytes = Buffer.allocUnsafe(records.length + count * headBytes);
   let hlc = firstHlc;
-  let from = 0;
-  let at = 0;
-  for (let i = 0; i < count; i++) {
-    const end = from + 4 + readU32(records, from);
-    const head = at + 4;
-    writeU32(bytes, at, end - from - 4 + headBytes);
-    bytes[head] = streamVersion;
-    bytes[head + 1] = producer === undefined ? 0 : producerFlag;
-    writeHlc(bytes, head + 2, hlc);
-    if (producer !== undefined) {
-      writeU64(bytes, head + 10, producer.producerId);
-      writeU64(bytes, head + 18, producer.epoch);
-      writeU64(bytes, head + 26, producer.sequence + i);
-    }
-    bytes.set(records.subarray(from + 4, end), head + headBytes);
-    at = head + headBytes + end - from - 4;
-    from = end;
+  return withHeads(records, count, headBytes, (run, at, i) => {
+    run[at] = streamVersion;
+    run[at + 1] = producer === undefined ? 0 : producerFlag;
+    writeHlc(run, at + 2, hlc);
     hlc = nextHlc(hlc);
+    if (producer === undefined) return;
+    writeU64(run, at + 10, producer.producerId);
+    writeU64(run, at + 18, producer.epoch);
+    writeU64(run, at + 26, producer.sequence + i);
+  });
+}
+
+/**
+ * Records with a head before each, as a run. They are copied at once, to the end of where they will lie, and each is moved down
+ * to its place: it never moves over one that was not moved yet, and no record costs an object.
+ */
+function withHeads(
+  records: Uint8Array,
+  count: number,
+  headBytes: number,
+  writeHead: (run: Uint8Array, at: number, record: number) => void,
+): Uint8Array {
+  const run = Buffer.allocUnsafe(records.length + count * headBytes);
+  let from = count * headBytes;
+  let to = 0;
+  run.set(records, from);
+  for (let i = 0; i < count; i++) {
+    const length = readU32(run, from);
+    const record = from + 4;
+    from = record + length;
+    invariant(from <= run.length, `record ${i} of ${count} passes the end of ${records.length} bytes`);
+    writeU32(run, to, headBytes + length);
+    writeHead(run, to + 4, i);
+    to += 4 + headBytes;
+    run.copyWithin(to, record, from);
+    to += length;
   }
-  invariant(from === records.length && at === bytes.length, `${count} records do not fill ${records.length} bytes`);
-  return bytes;
+  invariant(to === run.length, `${count} records do not fill ${records.length} bytes`);
+  return run;
+}
+
+function recordStart(records: Uint8Array, skip: number): number {
+  let at = 0;
+  for (let i = 0; i < skip; i++) at += 4 + readU32(records, at);
+  return at;
 }
 
 /** Reads a file record. Throws `RangeError` where it is none. */

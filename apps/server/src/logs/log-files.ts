@@ -9,16 +9,17 @@
  * (damaged-logs.ts), and refused until the next start.
  */
 import { type Clock, invariant } from '@shanghai/env';
-import type { Wal, WalError, WalRecord } from '@shanghai/wal';
+import type { Wal, WalError } from '@shanghai/wal';
 import type { AcceptedAppend } from '../apply/log-table.js';
 import type { LogWriter } from '../apply/log-writer.js';
-import type { AcceptedRun } from '../apply/stream-run.js';
+import type { AcceptedRun, StreamRun } from '../apply/stream-run.js';
 import { ServerError } from '../requests/server-error.js';
+import { appendRuns } from './append-runs.js';
 import { DamagedLogs, foreignFiles, isDamage, shortFiles, unreadableFiles } from './damaged-logs.js';
 import { fileLogId, isOwnLog } from './file-log-id.js';
 import { requireHeldAppend, requireHeldEntry } from './held-entries.js';
 import { type LogFileImage, logFileImages } from './log-file-image.js';
-import { encodeFileRecords } from './log-file-record.js';
+import { encodeFileRun } from './log-file-record.js';
 import { logFileSize } from './log-file-size.js';
 import type { LogFilesOptions } from './log-files-options.js';
 import { LogHomes } from './log-homes.js';
@@ -301,12 +302,11 @@ export class LogFiles implements LogWriter {
     if (plan === 'short') throw this.#short(place, { firstSequence: firstLsn, lastSequence: lastLsn });
     for (const held of plan.held) await requireHeldEntry(wal, place.logId, held, this.#homes.directory(place));
     const { count, last } = plan;
-    const records = plan.payloads.map((payload) => ({ payload }));
-    if (records.length === 0) return count;
+    if (plan.writes.length === 0) return count;
     const name = nameOf(place);
     const file = this.#open.get(name);
     invariant(file !== undefined, 'a file in use is open');
-    await wal.appendBatch(records);
+    await appendRuns(wal, plan.writes);
     file.dirty = true;
     const expected = this.#expectedOf(name);
     expected.lastSequence = Math.max(expected.lastSequence, last);
@@ -335,21 +335,21 @@ export class LogFiles implements LogWriter {
     await this.use(place, async (wal) => {
       const { firstLsn } = wal.info();
       let last = wal.info().lastLsn;
-      const records: WalRecord[] = [];
+      const writes: Pick<StreamRun, 'bytes' | 'count'>[] = [];
       for (const append of appends) {
         const held = last - append.firstSequence + 1;
         if (held < 0) throw this.#short(place, { firstSequence: firstLsn, lastSequence: last });
         if (held > 0) await requireHeldAppend(wal, append, this.#homes.directory(place));
         if (held >= append.command.recordCount) continue;
-        for (const payload of encodeFileRecords(append, held)) records.push({ payload });
+        writes.push(encodeFileRun(append, held));
         last = append.firstSequence + append.command.recordCount - 1;
       }
-      if (records.length === 0) return;
+      if (writes.length === 0) return;
       const file = this.#open.get(name);
       invariant(file !== undefined, 'a file in use is open');
-      const first = await wal.appendBatch(records);
+      const next = await appendRuns(wal, writes);
       file.dirty = true;
-      invariant(first + records.length - 1 === last, `records went to ${first}, expected them to end at ${last}`);
+      invariant(next === last + 1, `records end before ${next}, expected them to end at ${last}`);
       expected.lastSequence = Math.max(expected.lastSequence, last);
     });
   }

@@ -1,11 +1,11 @@
-import { type AcceptedRun, splitRun } from '../apply/stream-run.js';
+import { type AcceptedRun, type StreamRun, splitRun } from '../apply/stream-run.js';
 
 /** What is to be written of runs of one stream. */
 export interface RunPlan {
   /** Runs from the first on that are dealt with; the files must begin anew before the one behind them. */
   readonly count: number;
-  /** To be appended, in order. */
-  readonly payloads: readonly Uint8Array[];
+  /** To be appended, in order: entries one behind the other, each with its length before it. */
+  readonly writes: readonly Pick<StreamRun, 'bytes' | 'count'>[];
   /** The last sequence then. */
   readonly last: number;
   /** Entries that the files should hold already. */
@@ -17,7 +17,7 @@ export interface RunPlan {
  * they hold; one that was applied before was refused then, and is passed over. Otherwise the files lack something: `short`.
  */
 export function planRuns(accepted: readonly AcceptedRun[], lastLsn: number): RunPlan | 'short' {
-  const payloads: Uint8Array[] = [];
+  const writes: Pick<StreamRun, 'bytes' | 'count'>[] = [];
   const held: { lsn: number; payload: Uint8Array }[] = [];
   let last = lastLsn;
   let count = 0;
@@ -27,11 +27,17 @@ export function planRuns(accepted: readonly AcceptedRun[], lastLsn: number): Run
     if (ahead > 0 && !isRecalled) return 'short';
     count++;
     if (ahead > 0) continue;
+    last = Math.max(last, run.firstSequence + run.count - 1);
+    if (ahead === 0) {
+      writes.push(run);
+      continue;
+    }
     const entries = splitRun(run);
     const lsn = Math.min(lastLsn, run.firstSequence + run.count - 1);
     if (lsn >= run.firstSequence) held.push({ lsn, payload: entries[lsn - run.firstSequence] as Uint8Array });
-    payloads.push(...entries.slice(-ahead));
-    last = Math.max(last, run.firstSequence + run.count - 1);
+    const fresh = entries.slice(-ahead);
+    const freshBytes = fresh.reduce((sum, { length }) => sum + 4 + length, 0);
+    if (freshBytes > 0) writes.push({ bytes: run.bytes.subarray(run.bytes.length - freshBytes), count: fresh.length });
   }
-  return { count, payloads, last, held };
+  return { count, writes, last, held };
 }

@@ -100,3 +100,34 @@ test('a frame does not validate at another offset, in another segment, or with a
     batch.bytes[index] = (batch.bytes[index] as number) ^ (1 << (bit & 7));
   }
 });
+
+test(`a run lies in its frame as its records would one by one (seed ${seed})`, () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.uint8Array({ maxLength: 40 }), { minLength: 1, maxLength: 20 }),
+      fc.boolean(),
+      (payloads, follows) => {
+        const [byOne, asRun] = [new FrameBatch(), new FrameBatch()];
+        const payloadBytes = payloads.reduce((sum, { length }) => sum + length, 0);
+        for (const batch of [byOne, asRun]) {
+          if (!follows) continue;
+          batch.beginUnit(1, 3);
+          batch.add(Uint8Array.of(1, 2, 3), 0, 0);
+        }
+        byOne.beginUnit(payloads.length, payloadBytes);
+        for (const payload of payloads) byOne.add(payload, 5, 6);
+        asRun.beginUnit(payloads.length, payloadBytes);
+        const bytes = Buffer.concat(payloads.flatMap((payload) => [Uint8Array.of(payload.length, 0, 0, 0), payload]));
+        asRun.addRun({ bytes, count: payloads.length, stream: 5, kind: 6 });
+        for (const batch of [byOne, asRun]) batch.finish();
+        expect(asRun.bytes.subarray(0, asRun.frameStart(1))).toEqual(byOne.bytes.subarray(0, byOne.frameStart(1)));
+        expect([asRun.records, asRun.payloadBytes, asRun.frames]).toEqual([
+          byOne.records,
+          byOne.payloadBytes,
+          byOne.frames,
+        ]);
+      },
+    ),
+    { seed },
+  );
+});

@@ -12,6 +12,7 @@ import { invariant } from '@shanghai/env';
 import { alignFrame, emptiesFlag, type FrameFields, frameHeaderBytes, replacesFlag, sealFrame } from './frame.js';
 import type { FrameImage } from './frame-image.js';
 import { recordHeaderBytes, writeRecordHeader } from './record.js';
+import { layOutRun, type RecordRun, runPayloadBytes } from './record-run.js';
 
 /** A frame that is this long takes no further independent append. */
 export const frameTargetBytes = 32_768;
@@ -100,6 +101,13 @@ export class FrameBatch implements FrameImage {
     this.#used = at + recordHeaderBytes + payload.length;
     this.#records++;
     this.#payloadBytes += payload.length;
+  }
+
+  /** Adds a run to the unit begun, which was begun for it alone; copies it. */
+  addRun(run: RecordRun): void {
+    this.#used = layOutRun(this.#bytes, this.#view, this.#used, run);
+    this.#records += run.count;
+    this.#payloadBytes += runPayloadBytes(run.bytes, run.count);
   }
 
   /** Ends gathering: pads the last frame and zeroes what a writer appends behind it. */

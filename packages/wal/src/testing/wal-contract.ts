@@ -60,6 +60,25 @@ export const walContract: readonly ContractCase<WalSubject>[] = [
     },
   },
   {
+    name: 'takes records that lie one behind the other, and refuses what is no such run',
+    async run(open) {
+      const wal = await open();
+      const record = (text: string) => [text.length, 0, 0, 0, ...Buffer.from(text)];
+      const run = Uint8Array.from([record('ab'), record(''), record('c')].flat());
+      const appended = wal.appendRun(run, 3, { stream: 7, kind: 2 });
+      run.fill(9);
+      same(await appended, 1);
+      same(await payloads(wal.entries()), ['1:ab', '2:', '3:c']);
+      const { stream, kind } = (await wal.read(2)) ?? {};
+      same({ stream, kind }, { stream: 7, kind: 2 });
+      const two = Uint8Array.from([record('x'), record('y')].flat());
+      for (const count of [0, 1, 3]) await rejects(wal.appendRun(two, count), 'RangeError');
+      await rejects(wal.appendRun(two.subarray(0, 9), 2), 'RangeError');
+      await rejects(wal.appendRun(new Uint8Array(0), 0), 'RangeError');
+      same(await wal.append(Buffer.from('d')), 4);
+    },
+  },
+  {
     name: 'reads ranges, and nothing beyond the end',
     async run(open) {
       const wal = await open();

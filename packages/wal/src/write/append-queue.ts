@@ -1,5 +1,6 @@
 import { invariant } from '@shanghai/env';
 import { FrameBatch } from '../core/frame-batch.js';
+import { type RecordRun, runPayloadBytes } from '../core/record-run.js';
 import type { Lsn, WalRecord } from '../wal.js';
 
 type Resolve = (lsn: Lsn) => void;
@@ -47,6 +48,13 @@ export class AppendQueue {
     this.batch.beginUnit(records.length, payloadBytes);
     this.#firsts.push(this.batch.records);
     for (const { payload, stream = 0, kind = 0 } of records) this.batch.add(payload, stream, kind);
+    return this.#wait();
+  }
+
+  addRun(run: RecordRun): Promise<Lsn> {
+    this.batch.beginUnit(run.count, runPayloadBytes(run.bytes, run.count));
+    this.#firsts.push(this.batch.records);
+    this.batch.addRun(run);
     return this.#wait();
   }
 

@@ -9,6 +9,7 @@
  * takes the next group; taking the first arrival alone would halve the group size.
  */
 import { delay, invariant, type Timer } from '@shanghai/env';
+import { type RecordRun, runPayloadBytes } from '../core/record-run.js';
 import type { LogState } from '../log-state.js';
 import type { ResolvedWalOptions } from '../resolve-wal-options.js';
 import type { Lsn, WalRecord } from '../wal.js';
@@ -81,6 +82,14 @@ export class GroupCommit {
   appendBatch(records: readonly WalRecord[], payloadBytes: number): Promise<Lsn> {
     if (!this.#admit(payloadBytes)) return Promise.reject(this.#queueFull());
     const promise = this.#filling.addAll(records, payloadBytes);
+    this.#kick();
+    return promise;
+  }
+
+  /** Likewise, a run; the caller has checked it. */
+  appendRun(run: RecordRun): Promise<Lsn> {
+    if (!this.#admit(runPayloadBytes(run.bytes, run.count))) return Promise.reject(this.#queueFull());
+    const promise = this.#filling.addRun(run);
     this.#kick();
     return promise;
   }
