@@ -1,5 +1,5 @@
 import type { CallEnvironment } from './calls/call-environment.js';
-import { EntryTail } from './calls/entry-tail.js';
+import { entryTail } from './calls/entry-tail.js';
 import { LogAppends } from './calls/log-appends.js';
 import type { Pipeline } from './calls/pipeline.js';
 import { TailOrigin } from './calls/tail-origin.js';
@@ -194,9 +194,9 @@ export class NamedLogsClient implements NamedLogs {
     };
   }
 
-  tail(name: string, options: LogTailOptions = {}): AsyncIterableIterator<LogEntry, void, undefined> {
-    if (isScoped(options)) return new EntryTail(new TailStreams(this.#environment, name, options));
-    return new EntryTail(new TailOrigin(this.#environment, name, options, () => this.#end(name, options)));
+  tail(name: string, options: LogTailOptions = {}): AsyncGenerator<LogEntry, void, undefined> {
+    if (isScoped(options)) return entryTail(new TailStreams(this.#environment, name, options));
+    return entryTail(new TailOrigin(this.#environment, name, options, () => this.#end(name, options)));
   }
 
   /** The sequence number that the next entry of an origin will have. */

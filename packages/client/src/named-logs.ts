@@ -85,7 +85,10 @@ export interface LogAppended {
   readonly duplicate: boolean;
 }
 
-/** An entry of a log. */
+/**
+ * An entry of a log. Key, value and headers are parts of the page that it came in, of some 256 KiB, which stays in memory for as
+ * long as one of them does: copy what is kept for long.
+ */
 export interface LogEntry {
   readonly origin: number;
   readonly epoch: number;
