@@ -215,7 +215,13 @@ export class KeyValueClient implements KeyValueStore {
     // The default keyspace is never one of those that every node writes: nobody is asked, and nothing waits.
     const isAnyNodes = this.#keyspace !== '' && (await this.#isMultiMaster());
     // There a repetition is a write of its own: sessions do not hold.
-    if (isAnyNodes) return this.#shared.nearest.submit({ kind: 'once', body, bytes, anywhere: false }, options);
+    if (isAnyNodes) {
+      return this.#shared.nearest.submit({ kind: 'once', body, bytes, anywhere: false }, options).catch((error) => {
+        // There may be another keyspace of that name by now.
+        this.#shared.names.forget(this.#keyspace);
+        throw error;
+      });
+    }
     const kind = this.#environment.options.sessions ? 'numbered' : 'once';
     return this.#shared.leader.submit({ kind, body, bytes, anywhere: false }, options);
   }

@@ -9,6 +9,7 @@ import { statusResponse } from '../api/grpc/cluster-service.js';
 import { detailsJson } from '../api/grpc/grpc-failure.js';
 import { keyValueCalls } from '../api/grpc/key-value-calls.js';
 import { rangeOf, rangeResponseOf, readContextOf, watchOf, watchResponseOf } from '../api/grpc/key-value-messages.js';
+import { keyspaceMessage } from '../api/grpc/keyspace-messages.js';
 import {
   appendedMessage,
   appendOf,
@@ -35,7 +36,9 @@ export interface InProcessMethods {
   readonly openSession: readonly [wire.OpenSessionRequest, wire.OpenSessionResponse];
   readonly getStatus: readonly [wire.GetStatusRequest, wire.GetStatusResponse];
   readonly listNodes: readonly [wire.ListNodesRequest, wire.ListNodesResponse];
+  readonly listKeyspaces: readonly [wire.ListKeyspacesRequest, wire.ListKeyspacesResponse];
   readonly createLog: readonly [wire.CreateLogRequest, wire.CreateLogResponse];
+  readonly describeLog: readonly [wire.DescribeLogRequest, wire.DescribeLogResponse];
   readonly appendLog: readonly [wire.LogAppendRequest, wire.LogAppendResponse];
   readonly readLog: readonly [wire.LogReadRequest, wire.LogReadResponse];
   readonly commitPosition: readonly [wire.CommitPositionRequest, wire.CommitPositionResponse];
@@ -126,6 +129,12 @@ function handlersOf(node: ShanghaiNode): Handlers {
     listNodes: passing(wire.ListNodesRequest, wire.ListNodesResponse, async () => ({
       nodes: knownNodes(node.status(), none, seenBy(node).view.nodes).map(nodeMessage),
       ...settingsMessage(node),
+    })),
+    listKeyspaces: passing(wire.ListKeyspacesRequest, wire.ListKeyspacesResponse, async (_request, context) => ({
+      keyspaces: (node.keyspaces?.list(context) ?? []).map(keyspaceMessage),
+    })),
+    describeLog: passing(wire.DescribeLogRequest, wire.DescribeLogResponse, async ({ name }, context) => ({
+      log: descriptionMessage(await logs.describe(name, context)),
     })),
     createLog: passing(wire.CreateLogRequest, wire.CreateLogResponse, async ({ name, settings }, context) => ({
       log: descriptionMessage(await logs.create(name, settingsOf(settings), context)),
