@@ -106,6 +106,7 @@ export async function openServerProcess(place: ProcessPlace, room: ServerRoom): 
         room.count('checkpoints');
         world.trace(() => `${nodeId} group ${groupId}: durable to ${durableAppliedIndex}`);
       },
+      replicationFailed: ({ error }) => world.trace(() => `${nodeId}: ships no more: ${error.stack}`),
       checkpointFailed: ({ error }) => world.trace(() => `${nodeId}: no checkpoint: ${error.message}`),
     },
   });

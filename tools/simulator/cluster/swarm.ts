@@ -24,6 +24,8 @@ export interface Wanted {
   readonly groups?: number;
   /** Of the cluster: consumers of a log and a log that is compacted, too. */
   readonly logs?: boolean;
+  /** Of the cluster: a log that every node writes by itself, too. */
+  readonly multiMaster?: boolean;
 }
 
 /** The long form of the tests, `pnpm deep simulator`. */
@@ -54,17 +56,41 @@ export function run(
   wanted: Wanted,
   more: Partial<Parameters<typeof runClusterSimulation>[0]> = {},
 ): Promise<ClusterSimulationResult> {
-  const { subject, seed, nodes, minutes, faults = faultKinds, operations = 20, groups = 2, logs = false } = wanted;
+  const {
+    subject,
+    seed,
+    nodes,
+    minutes,
+    faults = faultKinds,
+    operations = 20,
+    groups = 2,
+    logs = false,
+    multiMaster = false,
+  } = wanted;
   const make = (world: VirtualWorld): Simulated =>
     subject === 'hosts'
       ? new HostCluster(world, { nodes, groups, operationsPerSecond: operations })
-      : new ServerCluster(world, { nodes, operationsPerSecond: operations, spares: sparesFor(faults), logs });
+      : new ServerCluster(world, {
+          nodes,
+          operationsPerSecond: operations,
+          spares: sparesFor(faults),
+          logs,
+          multiMaster,
+        });
   return runClusterSimulation({ seed, minutes, faults, make, ...more });
 }
 
 /** The command that repeats it and tells what happens. */
-export function command({ subject, seed, nodes, minutes, faults = faultKinds, logs = false }: Wanted): string {
-  const more = logs ? ' --logs' : '';
+export function command({
+  subject,
+  seed,
+  nodes,
+  minutes,
+  faults = faultKinds,
+  logs = false,
+  multiMaster = false,
+}: Wanted): string {
+  const more = `${logs ? ' --logs' : ''}${multiMaster ? ' --multi-master' : ''}`;
   return `pnpm sim ${subject} --seed ${seed} --nodes ${nodes} --minutes ${minutes} --faults ${faults.join(',')}${more} --trace`;
 }
 

@@ -52,7 +52,17 @@ export interface OwnEntryStoreParts {
   readonly recentBytes: number;
 }
 
-const passing: ReadonlySet<string> = new Set(['STORAGE_FULL', 'RESOURCE_EXHAUSTED', 'CLUSTER_ERROR']);
+/**
+ * What ends by itself, or with the node. Also what may have been done: every command of shipping may come twice. A process that
+ * was stopped for some seconds, or whose disk was slow, finds its commands overdue.
+ */
+const passing: ReadonlySet<string> = new Set([
+  'STORAGE_FULL',
+  'RESOURCE_EXHAUSTED',
+  'CLUSTER_ERROR',
+  'OUTCOME_UNKNOWN',
+  'DEADLINE_EXCEEDED',
+]);
 const retryMs = 500;
 
 /** What a run takes in a command beside its bytes, generously. */
@@ -95,9 +105,11 @@ export class OwnEntryStore implements EntryStore {
 
   async beginEpoch(): Promise<number> {
     const { nextEpoch, writer, nodeId } = this.#parts;
-    const epoch = await nextEpoch();
-    await writer.beginEpoch(nodeId, epoch, this.#highestSeenOfOwn());
-    return epoch;
+    return this.#insist(async () => {
+      const epoch = await nextEpoch();
+      await writer.beginEpoch(nodeId, epoch, this.#highestSeenOfOwn());
+      return epoch;
+    });
   }
 
   async read(stream: StreamId, fromSequence: number, maxEntries: number, maxBytes: number): Promise<ReadResult> {
@@ -158,7 +170,7 @@ export class OwnEntryStore implements EntryStore {
   }
 
   async setMark(mark: OriginMark): Promise<void> {
-    await this.#ordered(this.#behindRows(() => this.#parts.own.propose({ kind: 'originMarks', marks: [mark] })));
+    await this.#ordered(this.#behindRows(() => this.#store({ kind: 'originMarks', marks: [mark] })));
     this.#observer?.onMarks([mark]);
     // Readers in the order of time may go further.
     this.#parts.own.state.changes.published.notify();
@@ -166,7 +178,7 @@ export class OwnEntryStore implements EntryStore {
 
   async makeOwnMark(): Promise<void> {
     if (this.#streams.own.epoch === 0) return;
-    await this.#parts.writer.raiseCeiling();
+    await this.#insist(() => this.#parts.writer.raiseCeiling());
     this.#observer?.onMarks([this.#ownMark()]);
   }
 
@@ -221,7 +233,7 @@ export class OwnEntryStore implements EntryStore {
 
   async #skip(stream: StreamId, firstSequence: number): Promise<void> {
     if (!this.hasRows(stream.logId)) {
-      await this.#parts.own.propose({ kind: 'originSkip', stream, firstSequence });
+      await this.#store({ kind: 'originSkip', stream, firstSequence });
       return;
     }
     // Rows have brought it there when they were durable, or they did not come whole.
@@ -259,13 +271,16 @@ export class OwnEntryStore implements EntryStore {
     }
   }
 
-  /** A disk that is full, or a log that is, is waited for: whoever ships has no more credit meanwhile. */
   async #store(body: OriginCommand): Promise<void> {
-    const { own, clock, signal } = this.#parts;
+    await this.#insist(() => this.#parts.own.propose(body));
+  }
+
+  /** A disk that is full, slow or silent is waited for: whoever ships has no more credit meanwhile. */
+  async #insist<Result>(work: () => Promise<Result>): Promise<Result> {
+    const { clock, signal } = this.#parts;
     for (;;) {
       try {
-        await own.propose(body);
-        return;
+        return await work();
       } catch (error) {
         const isPassing = error instanceof ServerError && passing.has(error.code);
         if (!isPassing || signal.aborted) throw error;
