@@ -5,7 +5,7 @@ import { verifyBackup } from '../src/backup/verify-backup.js';
 import type { LogPage, LogSettings } from '../src/logs/log-requests.js';
 import type { ShanghaiNode } from '../src/node.js';
 import type { WriteOperation } from '../src/requests/key-value-requests.js';
-import { copyTree, restore, save } from './backup-harness.js';
+import { archive, copyTree, restore, save } from './backup-harness.js';
 import { TestCluster } from './cluster-harness.js';
 import {
   appendTo,
@@ -123,6 +123,35 @@ test('a backup of a node without such logs has no own group, and none comes of i
   closing.push(() => other.close(1000));
   await other.logs.create('events', settings, request());
   expect(await appendTo(other, 'events', 'a')).toMatchObject({ epoch: 1, firstSequence: 1 });
+});
+
+test('an archive makes and deletes such logs up to its point, and brings what is in them no further than the backup', async () => {
+  const disk = createMemoryDisk();
+  const clock = createManualClock(1_000_000);
+  const node = await openTestNode(disk, clock);
+  closing.push(() => node.close(1000));
+  for (const log of ['events', 'old']) {
+    await node.logs.create(log, settings, request());
+    await appendTo(node, log, 'a', 'b');
+  }
+  const manifest = await save(node, disk, 'backup');
+  await appendTo(node, 'events', 'behind the backup');
+  await node.logs.create('new', settings, request());
+  await appendTo(node, 'new', 'behind the backup');
+  await node.logs.delete('old', request());
+  await archive(node, disk, 'archive', manifest);
+  await restore(disk, 'backup', 'restored', { archive: { directory: 'archive', until: {} } });
+  const other = await openTestNode(disk, clock, { dataDirectory: 'restored' });
+  closing.push(() => other.close(1000));
+  expect((await other.logs.list('', request())).map(({ name }) => name)).toEqual(['events', 'new']);
+  expect((await read(other)).entries.map(({ value }) => text(value))).toEqual(['a', 'b']);
+  expect((await read(other, 'new')).entries).toEqual([]);
+  expect((await appendTo(other, 'new', 'x')).epoch).toBeGreaterThan(epochJump);
+  await clock.advance(2_000);
+  await other.checkpoint();
+  // The files of the one that was deleted go as well.
+  const own = (await disk.list('restored/groups')).find((name) => /^16777215\.\d+-\d+$/.test(name));
+  expect((await disk.list(`restored/groups/${own}/logs`)).filter((name) => Number(name) < 10)).toEqual(['1']);
 });
 
 function cluster(size = 3): TestCluster {
