@@ -195,6 +195,14 @@ export const keyspaceMutations: readonly Mutation[] = [
     tests: ['apps/server/test/multi-master-keyspace.test.ts'],
   },
   {
+    name: 'replication/directory-trusted-as-it-is',
+    breaks: 'a copy of a running directory is not trusted when nobody can speak for it',
+    file: 'apps/server/src/replication/epoch-voucher.ts',
+    find: '(isLast && (isClosed || (await this.#hearAll())));',
+    replace: '(isLast && (isClosed || (await this.#hearAll()) || counted > 0));',
+    tests: ['apps/server/test/multi-master-epochs.test.ts'],
+  },
+  {
     name: 'keyspace/succession-taken-for-conflict',
     breaks: 'a write whose writer had seen the other is no conflict',
     file: `${source}/seen-vector.ts`,

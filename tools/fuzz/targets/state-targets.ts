@@ -125,6 +125,7 @@ const bodies: readonly CommandBody[] = [
   { kind: 'originEpoch', origin: 2, epoch: 3 },
   { kind: 'originForget', stream },
   { kind: 'hlcCeiling', hlc },
+  { kind: 'originRun', run: 7, isClosed: true },
   { kind: 'originMarks', marks: [{ origin: 2, hlc, behind: [{ logId: 3, hlc }] }] },
   { kind: 'keyspaceSettle', keyspaceId: 3, stable: hlc, keys: [Uint8Array.of(65), Uint8Array.of(66, 0)] },
   {

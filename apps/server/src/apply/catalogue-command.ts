@@ -85,7 +85,9 @@ export type CatalogueCommand =
   | { readonly type: 'createLog'; readonly name: string; readonly settings: LogSettings; readonly origin: number }
   | { readonly type: 'deleteLog'; readonly name: string }
   /** Gives a node the next epoch that it may write in as an origin. */
-  | { readonly type: 'beginEpoch'; readonly nodeId: number };
+  | { readonly type: 'beginEpoch'; readonly nodeId: number }
+  /** Counts that a node's program begins to write as an origin. */
+  | { readonly type: 'beginRun'; readonly nodeId: number };
 
 /** Reads a change from its JSON bytes. Anything else: `RangeError`. */
 export function parseCatalogueCommand(bytes: Uint8Array): CatalogueCommand {
@@ -120,6 +122,7 @@ const requiredFields: Readonly<Record<CatalogueCommand['type'], Readonly<Record<
   createLog: { name: 'string', settings: 'object', origin: 'number' },
   deleteLog: { name: 'string' },
   beginEpoch: { nodeId: 'number' },
+  beginRun: { nodeId: 'number' },
 };
 
 function parsedJson(bytes: Uint8Array): unknown {

@@ -52,6 +52,15 @@ export interface ClusterRecovery {
   readonly lost: readonly number[];
 }
 
+/** What the cluster knows of a node as an origin: what no directory of the node can be put back together with. */
+interface OriginEntry {
+  readonly nodeId: number;
+  /** The last one that it was given; 0 = none. */
+  readonly epoch: number;
+  /** How often its program has begun to write. Absent: never. */
+  readonly run?: number;
+}
+
 /** A keyspace of the catalogue. */
 export interface KeyspaceEntry {
   readonly name: string;
@@ -95,7 +104,7 @@ export class Catalogue {
   readonly #keyspaces = new Map<string, KeyspaceEntry>([['', { name: '', id: 0 }]]);
   readonly #deletedKeyspaces = new Map<string, KeyspaceEntry>();
   readonly #logs = new Map<string, LogCatalogueEntry>();
-  readonly #epochs = new Map<number, number>();
+  readonly #origins = new Map<number, OriginEntry>();
 
   /** Loads the records of a store, keys without their prefix byte. */
   load(records: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]): void {
@@ -115,7 +124,7 @@ export class Catalogue {
           this.#logs.set((item as LogCatalogueEntry).name, item as LogCatalogueEntry);
           break;
         case epochTable:
-          this.#epochs.set((item as { nodeId: number }).nodeId, (item as { epoch: number }).epoch);
+          this.#origins.set((item as OriginEntry).nodeId, item as OriginEntry);
           break;
         default:
           invariant(false, `a catalogue record of an unknown table '${key[1]}'`);
@@ -170,12 +179,17 @@ export class Catalogue {
 
   /** The last epoch that a node was given; in a restored cluster, or the one behind which all of them begin; 0 = none. */
   originEpoch(nodeId: number): number {
-    return this.#epochs.get(nodeId) ?? this.#epochs.get(epochsBegin) ?? 0;
+    return (this.#origins.get(nodeId) ?? this.#origins.get(epochsBegin))?.epoch ?? 0;
+  }
+
+  /** How often a node's program has begun to write; 0 = never. */
+  originRun(nodeId: number): number {
+    return this.#origins.get(nodeId)?.run ?? 0;
   }
 
   /** No epoch above this one was given to anybody. */
   get highestEpoch(): number {
-    return Math.max(0, ...this.#epochs.values());
+    return Math.max(0, ...[...this.#origins.values()].map(({ epoch }) => epoch));
   }
 
   log(name: string): LogCatalogueEntry | undefined {
@@ -213,14 +227,18 @@ export class Catalogue {
         if (!this.#logs.delete(change.name)) return failed('NOT_FOUND', `there is no log '${change.name}'`);
         writes.delete(catalogueKey(logTable, change.name));
         return done;
-      case 'beginEpoch': {
-        const { nodeId } = change;
-        const epoch = this.originEpoch(nodeId) + 1;
-        this.#epochs.set(nodeId, epoch);
-        put(writes, epochTable, String(nodeId), { nodeId, epoch });
-        return done;
-      }
+      case 'beginEpoch':
+        return this.#putOrigin(change.nodeId, { epoch: this.originEpoch(change.nodeId) + 1 }, writes);
+      case 'beginRun':
+        return this.#putOrigin(change.nodeId, { run: this.originRun(change.nodeId) + 1 }, writes);
     }
+  }
+
+  #putOrigin(nodeId: number, more: Partial<OriginEntry>, writes: WriteSet): ApplyResult {
+    const entry = { ...(this.#origins.get(nodeId) ?? { nodeId, epoch: this.originEpoch(nodeId) }), ...more };
+    this.#origins.set(nodeId, entry);
+    put(writes, epochTable, String(nodeId), entry);
+    return done;
   }
 
   /** Asked for again, or by somebody who does not know that it happened, it is done. */

@@ -62,6 +62,7 @@ const kindNumbers = {
   keyspaceClean: 36,
   originMarks: 37,
   keyspacePurge: 38,
+  originRun: 39,
 } as const satisfies Record<CommandBody['kind'], number>;
 
 const kindOfNumber = new Map<number, CommandBody['kind']>(
@@ -181,6 +182,7 @@ function bodyLength(body: CommandBody): number {
     case 'originForget':
     case 'hlcCeiling':
     case 'originMarks':
+    case 'originRun':
     case 'keyspaceSettle':
     case 'keyspaceRows':
     case 'keyspaceClean':
@@ -240,6 +242,7 @@ function writeBody(bytes: Uint8Array, at: number, body: CommandBody): void {
     case 'originForget':
     case 'hlcCeiling':
     case 'originMarks':
+    case 'originRun':
     case 'keyspaceSettle':
     case 'keyspaceRows':
     case 'keyspaceClean':
@@ -294,6 +297,7 @@ function readBodyFields(reader: FieldReader, kind: CommandBody['kind']): Command
     case 'originForget':
     case 'hlcCeiling':
     case 'originMarks':
+    case 'originRun':
     case 'keyspaceSettle':
     case 'keyspaceRows':
     case 'keyspaceClean':

@@ -34,6 +34,8 @@ export function originBodyLength(body: OriginCommand): number {
       return streamBytes + 8;
     case 'originEpoch':
       return 12;
+    case 'originRun':
+      return 8;
     case 'originForget':
       return streamBytes;
     case 'originDrop':
@@ -74,6 +76,10 @@ export function writeOriginBody(bytes: Uint8Array, start: number, body: OriginCo
       writeU32(bytes, start, body.origin);
       writeU64(bytes, start + 4, body.epoch);
       return;
+    case 'originRun':
+      writeU32(bytes, start, body.run);
+      writeU32(bytes, start + 4, body.isClosed ? 1 : 0);
+      return;
     case 'originForget':
       writeStream(bytes, start, body.stream);
       return;
@@ -107,6 +113,8 @@ export function readOriginBody(reader: FieldReader, kind: OriginCommand['kind'])
       return { kind, stream: readStream(reader), firstSequence: reader.u64() };
     case 'originEpoch':
       return { kind, origin: reader.u32(), epoch: reader.u64() };
+    case 'originRun':
+      return { kind, run: reader.u32(), isClosed: reader.u32() === 1 };
     case 'originForget':
       return { kind, stream: readStream(reader) };
     case 'originDrop':

@@ -68,6 +68,13 @@ export interface HlcCeilingCommand {
   readonly hlc: Hlc;
 }
 
+/** The node's program begins to write, or has ended in order. */
+export interface OriginRunCommand {
+  readonly kind: 'originRun';
+  readonly run: number;
+  readonly isClosed: boolean;
+}
+
 /** Whether a command is one of a node's own group. */
 export function isOriginCommand(body: CommandBody): body is OriginCommand {
   return (originKinds as readonly string[]).includes(body.kind);
@@ -75,7 +82,7 @@ export function isOriginCommand(body: CommandBody): body is OriginCommand {
 
 const originKinds: readonly OriginCommand['kind'][] = [
   ...(['originAppend', 'originReceive', 'originSkip', 'originTrim', 'originEpoch', 'originDrop'] as const),
-  ...(['originForget', 'hlcCeiling', 'originMarks'] as const),
+  ...(['originForget', 'hlcCeiling', 'originMarks', 'originRun'] as const),
   ...(['keyspaceSettle', 'keyspaceRows', 'keyspaceClean', 'keyspacePurge'] as const),
 ];
 
@@ -96,4 +103,5 @@ export type OriginCommand =
   | OriginForgetCommand
   | HlcCeilingCommand
   | OriginMarksCommand
+  | OriginRunCommand
   | KeyspaceCommand;

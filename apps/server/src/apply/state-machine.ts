@@ -322,6 +322,8 @@ export class StateMachine implements CommandApplier<ApplyResult> {
         return this.streams.trim(body.stream, body.firstSequence);
       case 'originEpoch':
         return this.streams.beginEpoch(body.origin, body.epoch);
+      case 'originRun':
+        return this.streams.setRun(body.run, body.isClosed);
       case 'originForget':
         return this.streams.forget(body.stream, writes);
       case 'originDrop':

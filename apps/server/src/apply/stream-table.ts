@@ -36,6 +36,10 @@ export interface OriginCounters {
   readonly epoch: number;
   /** The highest stamp that it may have given out. */
   readonly highestHlc: Hlc;
+  /** Which run of the program this is, as the system group counts them. Absent: not known. */
+  readonly run?: number;
+  /** The program ended in order, and nothing was written since. */
+  readonly isClosed?: boolean;
 }
 
 /** What a run changed. */
@@ -185,6 +189,7 @@ export class StreamTable {
       return failed('INTERNAL_ERROR', 'an append with no epoch, or with a stamp that was given out before');
     }
     this.raiseCeiling(lastHlc);
+    if (this.#own.isClosed === true) this.#own = { ...this.#own, isClosed: false };
     if (this.#dropped.has(logId)) return failed('NOT_FOUND', `there is no log with id ${logId} any more`);
     const stream = { logId, origin, epoch };
     const known = this.get(stream);
@@ -241,6 +246,11 @@ export class StreamTable {
   beginEpoch(origin: number, epoch: number): ApplyResult {
     if (epoch <= this.#own.epoch) return done;
     this.#own = { ...this.#own, origin, epoch };
+    return done;
+  }
+
+  setRun(run: number, isClosed: boolean): ApplyResult {
+    this.#own = { ...this.#own, run, isClosed };
     return done;
   }
 
@@ -351,13 +361,15 @@ export function decodeStream(bytes: Uint8Array): StreamCounters {
 /**
  * A node's record as an origin:
  *
- *   0        1..7  8       12..15  16     24
- *   version  0     origin  0       epoch  highest stamp
+ *   0        1       2..7  8       12   16     24
+ *   version  closed  0     origin  run  epoch  highest stamp
  */
-export function encodeOrigin({ origin, epoch, highestHlc }: OriginCounters): Buffer {
+export function encodeOrigin({ origin, epoch, highestHlc, run = 0, isClosed = false }: OriginCounters): Buffer {
   const bytes = Buffer.alloc(originRecordBytes);
   bytes[0] = recordVersion;
+  bytes[1] = isClosed ? 1 : 0;
   writeU32(bytes, 8, origin);
+  writeU32(bytes, 12, run);
   writeU64(bytes, 16, epoch);
   writeHlc(bytes, 24, highestHlc);
   return bytes;
@@ -365,5 +377,6 @@ export function encodeOrigin({ origin, epoch, highestHlc }: OriginCounters): Buf
 
 function decodeOrigin(bytes: Uint8Array): OriginCounters {
   invariant(bytes.length === originRecordBytes && bytes[0] === recordVersion, 'an origin record of an unknown version');
-  return { origin: readU32(bytes, 8), epoch: readU64(bytes, 16), highestHlc: readHlc(bytes, 24) };
+  const [origin, run] = [readU32(bytes, 8), readU32(bytes, 12)];
+  return { origin, epoch: readU64(bytes, 16), highestHlc: readHlc(bytes, 24), run, isClosed: bytes[1] === 1 };
 }

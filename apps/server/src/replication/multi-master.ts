@@ -23,6 +23,7 @@ import type { OwnReplica } from '../raft/own-replica.js';
 import type { Replica } from '../raft/replica.js';
 import type { SystemGroup } from '../raft/system-group.js';
 import { ServerError } from '../requests/server-error.js';
+import { EpochVoucher } from './epoch-voucher.js';
 import { oldestAgeMs } from './oldest-age.js';
 import { OriginWriter } from './origin-writer.js';
 import { OwnEntryStore } from './own-entry-store.js';
@@ -64,6 +65,8 @@ export interface OriginParts {
   readonly writer: OriginWriter;
   readonly store: OwnEntryStore;
   readonly replication: OpenedReplication | undefined;
+  /** Absent where there are no others that could know better. */
+  readonly voucher: EpochVoucher | undefined;
 }
 
 const recentBytes = 16 * 1024 * 1024;
@@ -101,6 +104,7 @@ export class MultiMaster {
   async ready(): Promise<OriginParts> {
     const parts = this.#begun ?? (await this.#begin());
     if (parts.store.ownEpoch() === 0) await this.#ensureEpoch(parts);
+    await parts.voucher?.vouch();
     return parts;
   }
 
@@ -248,6 +252,7 @@ export class MultiMaster {
     this.#stopping.abort();
     await this.#beginning?.catch(() => undefined);
     await this.#begun?.replication?.replicator.close();
+    await this.#begun?.voucher?.close();
     this.#begun?.store.close();
   }
 
@@ -282,13 +287,19 @@ export class MultiMaster {
     try {
       const parts = await this.ready();
       this.#review(parts);
+      if ((await parts.voucher?.retry()) === false) this.#lookAgain();
       await this.#dropGone(parts);
     } catch (error) {
       if (!this.#isRunning) return;
       this.#parts.onError(error as Error);
-      // Whoever waits for the catalogue is woken to look again.
-      this.#parts.clock.setTimer(retryMs, () => this.#parts.system.replica.state.changes.published.notify());
+      this.#lookAgain();
     }
+  }
+
+  /** Whoever waits for the catalogue is woken. */
+  #lookAgain(): void {
+    const { clock, system } = this.#parts;
+    clock.setTimer(retryMs, () => this.#isRunning && system.replica.state.changes.published.notify());
   }
 
   #isWanted(): boolean {
@@ -317,6 +328,16 @@ export class MultiMaster {
       await replica.propose({ kind: 'originDrop', logId });
     }
     await this.#dropKeyspaces(replica);
+  }
+
+  #voucherOf(own: Replica, store: OwnEntryStore, replication: OpenedReplication | undefined): EpochVoucher | undefined {
+    const { nodeId, system, clock } = this.#parts;
+    if (replication === undefined || this.isAlone) return undefined;
+    return new EpochVoucher({
+      ...{ nodeId, system, own, clock, signal: this.#stopping.signal },
+      hasHeardAll: () => replication.replicator.hasHeardAll(),
+      beginEpoch: () => store.tryBeginEpoch(),
+    });
   }
 
   /** Also those of which nothing is here: something of them may still be on its way. */
@@ -353,7 +374,8 @@ export class MultiMaster {
     });
     await this.#repair(replica, store);
     const replication = openReplication?.(store, this.#nodes());
-    this.#begun = { replica, writer, store, replication };
+    const voucher = this.#voucherOf(replica, store, replication);
+    this.#begun = { replica, writer, store, replication, voucher };
     this.#parts.onBegun?.(this.#begun);
     return this.#begun;
   }
@@ -366,12 +388,12 @@ export class MultiMaster {
     // What the upkeep log says may be said again.
     const isElsewhere = (logId: number) => named.has(logId) || logId === upkeepLogId;
     // Where it cannot be mended now, for want of an epoch, all of it waits: what is fetched could not be taken back later.
-    await repairStreams({ replica, files, isElsewhere, beginEpoch: () => store.beginEpoch() });
+    await repairStreams({ replica, files, isElsewhere, beginEpoch: () => store.tryBeginEpoch() });
   }
 
   #ensureEpoch({ store }: OriginParts): Promise<void> {
     this.#epoch ??= store
-      .beginEpoch()
+      .tryBeginEpoch()
       .then(() => undefined)
       .finally(() => {
         this.#epoch = undefined;

@@ -76,6 +76,7 @@ export class OwnEntryStore implements EntryStore {
   readonly #givings: RowGivings;
   /** Last sequences with what is on its way. */
   readonly #expected = new Map<string, number>();
+  #beginning: Promise<number> | undefined;
   #observer: EntryStoreObserver | undefined;
   #receiving: Promise<unknown> = Promise.resolve();
   /** Rows that are on their way; never rejects. */
@@ -103,7 +104,31 @@ export class OwnEntryStore implements EntryStore {
     return this.#streams.own.epoch;
   }
 
+  /** Waits for the system group, which gives the number. */
   async beginEpoch(): Promise<number> {
+    const { clock, signal } = this.#parts;
+    const before = this.ownEpoch();
+    for (;;) {
+      try {
+        return await this.tryBeginEpoch();
+      } catch (error) {
+        const isPassing = error instanceof ServerError && passing.has(error.code);
+        if (!isPassing || signal.aborted) throw error;
+      }
+      await delay(clock, retryMs, signal);
+      if (this.ownEpoch() !== before) return this.ownEpoch();
+    }
+  }
+
+  /** As `beginEpoch`, but rejects where there is no number now. One for all who ask for it meanwhile. */
+  tryBeginEpoch(): Promise<number> {
+    this.#beginning ??= this.#begin().finally(() => {
+      this.#beginning = undefined;
+    });
+    return this.#beginning;
+  }
+
+  async #begin(): Promise<number> {
     const { nextEpoch, writer, nodeId } = this.#parts;
     return this.#insist(async () => {
       const epoch = await nextEpoch();

@@ -38,6 +38,7 @@ const changeVersions: Readonly<Record<Exclude<CatalogueCommand['type'], 'raiseCl
   setReplication: 2,
   recovered: 2,
   beginEpoch: 3,
+  beginRun: 3,
   deleteKeyspace: 3,
 };
 

@@ -143,6 +143,16 @@ class OpenReplicator implements Replicator {
     return this.#holdings.watermark(logId);
   }
 
+  hasHeardAll(): boolean {
+    if (this.#isBeginning) return false;
+    const { nodeId } = this.#options;
+    for (const member of this.#holdings.members) {
+      const isHeard = this.#fetching.get(member)?.isSourceKnown === true || this.#told.has(member);
+      if (member !== nodeId && !isHeard) return false;
+    }
+    return true;
+  }
+
   status(filter: StatusFilter = {}): ReplicatorStatus {
     return statusOf({
       filter,

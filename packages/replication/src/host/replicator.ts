@@ -49,6 +49,12 @@ export interface Replicator {
    */
   watermark(logId: number): Hlc;
 
+  /**
+   * Whether every member has said what it holds since this node started, and nothing of it showed that this node has lost
+   * something of its own, or the new epoch for that is begun.
+   */
+  hasHeardAll(): boolean;
+
   /** How everything stands; `followers` only of what the filter names. */
   status(filter?: StatusFilter): ReplicatorStatus;
 
