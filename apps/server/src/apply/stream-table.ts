@@ -377,6 +377,7 @@ export function encodeOrigin({ origin, epoch, highestHlc, run = 0, isClosed = fa
 
 function decodeOrigin(bytes: Uint8Array): OriginCounters {
   invariant(bytes.length === originRecordBytes && bytes[0] === recordVersion, 'an origin record of an unknown version');
-  const [origin, run] = [readU32(bytes, 8), readU32(bytes, 12)];
-  return { origin, epoch: readU64(bytes, 16), highestHlc: readHlc(bytes, 24), run, isClosed: bytes[1] === 1 };
+  const own = { origin: readU32(bytes, 8), epoch: readU64(bytes, 16), highestHlc: readHlc(bytes, 24) };
+  const run = readU32(bytes, 12);
+  return run === 0 ? own : { ...own, run, isClosed: bytes[1] === 1 };
 }
