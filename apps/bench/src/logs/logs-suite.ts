@@ -13,6 +13,8 @@ import { runProcess } from '../run-process.js';
 import type { BenchCase, Suite } from '../suite.js';
 import { valueBytes } from './entry-size.js';
 import { hasJetStream, startJetStream } from './jetstream-cluster.js';
+import { measureStoppedFollower } from './stopped-follower.js';
+import { logCount, measureThousandLogs } from './thousand-logs.js';
 
 const ownProgram = fileURLToPath(new URL('./log-process.js', import.meta.url));
 const replicationProgram = fileURLToPath(new URL('./replication-process.js', import.meta.url));
@@ -29,6 +31,9 @@ const modes = {
 /** Entries of each log before the first case, and of one append. */
 const heldBefore = 200_000;
 const heldAtOnce = 1_000;
+
+/** A follower is stopped for so many times the length of a case: a minute by default. */
+const stoppedTimes = 30;
 
 /** At which its lag is asked for, in entries a second. */
 const steadyRate = 50_000;
@@ -88,6 +93,20 @@ export async function logsSuite(scope: BenchScope, seconds: number): Promise<Sui
         ...missing,
         measure: async () => runProcess(scope, theirProgram, [(await jetStream()).join(','), 'consume', '1', time]),
       },
+      {
+        name: 'a thousand logs',
+        what: `${logCount} logs with 10 entries each; from the start of the process until the node listens again`,
+        unit: 'entries',
+        isMeasuredOnce: true,
+        measure: (round) => measureThousandLogs(scope, round),
+      },
+      {
+        name: 'multi-master append, a follower stopped',
+        what: `256 callers, ${valueBytes} B each, one of three nodes killed, for ${stoppedTimes} times as long; memory of the node that takes them`,
+        unit: 'entries',
+        isMeasuredOnce: true,
+        measure: (round) => measureStoppedFollower(scope, ownProgram, stoppedTimes * seconds, round),
+      },
       replication('replication', 0, 'as many as go'),
       replication('replication lag', steadyRate, `${steadyRate} a second; latencies are lags`),
     ],
@@ -119,6 +138,12 @@ function judge(cases: ReadonlyMap<string, CaseReport>): readonly TargetReport[] 
     atMost: 100,
     aimAtMost: 20,
   });
+  judge.value('a thousand logs, what they add to a start', judge.case('a thousand logs')?.details?.['logsMs'], 'ms', {
+    atMost: 1_000,
+  });
+  const stopped = judge.case('multi-master append, a follower stopped')?.details;
+  const growth = stopped === undefined ? undefined : (stopped['lastMib'] ?? 0) - (stopped['firstMib'] ?? 0);
+  judge.value('memory that a stopped follower costs', growth, 'MiB', { atMost: 64 });
   for (const callers of shapes) judge.ratio(`quorum append x${callers}`, `jetstream publish x${callers}`);
   judge.ratio('quorum tail', 'jetstream consume');
   return judge.targets;
