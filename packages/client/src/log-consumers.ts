@@ -59,7 +59,10 @@ export interface SoughtPlace extends ConsumerPlace {
   readonly earlierPositions: readonly Required<LogPosition>[];
 }
 
-/** The consumers of named logs: who has come how far, kept with the log. */
+/**
+ * The consumers of named logs: who has come how far, kept with the log. Of a log of mode `multi-master` every node keeps them by
+ * itself, and hears from the others what they were told: the node that answers may be behind the one that took a commit.
+ */
 export interface LogConsumers {
   /**
    * Stores how far a consumer has come: the last entry it has worked on, of a log with one origin as its sequence alone.
