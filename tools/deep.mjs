@@ -37,7 +37,7 @@ function runOnSmallDisk() {
 function runNemesis() {
   const nemesis = ['--conditions=@shanghai/source', 'tools/nemesis/main.ts', '--nodes', '3', '--seed', seed];
   const isBuilt = run('turbo', ['run', 'build', '--output-logs=errors-only']);
-  if (!isBuilt || !run('tsx', [...nemesis, '--seconds', '10'])) return false;
+  if (!isBuilt || !run('tsx', [...nemesis, '--seconds', '10', '--multi-master'])) return false;
   console.log('the same with lies, which must be found:');
   return exitCodeOf('tsx', [...nemesis, '--seconds', '10', '--faults', 'none', '--lie']) === 1;
 }
