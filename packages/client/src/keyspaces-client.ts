@@ -26,7 +26,6 @@ export function keyspacesOf(environment: CallEnvironment, names: Names): Keyspac
     async delete(name, options) {
       await callUnary(environment, 'deleteKeyspace', { name }, 'once', options);
       names.forget(name);
-      names.forget(name);
     },
     async list(options) {
       const { keyspaces } = await callUnary(environment, 'listKeyspaces', {}, 'repeatable', options);
