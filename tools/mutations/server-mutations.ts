@@ -412,13 +412,4 @@ export const serverMutations: readonly Mutation[] = [
     tests: ['apps/server/test/packed-logs.test.ts'],
     named: 'in the order of time',
   },
-  {
-    name: 'server/compacted-entries-packed',
-    breaks: 'what compaction took away is not given out',
-    file: 'apps/server/src/logs/log-pages.ts',
-    find: ' || replica.machine.logs.hidden.get(counters.logId).count > 0) return undefined;',
-    replace: ' || replica.machine.logs.hidden.get(counters.logId).count < 0) return undefined;',
-    tests: ['apps/server/test/packed-logs.test.ts'],
-    named: 'of what compaction took away',
-  },
 ];
