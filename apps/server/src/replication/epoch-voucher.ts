@@ -40,6 +40,7 @@ export class EpochVoucher {
   readonly #firstEpoch: number;
   #isVouched = false;
   #isCounted = false;
+  #counting: Promise<boolean> | undefined;
   #asking: Promise<void> | undefined;
   /** Somebody has waited long enough. */
   #isTried = false;
@@ -89,12 +90,22 @@ export class EpochVoucher {
 
   /** Has this run counted, once; `false`: the system group was not reached. */
   async #count(): Promise<boolean> {
+    return this.#isCounted || (await this.#within(() => this.#countOnce()));
+  }
+
+  /** What was asked for may come to be after it was waited for. */
+  #countOnce(): Promise<boolean> {
     const { system, nodeId } = this.#parts;
-    this.#isCounted ||= await this.#within(async () => {
-      await system.change({ type: 'beginRun', nodeId });
-      return true;
-    });
-    return this.#isCounted;
+    this.#counting ??= system
+      .change({ type: 'beginRun', nodeId })
+      .then(() => {
+        this.#isCounted = true;
+        return true;
+      })
+      .finally(() => {
+        this.#counting = undefined;
+      });
+    return this.#counting;
   }
 
   #hearAll(): Promise<boolean> {
@@ -104,8 +115,23 @@ export class EpochVoucher {
   async #within(attempt: () => Promise<boolean>): Promise<boolean> {
     const { clock, signal } = this.#parts;
     const endMs = clock.monotonicMs() + patienceMs;
+    const timeout = new AbortController();
+    const stopped = AbortSignal.any([signal, timeout.signal]);
+    const over = delay(clock, patienceMs, stopped).then(
+      () => false,
+      () => false,
+    );
+    try {
+      return await this.#until(attempt, over, endMs);
+    } finally {
+      timeout.abort();
+    }
+  }
+
+  async #until(attempt: () => Promise<boolean>, over: Promise<boolean>, endMs: number): Promise<boolean> {
+    const { clock, signal } = this.#parts;
     for (;;) {
-      if (await attempt().catch(unlessFailed)) return true;
+      if (await Promise.race([attempt().catch(unlessFailed), over])) return true;
       if (signal.aborted || clock.monotonicMs() >= endMs) return false;
       await delay(clock, pollMs, signal).catch(() => undefined);
     }
