@@ -22,6 +22,7 @@ import { selectRecords } from './select-records.js';
 
 const streamingWindowBytes = 262_144;
 const pointWindowBytes = 98_304;
+const largeWindowBytes = 1_048_576;
 /** Enough for most frames: a search by time touches few of them. */
 const timeWindowBytes = 36_864;
 
@@ -117,7 +118,9 @@ export class LogReader {
       if (builder.nextLsn === from) throw error;
       return builder.block;
     }
-    this.#lastBlock = position;
+    // The window of a very large frame is not kept for a reader that has all there is.
+    const isLarge = position.cursor.bytes.length > largeWindowBytes;
+    this.#lastBlock = isLarge && builder.nextLsn === to ? undefined : position;
     return builder.block;
   }
 
