@@ -71,6 +71,11 @@ export class DataDisk {
     return this.#isMounted;
   }
 
+  /** Whether whoever reads or writes it waits. */
+  get isFrozen(): boolean {
+    return this.#freezes > 0;
+  }
+
   async mount(): Promise<void> {
     if (this.#image === undefined) return;
     await runCommand('truncate', ['-s', String(imageBytes), this.#image]);

@@ -77,10 +77,12 @@ async function kill(cluster: ClusterUnderTest, nodes: readonly number[]): Promis
 
 /** The node is killed, and comes back to a copy of another's entries of which some bytes are others. */
 async function damage(cluster: ClusterUnderTest, order: readonly number[]): Promise<DoneFault | undefined> {
-  const id = order.find((one) => cluster.node(one).isRunning && !cluster.leaving.has(one));
+  // Who writes a frozen disk waits for the thaw, which is this process's to do.
+  const mayBe = (one: number) => !cluster.leaving.has(one) && !cluster.disk(one).isFrozen;
+  const id = order.find((one) => cluster.node(one).isRunning && mayBe(one));
   if (id === undefined) return undefined;
   await cluster.node(id).kill();
-  const damaged = damageStream(join(cluster.disk(id).path, 'data'), id);
+  const damaged = mayBe(id) ? damageStream(join(cluster.disk(id).path, 'data'), id) : undefined;
   return {
     what: `kill -9 of ${id}, ${damaged === undefined ? 'nothing to damage' : `and damage of ${damaged.name} at ${damaged.offset}`}`,
     nodes: [id],
