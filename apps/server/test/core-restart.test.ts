@@ -51,6 +51,30 @@ test('a start begins a new term in every group', async () => {
   expect(after).toEqual(before.map(({ term, lastIndex }) => ({ term: term + 1, lastIndex: lastIndex + 1 })));
 });
 
+test('a hundred writes of a session at once share entries, and each is answered again after a restart as it was', async () => {
+  const disk = createMemoryDisk();
+  const clock = createManualClock(1_000_000);
+  node = await openTestNode(disk, clock);
+  const { sessionId } = (await node.keyValue.openSession(0, request())).value;
+  const writeAll = (retry: boolean) =>
+    Promise.all(
+      Array.from({ length: 100 }, async (_, i) => {
+        const operations = [{ type: 'append', key: bytes('k'), value: bytes('x') }] as const;
+        const session = by({ sessionId, requestNumber: i + 1, retry });
+        return (await (node as ShanghaiNode).keyValue.write({ kind: 'independent', operations }, session, request()))
+          .value;
+      }),
+    );
+  const before = node.status().groups[1]?.lastIndex ?? 0;
+  const first = await writeAll(false);
+  expect(first.map(([outcome]) => outcome?.ok === true && outcome.valueBytes)).toEqual(first.map((_, i) => i + 1));
+  expect((node.status().groups[1]?.lastIndex ?? 0) - before).toBeLessThan(20);
+  await node.close(1000);
+  node = await openTestNode(disk, clock);
+  expect(await writeAll(true)).toEqual(first);
+  expect(await get(node, 'k')).toBe('x'.repeat(100));
+});
+
 test('a session answers a retry after a restart as it did before', async () => {
   const disk = createMemoryDisk();
   const clock = createManualClock(1_000_000);
