@@ -214,6 +214,11 @@ function isUnanswered(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'JOIN_UNREACHABLE';
 }
 
+/** The first frames of our own: those of the engine come and go with how it was scheduled, and a seed must repeat to the last bit. */
 function describe(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const lines = (error.stack ?? error.message).split('\n').filter((line) => !line.includes('(node:'));
+  const isFrame = (line: string) => /^ +at /.test(line);
+  const first = lines.findIndex(isFrame);
+  return first < 0 ? lines.join('\n') : lines.slice(0, first + 3).join('\n');
 }
