@@ -32,6 +32,7 @@ export class Cluster {
   readonly #random: Random;
   /** Proposals that were taken: who is waiting. */
   readonly #waiting = new Map<number, number>();
+  readonly #preVote: boolean;
   #nextProposal = 1;
   acknowledged = 0;
   #configurations = new Map<number, string>();
@@ -43,6 +44,7 @@ export class Cluster {
       this.#nodeOf(message.to)?.receive(message),
     );
     const raft = this.#drawOptions();
+    this.#preVote = raft.preVote;
     const voters = Array.from({ length: options.nodes }, (_, i) => i + 1);
     const confState = { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
     const origin: Snapshot = { metadata: { index: 1, term: 1, confState }, data: new Uint8Array(4) };
@@ -113,6 +115,20 @@ export class Cluster {
     leaders.sort((a, b) => b.term - a.term);
     const voters = leaders[0]?.configuration.voters;
     return new Set([...(voters?.incoming ?? []), ...(voters?.outgoing ?? [])]);
+  }
+
+  /**
+   * Stops for good who was removed, where votes are not asked for beforehand: such a node may not have heard of it, and its
+   * elections then keep the others from ending theirs (Raft dissertation, 4.2.3). Hosts always ask beforehand.
+   */
+  stopRemoved(): void {
+    if (this.#preVote) return;
+    const running = this.nodes.filter(({ raft }) => raft !== undefined);
+    const newest = running.sort((a, b) => b.appliedIndex - a.appliedIndex)[0]?.raft?.status().configuration;
+    if (newest === undefined) return;
+    const { voters, learners, learnersNext } = newest;
+    const members = new Set([...voters.incoming, ...voters.outgoing, ...learners, ...learnersNext]);
+    for (const node of running) if (!members.has(node.id)) node.crash();
   }
 
   #drawOptions() {

@@ -66,6 +66,7 @@ export function runSimulation(options: SimulationOptions): SimulationResult {
 /** Liveness: a proposal goes through, and every voter applies it. */
 function recover(cluster: Cluster): void {
   const endMs = cluster.queue.nowMs + recoveryMs;
+  cluster.stopRemoved();
   let proposal: number | undefined;
   while (cluster.queue.nowMs < endMs) {
     cluster.queue.runUntil(cluster.queue.nowMs + 1000);
