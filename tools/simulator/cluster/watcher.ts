@@ -42,9 +42,11 @@ export class Watcher {
         if (!(error instanceof ClientError) || error.code === 'INTERNAL_ERROR') throw error;
         count(`watch ${error.code}`);
         world.trace(() => `watch: ${error.code} ${error.message}`);
-        // A node keeps the last changes only, and not beyond its life: what is missed must be read.
+        // A node keeps the last changes only, and not beyond its life: what is missed must be read. A watch that begins
+        // anew begins where the node is that takes it, which may be behind.
         if (error.code === 'OUT_OF_RANGE') {
           position = undefined;
+          this.#revision = 0;
           this.values.clear();
         }
         await delay(clock, 200, signal).catch(() => {});
