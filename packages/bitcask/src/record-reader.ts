@@ -86,6 +86,8 @@ export class RecordReader {
     if (available < recordBytes)
       throw this.corrupt(position, `the file ends after ${available} of ${recordBytes} bytes`);
     const record = start === 0 && bytes.length === recordBytes ? bytes : bytes.subarray(start, start + recordBytes);
+    // It was read, and meanwhile a merge has moved it and its segment has gone.
+    if (!this.#index.isKnown(position.fileId)) throw new RecordMoved();
     const fields = createRecordFields();
     if (!checkRecord(record, crcSeed(this.#index.seedOf(position.fileId), offset), fields)) {
       throw this.corrupt(position, 'its checksum does not hold');

@@ -49,6 +49,11 @@ export class StoreIndex {
     return segment;
   }
 
+  /** Whether a segment's records can still be read: it is live, or a merge has replaced it and an iterator reads it. */
+  isKnown(fileId: number): boolean {
+    return this.segments.has(fileId) || this.retired.has(fileId);
+  }
+
   /** The checksum seed of a segment's records, also of one that a merge has replaced but an iterator still reads. */
   seedOf(fileId: number): number {
     return (this.segments.get(fileId) ?? this.retired.get(fileId) ?? this.segment(fileId)).seed;
